@@ -1,0 +1,1 @@
+"""The harness: data, training, evaluation, records, tracking and reporting for dmtbench."""

@@ -1,0 +1,134 @@
+"""Registry of methods: a name from the configuration wrapped around a method module.
+
+A method module holds `VIEWS`, `CITATION`, `LICENCE`, `INPUT_BITS`, `build(**kw)` and, where the
+authors published weights, `load_official(state, **kw)`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from pipeline.config import Experiment, MethodEntry, load_methods, unknown_method
+from pipeline.errors import ConfigError, WeightsError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_CONTRACT = ("VIEWS", "CITATION", "LICENCE", "INPUT_BITS", "build")
+
+
+@dataclass(frozen=True)
+class Method:
+    """One method in its full-size, paper configuration.
+
+    `views` is the channel order that `forward` expects, e.g. `("right", "left")` for DMTNet
+    (Eq. 1): the input has three channels, RGB in [0, 1], for each of them.
+    """
+
+    name: str
+    entry: MethodEntry
+
+    @cached_property
+    def module(self) -> ModuleType:
+        """The method's module, imported on first use.
+
+        Raises:
+            ConfigError: it cannot be imported or lacks a part of the contract.
+        """
+        try:
+            module = importlib.import_module(self.entry.module)
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                f"method {self.name!r}: module {self.entry.module!r} cannot be imported "
+                f"({error}); check `module:` in the configuration"
+            ) from error
+        missing = [part for part in _CONTRACT if not hasattr(module, part)]
+        if missing:
+            raise ConfigError(
+                f"method {self.name!r}: module {self.entry.module!r} lacks {', '.join(missing)}; "
+                "see docs/adding_a_method.md"
+            )
+        return module
+
+    def build(self, **kwargs: Any) -> nn.Module:
+        """The network, freshly initialised; `kwargs` replace constructor arguments of the paper."""
+        try:
+            return self.module.build(**{**self.entry.kwargs, **kwargs})
+        except TypeError as error:
+            raise ConfigError(f"method {self.name!r}: {error}; check its `kwargs`") from error
+
+    def load_official(self, state: Mapping[str, Any], **kwargs: Any) -> nn.Module:
+        """The network with the authors' published weights.
+
+        Raises:
+            WeightsError: no official weights exist for this method.
+        """
+        loader = getattr(self.module, "load_official", None)
+        if loader is None:
+            raise WeightsError(f"method {self.name!r}: its authors published no weights")
+        return loader(state, **{**self.entry.kwargs, **kwargs})
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """Views in channel order: a selection of left, right, combined."""
+        return tuple(self.module.VIEWS)
+
+    @property
+    def citation(self) -> str:
+        """Reference of the publication."""
+        return str(self.module.CITATION)
+
+    @property
+    def licence(self) -> str:
+        """Licence of the implementation used here."""
+        return str(self.module.LICENCE)
+
+    @property
+    def input_bits(self) -> int:
+        """Bit depth to which the method expects its input to be quantized."""
+        return int(self.module.INPUT_BITS)
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the method learns anything (by gradients or in closed form)."""
+        return self.entry.recipe is not None
+
+    def code_hash(self) -> str:
+        """SHA-256 over the source files of the method's module or package, without importing it."""
+        spec = importlib.util.find_spec(self.entry.module)
+        if spec is None or spec.origin is None:
+            raise ConfigError(
+                f"method {self.name!r}: module {self.entry.module!r} is not installed; "
+                "check `module:` in the configuration"
+            )
+        origin = Path(spec.origin)
+        files = sorted(origin.parent.glob("*.py")) if origin.name == "__init__.py" else [origin]
+        digest = hashlib.sha256()
+        for file in files:
+            digest.update(file.name.encode() + b"\0" + file.read_bytes())
+        return digest.hexdigest()
+
+
+def list_methods(experiment: Experiment | None = None) -> list[str]:
+    """Names of all methods, in the order of the configuration (ablations not included)."""
+    return list((experiment or load_methods()).methods)
+
+
+def get_method(name: str, experiment: Experiment | None = None) -> Method:
+    """The method (or ablation) called `name`, from an experiment or from the method list.
+
+    Raises:
+        ConfigError: there is no such method.
+    """
+    source = experiment or load_methods()
+    if name not in source.methods and name not in source.ablations:
+        raise unknown_method(name, [*source.methods, *source.ablations])
+    return Method(name, source.entry(name))

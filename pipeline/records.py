@@ -1,0 +1,180 @@
+"""Result records: the JSON files that every stage writes and every report reads.
+
+Each is validated when written and when read; their JSON Schemas stand in `docs/schemas/`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.errors import RecordError
+from pipeline.files import write_text
+
+Label = Literal["reproduced", "official weights", "published", "surrogate", "demo"]
+METRICS = ("psnr", "ssim", "mae", "lpips")
+CATEGORIES = ("indoor", "outdoor", "combined")
+MAIN_GROUP = "main"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Provenance(_Record):
+    """Where a number comes from.
+
+    `config` is the whole resolved experiment, `config_hash` its SHA-256; `manifest_sha256` that
+    of the data manifest, `weights_sha256` that of the weights used or made. `git_dirty` tells
+    whether tracked files differed from `git_commit`. `wall_s` seconds, `peak_memory_mb` MiB.
+    """
+
+    command: str
+    config: dict[str, Any]
+    config_hash: str
+    manifest_sha256: str | None
+    weights_sha256: str | None
+    git_commit: str | None
+    git_dirty: bool | None
+    packages: dict[str, str]
+    hardware: dict[str, str]
+    seeds: dict[str, int]
+    wall_s: float
+    peak_memory_mb: float
+    created: str
+
+
+class Protocol(_Record):
+    """How images were scored (DESIGN: a difference of protocol is a different column)."""
+
+    id: str
+    input_bits: int
+    ground_truth_bits: int
+    clamp: bool
+    quantization: str
+    ssim: str
+    tiling: str
+    views: tuple[str, ...]
+
+
+class RunRecord(_Record):
+    """`runs/<set>/<run>/record.json`: one trained (or fitted) net.
+
+    `epoch` and `val_psnr` (dB) belong to the kept, best checkpoint. `learned` holds what a
+    closed-form method fitted. `samples` counts the crops seen.
+    """
+
+    kind: Literal["run"] = "run"
+    method: str
+    row: str
+    dataset: str
+    repetition: int
+    label: Label
+    trained_params: int
+    samples: int
+    epoch: int
+    val_psnr: float
+    learned: dict[str, float] = Field(default_factory=dict)
+    provenance: Provenance
+
+
+class Scores(_Record):
+    """Plain means over `n` images: PSNR in dB, SSIM, MAE in [0, 1]; LPIPS where computed."""
+
+    n: int
+    psnr: float
+    ssim: float
+    mae: float
+    lpips: float | None
+
+
+class ResultRecord(_Record):
+    """`results/<set>/<run>/record.json`: one method scored on the test split.
+
+    `scores` maps indoor, outdoor and combined to the means over the main group; `groups` maps
+    every further group of scenes to its own means. `lpips_status` says why LPIPS is missing.
+    """
+
+    kind: Literal["result"] = "result"
+    method: str
+    row: str
+    method_kind: str
+    dataset: str
+    repetition: int
+    label: Label
+    trained_params: int
+    protocol: Protocol
+    scores: dict[str, Scores]
+    groups: dict[str, Scores]
+    lpips_status: str
+    images: tuple[str, ...]
+    provenance: Provenance
+
+
+class ComplexityRecord(_Record):
+    """`results/complexity/<method>.json`: size of the full model, paper configuration.
+
+    `flops_fvcore` is fvcore's total at `size`; it counts multiply-accumulates. `flops_paper`
+    follows the module-hook rule behind the paper's column. `uncounted` lists the operators that
+    fvcore passed over, with their number of calls. `counted_at` names the sizes really run.
+    `key` identifies the code and configuration that were counted.
+    """
+
+    kind: Literal["complexity"] = "complexity"
+    method: str
+    row: str
+    size: tuple[int, int]
+    params: int
+    flops_fvcore: int
+    flops_paper: float
+    by_operator: dict[str, int]
+    uncounted: dict[str, int]
+    counted_at: tuple[tuple[int, int], ...]
+    key: str
+
+
+AnyRecord = TypeVar("AnyRecord", RunRecord, ResultRecord, ComplexityRecord)
+RECORD_TYPES: tuple[type[_Record], ...] = (RunRecord, ResultRecord, ComplexityRecord)
+
+
+def write_record(path: Path, record: _Record) -> None:
+    """Write `record` to `path` atomically, as JSON.
+
+    Raises:
+        DataError: the folder is read-only or full.
+    """
+    checked = type(record).model_validate(record.model_dump())
+    write_text(path, checked.model_dump_json(indent=2) + "\n")
+
+
+def read_record(path: Path, kind: type[AnyRecord]) -> AnyRecord:
+    """Read and validate one record.
+
+    Raises:
+        RecordError: the file is missing, not JSON or not of this kind.
+    """
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise RecordError(
+            f"{path}: cannot be read ({error.strerror}); run its stage again"
+        ) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise RecordError(
+            f"{path}: {where}: {first['msg']}; delete the file and run its stage again"
+        ) from error
+
+
+def write_schemas(folder: Path) -> list[Path]:
+    """Write the JSON Schema of every record type to `folder`; returns the files."""
+    written = []
+    for kind in RECORD_TYPES:
+        target = folder / f"{kind.__name__}.schema.json"
+        write_text(target, json.dumps(kind.model_json_schema(), indent=2) + "\n")
+        written.append(target)
+    return written
