@@ -139,11 +139,18 @@ class AblationEntry(Strict):
     table2: int | None = None
 
 
+class MetricEntry(Strict):
+    """A metric: an importable `module` with `score(prediction, target)`."""
+
+    module: str
+
+
 class MethodList(Strict):
-    """`config/methods.yaml`: what can be run, shared by every experiment."""
+    """`config/methods.yaml`: what can be run and how it is scored, shared by every experiment."""
 
     methods: dict[str, MethodEntry] = Field(default_factory=dict)
     ablations: dict[str, AblationEntry] = Field(default_factory=dict)
+    metrics: dict[str, MetricEntry] = Field(default_factory=dict)
 
     def entry(self, name: str) -> MethodEntry:
         """The method or ablation called `name`, ablations merged into their base.
@@ -168,7 +175,7 @@ class Experiment(MethodList):
 
     `seed`: the main seed, `repetitions`: how many seeds each trained method gets.
     `trained_size`: constructor arguments, by module, that make the trained nets narrower than the
-    paper's. `methods`, `ablations`: added to (or replacing) those of the method list.
+    paper's. `methods`, `ablations`, `metrics`: added to (or replacing) those of the method list.
     `complexity_size`: height and width at which FLOPs are counted.
     `sample_images`: how many test pictures each evaluation keeps.
     """
@@ -262,7 +269,7 @@ def load_experiment(path: Path) -> Experiment:
     """
     data = _read_yaml(path)
     shared = load_methods().model_dump()
-    for block in ("methods", "ablations"):
+    for block in ("methods", "ablations", "metrics"):
         own = data.get(block, {})
         if isinstance(own, dict):
             data[block] = {**shared[block], **own}

@@ -15,7 +15,6 @@ from pipeline.errors import RecordError
 from pipeline.files import write_text
 
 Label = Literal["reproduced", "official weights", "published", "surrogate", "demo"]
-METRICS = ("psnr", "ssim", "mae", "lpips")
 CATEGORIES = ("indoor", "outdoor", "combined")
 MAIN_GROUP = "main"
 
@@ -82,20 +81,18 @@ class RunRecord(_Record):
 
 
 class Scores(_Record):
-    """Plain means over `n` images: PSNR in dB, SSIM, MAE in [0, 1]; LPIPS where computed."""
+    """Plain means over `n` images, by metric; `None` where a metric was not computed."""
 
     n: int
-    psnr: float
-    ssim: float
-    mae: float
-    lpips: float | None
+    mean: dict[str, float | None]
 
 
 class ResultRecord(_Record):
     """`results/<set>/<run>/record.json`: one method scored on the test split.
 
     `scores` maps indoor, outdoor and combined to the means over the main group; `groups` maps
-    every further group of scenes to its own means. `lpips_status` says why LPIPS is missing.
+    every further group of scenes to its own means. `metric_status` maps each metric to `computed`
+    or to the reason why it was not. `images` names the sample pictures kept beside the record.
     """
 
     kind: Literal["result"] = "result"
@@ -109,7 +106,7 @@ class ResultRecord(_Record):
     protocol: Protocol
     scores: dict[str, Scores]
     groups: dict[str, Scores]
-    lpips_status: str
+    metric_status: dict[str, str]
     images: tuple[str, ...]
     provenance: Provenance
 
