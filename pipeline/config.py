@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -19,14 +19,15 @@ from pipeline.errors import ConfigError
 METHODS_FILE = Path(__file__).resolve().parents[1] / "config" / "methods.yaml"
 
 
+Item = TypeVar("Item")
+# YAML has lists only: tuples are accepted from them although the models are strict.
+Listed = Annotated[Item, Field(strict=False)]
+
+
 class Strict(BaseModel):
     """A configuration block: unknown keys are refused, values are frozen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-def _tuple(kind: Any) -> Any:
-    return Annotated[kind, Field(strict=False)]
 
 
 class SplitScenes(Strict):
@@ -38,7 +39,7 @@ class SplitScenes(Strict):
     """
 
     leaves: int = Field(ge=0)
-    photographs: _tuple(tuple[str, ...]) = ()
+    photographs: Listed[tuple[str, ...]] = ()
     stereo: bool = False
 
 
@@ -52,9 +53,9 @@ class Synthetic(Strict):
 
     kind: Literal["synthetic"]
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
-    size: _tuple(tuple[int, int])
-    coc_far: _tuple(tuple[float, float])
-    focus: _tuple(tuple[float, float])
+    size: Listed[tuple[int, int]]
+    coc_far: Listed[tuple[float, float]]
+    focus: Listed[tuple[float, float]]
     distortion: bool
     train: SplitScenes
     val: SplitScenes
@@ -95,7 +96,7 @@ class Recipe(Strict):
     learning_rate: float = Field(gt=0)
     final_learning_rate: float = Field(ge=0)
     warmup_epochs: int = Field(ge=0)
-    betas: _tuple(tuple[float, float])
+    betas: Listed[tuple[float, float]]
     flip_horizontal: bool
     flip_vertical: bool
     flip_swaps_views: bool
@@ -188,7 +189,7 @@ class Experiment(MethodList):
     recipes: dict[str, Recipe]
     trained_size: dict[str, dict[str, Any]]
     compute: Compute
-    complexity_size: _tuple(tuple[int, int])
+    complexity_size: Listed[tuple[int, int]]
     sample_images: int = Field(ge=0)
 
     @model_validator(mode="after")
@@ -201,6 +202,12 @@ class Experiment(MethodList):
             if method.recipe not in known:
                 raise ValueError(f"method {name!r} uses unknown recipe {method.recipe!r}")
         return self
+
+    def table2_rows(self) -> dict[int, str]:
+        """Rows of the paper's Table 2: its method numbers and our names for them."""
+        names = [*self.methods, *self.ablations]
+        rows = {self.entry(name).table2: name for name in names}
+        return {number: rows[number] for number in sorted(n for n in rows if n is not None)}
 
     def recipe_of(self, name: str) -> Recipe | None:
         """The training recipe of method `name`; `None` if it is not trained by gradients."""

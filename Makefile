@@ -1,0 +1,35 @@
+# Every target sets up .venv from the lock file by itself, once.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+export MLFLOW_DISABLE_TELEMETRY := true
+
+.PHONY: table1 test lint clean lock
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --disable-pip-version-check --no-deps --progress-bar off --quiet -r requirements.lock
+	$(BIN)/pip install --disable-pip-version-check --no-deps --no-build-isolation --quiet -e .
+	touch $@
+
+table1: $(READY)
+	$(BIN)/dmtbench run
+
+test: $(READY)
+	$(BIN)/pytest -m "not slow" -n 2
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/snakefmt --check Snakefile pipeline/rules
+	$(BIN)/mypy
+	$(BIN)/snakemake --lint
+
+# Removes what the workflow made; data, environment and MLflow's history stay.
+clean:
+	rm -rf runs results logs reports/*.csv reports/*.md reports/*.tex reports/*.json reports/psnr_vs_params.*
+
+# After a change of dependencies in pyproject.toml (needs uv).
+lock:
+	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header --output-file requirements.lock

@@ -1,0 +1,35 @@
+# The DAG. Paths and scalars only: every rule calls one `dmtbench` line, all logic is in pipeline/.
+import os
+import sys
+from pathlib import Path
+
+from pipeline.workflow import load_workflow
+
+# Jobs must find the `dmtbench` of the environment that runs Snakemake, activated or not.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+
+configfile: "config/demo.yaml"
+
+
+bench = load_workflow(workflow.configfiles, workflow.config_settings.config)
+
+
+wildcard_constraints:
+    method="[a-z0-9-]+",
+    repetition="[0-9]+",
+
+
+include: "pipeline/rules/data.smk"
+include: "pipeline/rules/train.smk"
+include: "pipeline/rules/evaluate.smk"
+include: "pipeline/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.table1.output,
+        rules.table2.output,
+        rules.plot.output,
+        rules.track.output,

@@ -1,0 +1,276 @@
+"""The whole network, its five variants and Table 2's ablations (paper sections 3 and 4.4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from dmtnet.attention import Kernel, TransformerBlock, WindowAttention
+from dmtnet.reconstruction import DMSSRM, Selection, conv3x3
+
+VIEWS = ("right", "left")
+INPUT_BITS = 16
+CITATION = (
+    "D. Zhang and X. Wang, 'Dynamic Multi-Scale Network for Dual-Pixel Images Defocus Deblurring "
+    "with Transformer', arXiv:2209.06040, 2022"
+)
+LICENCE = "Apache-2.0 (reconstruction; the authors published no code)"
+
+PATCH = 4
+
+# T's ten blocks and its two head flags are inferred from its own two printed numbers [F]; they
+# carry no evidential weight beyond these.
+VARIANTS: dict[str, dict[str, Any]] = {
+    "t": {"num_dmssrm": 0, "num_blocks": 10, "head_bias": True, "head_act": True},
+    "s": {"num_dmssrm": 1},
+    "b": {"num_dmssrm": 2},
+    "l": {"num_dmssrm": 3},
+    "h": {"num_dmssrm": 4},
+}
+
+
+@dataclass
+class Trace:
+    """What a forward pass saw, one entry per DMSSRM.
+
+    `selection_weights`: alpha of Eq. 16, `[B, num_scales]`. `scale_features`: F_sj of Eq. 14, a
+    list over the scales of `[B, channels, H/4, W/4]`, padding included.
+    """
+
+    selection_weights: list[Tensor] = field(default_factory=list)
+    scale_features: list[list[Tensor]] = field(default_factory=list)
+
+
+class PatchPartition(nn.Module):
+    """Patch partition of section 3.2: Conv 4x4, stride 4, with bias, then LayerNorm [P]."""
+
+    def __init__(self, in_channels: int, embed_dim: int) -> None:
+        super().__init__()
+        self.embedding = nn.Conv2d(in_channels, embed_dim, PATCH, PATCH)
+        self.norm = nn.LayerNorm(embed_dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, in_channels, H, W]` to F_P, `[B, H/4, W/4, embed_dim]`."""
+        return self.norm(self.embedding(x).permute(0, 2, 3, 1))
+
+
+class TransformerExtraction(nn.Module):
+    """Feature extraction by transformer blocks: image to F_E (section 3.2)."""
+
+    def __init__(self, patches: PatchPartition, blocks: list[TransformerBlock]) -> None:
+        super().__init__()
+        self.patches = patches
+        self.blocks = nn.Sequential(*blocks)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, in_channels, H, W]` to `[B, embed_dim, H/4, W/4]`."""
+        return self.blocks(self.patches(x)).permute(0, 3, 1, 2)
+
+
+def convolutional_extraction(in_channels: int, embed_dim: int) -> nn.Sequential:
+    """Table 2, method 1: two 3x3 convolutions of stride 2 [P] take the place of the transformer.
+
+    They replace the patch embedding too, or the stride would not be 4 [F]; widths and the PReLU
+    after each are free choices [C]. Maps `[B, in_channels, H, W]` to `[B, embed_dim, H/4, W/4]`.
+    """
+    return nn.Sequential(
+        conv3x3(in_channels, embed_dim, stride=2),
+        nn.PReLU(),
+        conv3x3(embed_dim, embed_dim, stride=2),
+        nn.PReLU(),
+    )
+
+
+def upsampling_head(channels: int, *, bias: bool, act: bool) -> nn.Sequential:
+    """Up-sampling x4 by pixel-shuffle [P]; its layout is inferred [F].
+
+    Conv3x3 n->n, shuffle 2, Conv3x3 n/4->n, shuffle 2, Conv1x1 n/4->3: `[B, n, H, W]` to
+    `[B, 3, 4 H, 4 W]`. `act` adds a one-slope PReLU after each 3x3 convolution (variant T).
+    """
+    quarter = channels // 4
+    layers: list[nn.Module] = []
+    for width in (channels, quarter):
+        layers.append(conv3x3(width, channels, bias=bias))
+        if act:
+            layers.append(nn.PReLU())
+        layers.append(nn.PixelShuffle(2))
+    return nn.Sequential(*layers, nn.Conv2d(quarter, 3, 1, bias=bias))
+
+
+class DMTNet(nn.Module):
+    """DMTNet, reconstruction (Fig. 2). The defaults are those of variant B.
+
+    Args:
+        num_dmssrm: N_D, DMSSRM in cascade; 0, 1, 2, 3, 4 for T, S, B, L, H [P].
+        num_blocks: N_T, transformer blocks; 5 [P], 10 for T [F].
+        embed_dim: C, transformer channels; 96 [P].
+        channels: n, CNN channels, a multiple of 4; 64 [P].
+        num_heads: attention heads; 3 [F].
+        window_size: attention window, in tokens of 4 pixels; 8 [F].
+        shift: `none` [P] or `alternate` (every second block shifted by half a window) [C].
+        mlp_ratio: hidden width of the MLP over C; 4 [F].
+        num_scales: S; 3 [P].
+        num_rbm: RBM per RGM; 5 [P].
+        num_rm: RM per RBM; 10 [P].
+        selection: see `DMSSRM`; `adaptive` [P].
+        transformer: `False` is Table 2's method 1.
+        head_bias, head_act: T's head has both [F].
+        image_residual: adds the mean of the two views to the output. The paper mentions no such
+            skip, so it is off; on, it is an ablation of ours [C].
+        kernel: attention kernel, `fused` or `plain`; the same function.
+
+    Raises:
+        ValueError: a width that cannot be divided, or an unknown choice.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_dmssrm: int = 2,
+        num_blocks: int = 5,
+        embed_dim: int = 96,
+        channels: int = 64,
+        num_heads: int = 3,
+        window_size: int = 8,
+        shift: Literal["none", "alternate"] = "none",
+        mlp_ratio: int = 4,
+        num_scales: int = 3,
+        num_rbm: int = 5,
+        num_rm: int = 10,
+        selection: Selection = "adaptive",
+        transformer: bool = True,
+        head_bias: bool = False,
+        head_act: bool = False,
+        image_residual: bool = False,
+        kernel: Kernel = "fused",
+    ) -> None:
+        super().__init__()
+        _check_choice("shift", shift, ("none", "alternate"))
+        _check_choice("selection", selection, ("adaptive", "mean", "sum"))
+        _check_choice("kernel", kernel, ("fused", "plain"))
+        if channels % 4:
+            raise ValueError(f"channels {channels} is not a multiple of 4")
+        self.window_size = window_size
+        # Without a DMSSRM nothing but the patches asks for a multiple.
+        self.multiple = PATCH * 2 ** (num_scales - 1)
+        self.image_residual = image_residual
+        in_channels = 3 * len(VIEWS)
+        self.extraction: nn.Module
+        if transformer:
+            half = window_size // 2 if shift == "alternate" else 0
+            blocks = [
+                TransformerBlock(
+                    embed_dim, num_heads, window_size, mlp_ratio, half * (index % 2), kernel
+                )
+                for index in range(num_blocks)
+            ]
+            patches = PatchPartition(in_channels, embed_dim)
+            self.extraction = TransformerExtraction(patches, blocks)
+        else:
+            self.extraction = convolutional_extraction(in_channels, embed_dim)
+        self.reduction = conv3x3(embed_dim, channels, bias=head_bias)
+        self.dmssrms = nn.ModuleList(
+            DMSSRM(channels, num_scales, num_rbm, num_rm, selection) for _ in range(num_dmssrm)
+        )
+        self.bottleneck = nn.Conv2d(channels, channels, 1, bias=False) if num_dmssrm else None
+        self.head = upsampling_head(channels, bias=head_bias, act=head_act)
+        self.apply(_initialise)
+
+    def forward(
+        self,
+        x: Tensor,
+        *,
+        origin: tuple[int, int] | None = None,
+        full_size: tuple[int, int] | None = None,
+        trace: Trace | None = None,
+    ) -> Tensor:
+        """Deblur.
+
+        The image is reflect-padded on the right and at the bottom to whole tokens of the coarsest
+        scale and the result cropped [C].
+
+        Args:
+            x: `[B, 6, H, W]`, right view then left view (Eq. 1), RGB in [0, 1], H and W >= 16.
+            origin, full_size: part of the method contract; this network does not depend on them.
+            trace: filled with selection weights and per-scale features when given.
+
+        Returns:
+            `[B, 3, H, W]`, RGB, not clamped.
+
+        Raises:
+            ValueError: another number of channels, or a side below 16 pixels.
+        """
+        height, width = x.shape[-2:]
+        if x.dim() != 4 or x.shape[1] != 3 * len(VIEWS) or min(height, width) < self.multiple:
+            raise ValueError(
+                f"expected [B, {3 * len(VIEWS)}, H, W] with H and W of at least "
+                f"{self.multiple}, got {tuple(x.shape)}"
+            )
+        pad = (0, -width % self.multiple, 0, -height % self.multiple)
+        padded = functional.pad(x, pad, mode="reflect") if any(pad) else x
+        shallow = self.reduction(self.extraction(padded))
+        restored: Tensor = self.head(self._reconstruct(shallow, trace))
+        restored = restored[..., :height, :width]
+        if self.image_residual:
+            restored = restored + 0.5 * (x[:, :3] + x[:, 3:])
+        return restored
+
+    def selection_weights(self, x: Tensor) -> list[Tensor]:
+        """Alpha of Eq. 16 for each DMSSRM: a list of `[B, num_scales]`; `x` as in `forward`."""
+        trace = Trace()
+        self(x, trace=trace)
+        return trace.selection_weights
+
+    def cost_basis(self, height: int, width: int) -> tuple[int, ...]:
+        """Quantities that every operation count of this network is an exact combination of.
+
+        Returns:
+            Tokens of the padded image, tokens of the map padded to whole windows, and 1 (the
+            selection scores, computed once per image).
+        """
+        rows, columns = ((side + -side % self.multiple) // PATCH for side in (height, width))
+        window = self.window_size
+        padded = (rows + -rows % window) * (columns + -columns % window)
+        return rows * columns, padded, 1
+
+    def _reconstruct(self, shallow: Tensor, trace: Trace | None) -> Tensor:
+        features = shallow
+        for dmssrm in self.dmssrms:
+            features, weights, scales = dmssrm(features)
+            if trace is not None:
+                trace.selection_weights.append(weights)
+                trace.scale_features.append(scales)
+        if self.bottleneck is None:
+            return features
+        # Eq. 13; F_0 is the 64-channel map after the reduction [F].
+        return self.bottleneck(features) + shallow
+
+
+def build(variant: str = "b", **kwargs: Any) -> DMTNet:
+    """DMTNet-T, S, B, L or H; `kwargs` replace constructor arguments.
+
+    Raises:
+        ValueError: unknown variant or a choice the constructor refuses.
+        TypeError: unknown argument.
+    """
+    _check_choice("variant", variant, tuple(VARIANTS))
+    return DMTNet(**{**VARIANTS[variant], **kwargs})
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+
+
+def _initialise(module: nn.Module) -> None:
+    # Convolutions, LayerNorm and PReLU keep PyTorch's defaults; linear layers and the position
+    # table follow common transformer practice, the paper being silent [C].
+    if isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, WindowAttention):
+        nn.init.trunc_normal_(module.relative_bias, std=0.02)

@@ -1,0 +1,5 @@
+"""`python -m pipeline` is `dmtbench`."""
+
+from pipeline.cli import main
+
+main()

@@ -1,0 +1,183 @@
+"""16-bit RGB PNG files, checked before they are decoded.
+
+Only OpenCV's unchanged mode keeps 16 bits per channel; Pillow and the readers built on it
+silently return 8.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import DataError
+from pipeline.files import atomic_file
+
+MAX_PIXELS = 1 << 26
+"""Largest picture that is decoded: twice the 6720x4480 frame of the camera behind DPDD."""
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_HEADER_BYTES = len(_SIGNATURE) + 25
+_RGB = 2
+# A deflate stream cannot expand further than this, whatever its content (RFC 1951: 258 bytes
+# from two bits).
+_MAX_EXPANSION = 1032
+_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+_COLOURS = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGB with alpha"}
+
+Image = npt.NDArray[np.uint16]
+
+
+class PngHeader(NamedTuple):
+    """Size in pixels, bits per channel and PNG colour type (2 is RGB) of a file."""
+
+    width: int
+    height: int
+    bit_depth: int
+    colour_type: int
+
+
+def probe_png(path: Path) -> PngHeader:
+    """Read the header of a PNG file without decoding anything.
+
+    Returns:
+        Its width and height in pixels, bits per channel and colour type (PNG, third edition, 11.2).
+
+    Raises:
+        DataError: the file is missing, no PNG, damaged, or larger than `MAX_PIXELS`.
+    """
+    return _parse_header(path, _read_bytes(path, _HEADER_BYTES))
+
+
+def check_png16(path: Path) -> PngHeader:
+    """Check that a file is a whole 16-bit RGB PNG, chunk by chunk, without decoding it.
+
+    Returns:
+        Its header.
+
+    Raises:
+        DataError: the file is missing, truncated, damaged, too large, or not 16-bit RGB.
+    """
+    return _check_content(path, _read_bytes(path))
+
+
+def read_png16(path: Path) -> Image:
+    """Read a 16-bit RGB PNG.
+
+    Returns:
+        uint16 array [H, W, 3], RGB, full range 0..65535.
+
+    Raises:
+        DataError: the file is missing, truncated, damaged, too large, or not 16-bit RGB.
+    """
+    content = _read_bytes(path)
+    header = _check_content(path, content)
+    image: Any = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    if image is None:
+        raise _damaged(path, "its image data cannot be decoded")
+    if image.dtype != np.uint16 or image.shape != (header.height, header.width, 3):
+        raise DataError(
+            f"{path}: decodes to {image.dtype} {image.shape}, which is not 16-bit RGB; "
+            "export it again as 16-bit RGB PNG without transparency"
+        )
+    return np.ascontiguousarray(image[:, :, ::-1])
+
+
+def write_png16(path: Path, image: Image) -> None:
+    """Write a 16-bit RGB PNG atomically.
+
+    Args:
+        path: the file; its folder is made if needed.
+        image: uint16 [H, W, 3], RGB.
+
+    Raises:
+        DataError: the folder is read-only or full.
+        ValueError: `image` is not a non-empty uint16 array of that shape.
+    """
+    if image.dtype != np.uint16 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise ValueError(f"expected uint16 [H, W, 3], got {image.dtype} {image.shape}")
+    done, content = cv2.imencode(".png", np.ascontiguousarray(image[:, :, ::-1]))
+    if not done:
+        raise ValueError(f"{path}: a picture of shape {image.shape} cannot be encoded as PNG")
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(content.tobytes())
+
+
+def _read_bytes(path: Path, count: int = -1) -> bytes:
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path}: not a file; name a 16-bit RGB PNG")
+    try:
+        if count < 0 and path.stat().st_size > 8 * MAX_PIXELS:
+            raise DataError(f"{path}: too large for a picture; check where this file came from")
+        with path.open("rb") as stream:
+            return stream.read(count)
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror}); check the path and its permissions"
+        ) from error
+
+
+def _parse_header(path: Path, content: bytes) -> PngHeader:
+    if content[: len(_SIGNATURE)] != _SIGNATURE:
+        raise DataError(f"{path}: not a PNG file; convert it to 16-bit RGB PNG")
+    if len(content) < _HEADER_BYTES:
+        raise _damaged(path, "it ends within its header")
+    length, name, width, height, depth, colour, compression, filtering, interlace, crc = (
+        struct.unpack(">I4sIIBBBBBI", content[8:_HEADER_BYTES])
+    )
+    if (length, name) != (13, b"IHDR") or crc != zlib.crc32(content[12:29]):
+        raise _damaged(path, "its header is not valid")
+    if depth not in _DEPTHS.get(colour, ()) or compression or filtering or interlace > 1:
+        raise _damaged(path, "its header holds values that PNG does not define")
+    if not width or not height:
+        raise _damaged(path, f"it claims a size of {width}x{height}")
+    if width * height > MAX_PIXELS:
+        raise DataError(
+            f"{path}: claims {width}x{height} pixels, more than the {MAX_PIXELS} allowed; "
+            "check where this file came from or reduce it"
+        )
+    return PngHeader(width, height, depth, colour)
+
+
+def _check_content(path: Path, content: bytes) -> PngHeader:
+    header = _parse_header(path, content)
+    if header.bit_depth != 16 or header.colour_type != _RGB:
+        raise DataError(
+            f"{path}: {header.bit_depth}-bit {_COLOURS[header.colour_type]}, not 16-bit RGB; "
+            "export it again from the original as 16-bit RGB PNG"
+        )
+    data_bytes = _walk_chunks(path, content)
+    if header.height * (1 + 6 * header.width) > _MAX_EXPANSION * data_bytes:
+        raise _damaged(
+            path,
+            f"{data_bytes} bytes cannot hold the {header.width}x{header.height} pixels claimed",
+        )
+    return header
+
+
+def _walk_chunks(path: Path, content: bytes) -> int:
+    """Check length and checksum of every chunk; the number of bytes of image data."""
+    view = memoryview(content)
+    offset, data_bytes = len(_SIGNATURE), 0
+    while offset + 12 <= len(view):
+        length, name = struct.unpack_from(">I4s", view, offset)
+        end = offset + 12 + length
+        if end > len(view):
+            break
+        (crc,) = struct.unpack_from(">I", view, end - 4)
+        if crc != zlib.crc32(view[offset + 4 : end - 4]):
+            raise _damaged(path, f"the checksum of a chunk at byte {offset} is wrong")
+        if name == b"IEND":
+            return data_bytes
+        data_bytes += length if name == b"IDAT" else 0
+        offset = end
+    raise _damaged(path, "it is truncated")
+
+
+def _damaged(path: Path, reason: str) -> DataError:
+    return DataError(f"{path}: damaged PNG, {reason}; copy or download it again")

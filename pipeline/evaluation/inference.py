@@ -1,0 +1,211 @@
+"""Whole-image inference and scoring after the protocol: the only place that applies bit depth.
+
+Protocol `dpdd-16`: whole image, no tiling; 16-bit input and ground truth / 65535; the prediction
+stays float and is clamped to [0, 1], never quantized.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor, nn
+
+from pipeline.config import Compute, Experiment
+from pipeline.data.manifest import ManifestRow
+from pipeline.errors import DataError
+from pipeline.evaluation.metrics import Metric, score_image
+from pipeline.evaluation.scores import ImageScores, aggregate, write_per_image
+from pipeline.methods import Method
+from pipeline.records import MAIN_GROUP, Protocol, Scores
+
+Scene = Mapping[str, NDArray[np.uint16]]
+Precision = Literal["float32", "bfloat16"]
+PER_IMAGE_FILE = "per_image.csv"
+IMAGES_FOLDER = "images"
+_PEAK = 65535
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What `evaluate` found; the fields of the same names of a `ResultRecord`."""
+
+    scores: dict[str, Scores]
+    groups: dict[str, Scores]
+    metric_status: dict[str, str]
+    images: tuple[str, ...]
+
+
+def protocol_for(experiment: Experiment, method: Method) -> Protocol:
+    """How this experiment scores this method."""
+    return Protocol(
+        id=experiment.protocol,
+        input_bits=method.input_bits,
+        ground_truth_bits=16,
+        clamp=True,
+        quantization="none",
+        ssim="scikit-image: 7x7 uniform window, sample covariance, per channel, data range 1",
+        tiling="none: whole image",
+        views=method.views,
+    )
+
+
+def model_input(scene: Scene, views: Sequence[str], input_bits: int) -> Tensor:
+    """The network's input.
+
+    Args:
+        scene: uint16 arrays `[H, W, 3]`, RGB, by view.
+        views: views in the method's channel order.
+        input_bits: 16 for `v / 65535`; 8 for the high byte, `(v >> 8) / 255`.
+
+    Returns:
+        float32 `[1, 3 * len(views), H, W]` in [0, 1].
+    """
+    stacked = np.concatenate([scene[view] for view in views], axis=-1)
+    if input_bits == 8:
+        values = (stacked >> 8).astype(np.float32) / np.float32(255)
+    else:
+        values = stacked.astype(np.float32) / np.float32(_PEAK)
+    return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))[None]
+
+
+def ground_truth(scene: Scene) -> NDArray[np.float64]:
+    """The target, `v / 65535`: float64 `[H, W, 3]`, RGB in [0, 1]."""
+    return scene["target"].astype(np.float64) / _PEAK
+
+
+def predict(
+    network: nn.Module,
+    scene: Scene,
+    views: Sequence[str],
+    input_bits: int = 16,
+    device: torch.device | str = "cpu",
+    precision: Precision = "float32",
+    channels_last: bool = False,
+) -> NDArray[np.float64]:
+    """Deblur one whole image.
+
+    Args:
+        network: a method's network; moved to `device` and switched to evaluation mode.
+        scene: uint16 arrays `[H, W, 3]`, RGB, by view.
+        views: views in the method's channel order.
+        input_bits: bit depth that the method expects, 8 or 16.
+        device: where to compute.
+        precision: `bfloat16` computes under autocast.
+        channels_last: memory layout; changes speed, not meaning.
+
+    Returns:
+        float64 `[H, W, 3]`, RGB, clamped to [0, 1].
+
+    Raises:
+        DataError: the prediction is not finite.
+        ValueError: the network returned another shape.
+    """
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    where = torch.device(device)
+    x = model_input(scene, views, input_bits).to(where, memory_format=layout)
+    network = network.to(device=where, memory_format=layout).eval()  # type: ignore[call-overload]
+    cast = torch.autocast(where.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
+    with torch.inference_mode(), cast:
+        output = network(x)
+    expected = (1, 3, *x.shape[-2:])
+    if tuple(output.shape) != expected:
+        raise ValueError(f"the network returned {tuple(output.shape)}, expected {expected}")
+    image = output[0].permute(1, 2, 0).double().cpu().numpy()
+    bad = int(np.count_nonzero(~np.isfinite(image)))
+    if bad:
+        raise DataError(
+            f"{bad} of {image.size} predicted values are not finite; "
+            "the weights have diverged: train again, with a lower learning rate"
+        )
+    return np.clip(image, 0.0, 1.0)
+
+
+def evaluate(
+    network: nn.Module,
+    method: Method,
+    rows: Sequence[ManifestRow],
+    read: Callable[[ManifestRow], Scene],
+    metrics: Mapping[str, Metric],
+    folder: Path,
+    *,
+    compute: Compute,
+    device: torch.device | str,
+    sample_images: int,
+) -> Evaluation:
+    """Score a network on test scenes; writes `per_image.csv` and `images/` into `folder`.
+
+    Args:
+        network: the method's network with its weights.
+        method: gives views and bit depth.
+        rows: the scenes to score, in the order of the table to write.
+        read: reads one scene, e.g. `partial(read_scene, root)`.
+        metrics: what `load_metrics` returned.
+        folder: existing folder that takes the files.
+        compute: precision and memory layout.
+        device: where to compute.
+        sample_images: how many scenes of the main group, from the first, are kept as pictures.
+
+    Raises:
+        DataError: there are no scenes, one cannot be read, or a prediction is not finite.
+    """
+    if not rows:
+        raise DataError("no scenes to evaluate; the manifest has no rows of this split")
+    kept = [row.source for row in rows if row.group == MAIN_GROUP][:sample_images]
+    table: list[ImageScores] = []
+    images: list[str] = []
+    for row in _progress(rows, method.name):
+        scene, name = read(row), Path(row.source).stem
+        prediction = _predict_row(network, method, scene, row, compute, device)
+        values = score_image(metrics, prediction, ground_truth(scene))
+        table.append(ImageScores(name, row.group, row.category, values))
+        if row.source in kept:
+            images.append(f"{IMAGES_FOLDER}/{name}.png")
+            _write_sample(folder / images[-1], scene, prediction)
+    write_per_image(folder / PER_IMAGE_FILE, table, list(metrics))
+    scores, groups = aggregate(table)
+    status = {name: metric.status() for name, metric in metrics.items()}
+    return Evaluation(scores, groups, status, tuple(images))
+
+
+def _predict_row(
+    network: nn.Module,
+    method: Method,
+    scene: Scene,
+    row: ManifestRow,
+    compute: Compute,
+    device: torch.device | str,
+) -> NDArray[np.float64]:
+    how = (method.views, method.input_bits, device, compute.precision, compute.channels_last)
+    try:
+        return predict(network, scene, *how)
+    except DataError as error:
+        raise DataError(f"{method.name} on {row.source}: {error}") from error
+
+
+def _progress(rows: Sequence[ManifestRow], name: str) -> Iterable[ManifestRow]:
+    console = Console(stderr=True)
+    return track(rows, name, console=console, disable=not console.is_terminal, transient=True)
+
+
+def _write_sample(path: Path, scene: Scene, prediction: NDArray[np.float64]) -> None:
+    """Input, prediction and target side by side, as an 8-bit PNG."""
+    images = (scene["combined"] / _PEAK, prediction, ground_truth(scene))
+    row = np.rint(np.concatenate(images, axis=1) * 255).astype(np.uint8)
+    encoded, content = cv2.imencode(".png", np.ascontiguousarray(row[..., ::-1]))
+    if not encoded:
+        raise DataError(f"{path}: the picture cannot be encoded; use a smaller scene")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.tobytes())
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror}); free some space") from error

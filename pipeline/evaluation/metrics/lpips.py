@@ -1,0 +1,127 @@
+"""LPIPS with the AlexNet backbone (Zhang et al., CVPR 2018), through the `lpips` package.
+
+The package ships its linear heads only. The ImageNet backbone is an external file, never
+downloaded here: without it this metric is reported as not computed.
+"""
+
+from __future__ import annotations
+
+import warnings
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from pipeline.errors import WeightsError
+from pipeline.files import sha256_of
+
+UNIT = ""
+HIGHER_IS_BETTER = False
+BACKBONE = "alexnet-owt-7be5be79.pth"
+BACKBONE_URL = f"https://download.pytorch.org/models/{BACKBONE}"
+SHA256_PREFIX = "7be5be79"
+
+
+def score(prediction: NDArray[np.float64], target: NDArray[np.float64]) -> float | None:
+    """LPIPS distance; `None` where the backbone is missing (see `status`).
+
+    Args:
+        prediction: float64 `[H, W, 3]`, RGB in [0, 1].
+        target: the ground truth, alike.
+    """
+    network, _ = _loaded()
+    return None if network is None else distance(network, prediction, target)
+
+
+def status() -> str:
+    """`computed`, or `not computed: ` with the reason and the remedy."""
+    return _loaded()[1]
+
+
+def backbone_file() -> Path:
+    """Where the backbone is expected: torch hub's checkpoint folder (`TORCH_HOME` moves it)."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / BACKBONE
+
+
+def check_backbone(path: Path) -> None:
+    """Verify the file's SHA-256 against the published prefix, before anything reads it.
+
+    Raises:
+        WeightsError: the file is missing or is another one.
+    """
+    if not path.is_file():
+        raise WeightsError(f"{path} is missing; download {BACKBONE_URL} and put it there")
+    found = sha256_of(path)
+    if not found.startswith(SHA256_PREFIX):
+        raise WeightsError(
+            f"{path} has SHA-256 {found[:8]}..., expected {SHA256_PREFIX}...; "
+            f"replace it by {BACKBONE_URL}"
+        )
+
+
+def load_network(path: Path) -> nn.Module:
+    """LPIPS-Alex, version 0.1, with the convolutions of an AlexNet state file.
+
+    Args:
+        path: torch file with `features.{0,3,6,8,10}.{weight,bias}`; read with `weights_only`.
+
+    Raises:
+        WeightsError: the file is no such state.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        network, backbone = _untrained()
+        # `lpips` cuts AlexNet into slices but keeps its layer numbers: slice2.3 is features.3.
+        own = {name: f"features.{name.split('.', 1)[1]}" for name in backbone.state_dict()}
+        backbone.load_state_dict({name: state[source] for name, source in own.items()})
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise WeightsError(
+            f"{path}: no AlexNet state ({type(error).__name__}: {reason}); "
+            f"replace it by {BACKBONE_URL}"
+        ) from error
+    return network.eval()
+
+
+def distance(
+    network: nn.Module, prediction: NDArray[np.float64], target: NDArray[np.float64]
+) -> float:
+    """Distance of two images under an LPIPS network, called as (target, prediction).
+
+    Args:
+        network: `lpips.LPIPS`; it maps [0, 1] to [-1, 1] itself (`normalize=True`).
+        prediction: float64 `[H, W, 3]`, RGB in [0, 1].
+        target: the ground truth, alike.
+    """
+    with torch.inference_mode():
+        return float(network(_batch(target), _batch(prediction), normalize=True))
+
+
+def _batch(image: NDArray[np.float64]) -> Tensor:
+    planes = np.ascontiguousarray(image.transpose(2, 0, 1), dtype=np.float32)
+    return torch.from_numpy(planes)[None]
+
+
+def _untrained() -> tuple[nn.Module, nn.Module]:
+    import lpips
+
+    # The random initialisation that is overwritten at once must not move the global generator.
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        network: Any = lpips.LPIPS(net="alex", version="0.1", pnet_rand=True, verbose=False)
+    return network, network.net
+
+
+@cache
+def _loaded() -> tuple[nn.Module | None, str]:
+    path = backbone_file()
+    try:
+        check_backbone(path)
+        return load_network(path), "computed"
+    except Exception as error:
+        # A metric that cannot be computed leaves an empty column; it never ends an evaluation.
+        return None, f"not computed: {error}"

@@ -1,0 +1,33 @@
+"""Structural similarity in the variant of the DPDD benchmark (DPDNet, ECCV 2020).
+
+The uniform 7x7 window matters: the Gaussian-weighted variant gives other values.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.metrics import structural_similarity
+
+UNIT = ""
+HIGHER_IS_BETTER = True
+WINDOW = 7
+
+
+def score(prediction: NDArray[np.float64], target: NDArray[np.float64]) -> float:
+    """SSIM per channel, 7x7 uniform window, sample covariance, data range 1, mean of channels.
+
+    Args:
+        prediction: float64 `[H, W, 3]` in [0, 1].
+        target: the ground truth, alike.
+
+    Raises:
+        ValueError: the image is smaller than the window.
+    """
+    height, width, _ = target.shape
+    if min(height, width) < WINDOW:
+        raise ValueError(f"SSIM needs at least {WINDOW}x{WINDOW} pixels, not {height}x{width}")
+    value = structural_similarity(  # type: ignore[no-untyped-call]
+        target, prediction, data_range=1.0, channel_axis=-1, win_size=WINDOW
+    )
+    return float(value)

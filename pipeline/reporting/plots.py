@@ -1,0 +1,211 @@
+"""Combined PSNR against parameters, in the manner of the paper's Figure 1."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipeline.config import load_methods
+from pipeline.files import atomic_file
+from pipeline.reporting import tables
+from pipeline.reporting.labels import Point, Polyline, place_labels, spread
+from pipeline.reporting.table1 import CONTROL
+
+_SERIES = re.compile(r"DMTNet-[TSBLH]")
+_OURS, _OTHERS, _FAINT = "#c0392b", "#34597f", "#7a7a7a"
+_FONT = 8.0
+_PANEL, _AXIS, _HEIGHT = 6.2, 0.62, 4.8
+_MARGIN, _GUTTER = 1.75, 0.2
+_STYLE = {
+    "svg.hashsalt": "dmtbench",
+    "svg.fonttype": "path",
+    "pdf.fonttype": 42,
+    "font.family": "DejaVu Sans",
+    "font.size": 9.0,
+    "axes.titlesize": 10.0,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "grid.color": "0.92",
+}
+_UNDATED: dict[str, dict[str, Any]] = {
+    "png": {"metadata": {"Software": None}, "dpi": 200},
+    "svg": {"metadata": {"Date": None}},
+    "pdf": {"metadata": {"CreationDate": None, "ModDate": None}},
+}
+
+
+def psnr_vs_params(table1: pd.DataFrame, stem: Path) -> list[Path]:
+    """Draw combined PSNR (dB) over parameters (10^6) of `table1` to `stem.png`, `.svg`, `.pdf`.
+
+    The first panel holds the published points, with the DMTNet series connected, and our runs on
+    Canon DP beside them. Every other data set has a panel of its own, at the sizes really
+    trained, with the blurred input and the other parameter-free rows as horizontal lines.
+    The same table gives the same bytes. Returns the three paths.
+
+    Raises:
+        DataError: the folder is read-only or full.
+    """
+    import seaborn
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    run = table1[table1["n_seeds"].notna()]
+    canon = run[run["dataset"] == tables.CANON]
+    others = [part for _, part in run[run["dataset"] != tables.CANON].groupby("dataset")]
+    margins = [_MARGIN if len(_flat(part)) else _GUTTER for part in (canon, *others)]
+    style: Any = {**seaborn.axes_style("whitegrid"), **_STYLE}
+    with rc_context(style):
+        figure = Figure(figsize=(sum(margins) + _PANEL * len(margins), _HEIGHT))
+        axes = _panels(figure, margins)
+        _published_panel(axes[0], table1, canon)
+        for panel, part in zip(axes[1:], others, strict=True):
+            _own_panel(panel, part)
+        return _save(figure, stem)
+
+
+def _panels(figure: Any, margins: Sequence[float]) -> list[Any]:
+    """One set of axes for each right margin, in inches."""
+    width, panels, left = figure.get_figwidth(), [], 0.0
+    for margin in margins:
+        start, wide = (left + _AXIS) / width, (_PANEL - _AXIS) / width
+        panels.append(figure.add_axes((start, 0.12, wide, 0.78)))
+        left += _PANEL + margin
+    return panels
+
+
+def _flat(part: pd.DataFrame) -> pd.DataFrame:
+    """Rows without learned parameters: levels to be beaten, not points."""
+    return part[(part["trained_params"] == 0) | (part["kind"] == CONTROL)]
+
+
+def _published_panel(axes: Any, table1: pd.DataFrame, run: pd.DataFrame) -> None:
+    known = table1.dropna(subset=["params_published_m", "combined_psnr_published"])
+    published = _points(known, known["params_published_m"], "combined_psnr_published")
+    ours = _trained(run)
+    levels = _levels_of(run)
+    axes.set_title("As published, Canon DP")
+    axes.set_xlabel("Parameters (M)")
+    axes.set_ylabel("Combined PSNR (dB)")
+    _limits(axes, [*published, *ours, *levels])
+    lines = [_draw(axes, published, "o", filled=True), _draw(axes, ours, "D", filled=False)]
+    lines += _levels(axes, levels)
+    if ours:
+        _key(axes)
+    named = {point.text for point in published}
+    unnamed = [replace(point, text="") if point.text in named else point for point in ours]
+    place_labels(axes, [*published, *unnamed], [line for line in lines if line], _FONT)
+
+
+def _own_panel(axes: Any, part: pd.DataFrame) -> None:
+    points, levels = _trained(part), _levels_of(part)
+    labels = ", ".join(sorted(set(part["label"]))).capitalize()
+    axes.set_title(f"{labels}: data set “{part['dataset'].iloc[0]}”, not comparable")
+    axes.set_xlabel("Trained parameters (M)")
+    axes.set_ylabel("Combined PSNR (dB)")
+    _limits(axes, [*points, *levels])
+    lines = [_draw(axes, points, "o", filled=True), *_levels(axes, levels)]
+    place_labels(axes, points, [line for line in lines if line], _FONT)
+
+
+def _trained(part: pd.DataFrame) -> list[Point]:
+    rows = part.drop(_flat(part).index)
+    return _points(rows, rows["trained_params"].astype(float) / 1e6, "combined_psnr")
+
+
+def _levels_of(part: pd.DataFrame) -> list[Point]:
+    rows = _flat(part)
+    return _points(rows, rows["trained_params"].astype(float), "combined_psnr")
+
+
+def _points(rows: pd.DataFrame, sizes: pd.Series, column: str) -> list[Point]:
+    return [
+        Point(float(x), float(y), name, _OURS if _SERIES.fullmatch(name) else _OTHERS)
+        for x, y, name in zip(sizes, rows[column], rows["method"], strict=True)
+        if pd.notna(x) and pd.notna(y)
+    ]
+
+
+def _limits(axes: Any, points: Sequence[Point]) -> None:
+    """Limits with room for labels, from zero parameters on."""
+    widest = max((point.x for point in points), default=0.0) or 1.0
+    heights = [point.y for point in points] or [0.0]
+    room = 0.09 * (max(heights) - min(heights)) or 0.5
+    axes.set_xlim(-0.04 * widest, 1.14 * widest)
+    axes.set_ylim(min(heights) - room, max(heights) + room)
+
+
+def _draw(axes: Any, points: Sequence[Point], marker: str, *, filled: bool) -> Any:
+    """Markers, and the DMTNet series joined by a line, which is returned as a polyline."""
+    import seaborn
+
+    series = sorted((p.x, p.y) for p in points if p.colour == _OURS)
+    if series:
+        style = "-" if filled else ":"
+        axes.plot(*zip(*series, strict=True), style, color=_OURS, lw=1.4, alpha=0.8, zorder=2)
+    for colour in (_OTHERS, _OURS):
+        chosen = [point for point in points if point.colour == colour]
+        seaborn.scatterplot(
+            x=[point.x for point in chosen],
+            y=[point.y for point in chosen],
+            marker=marker,
+            s=42,
+            facecolor=colour if filled else "white",
+            edgecolor="white" if filled else colour,
+            linewidth=0.8 if filled else 1.4,
+            ax=axes,
+            zorder=3,
+            legend=False,
+        )
+    return series
+
+
+def _key(axes: Any) -> None:
+    from matplotlib.lines import Line2D
+
+    common: dict[str, Any] = {"color": "none", "markersize": 6.5}
+    handles = [
+        Line2D([], [], marker="o", mfc="0.35", mec="white", label="published", **common),
+        Line2D([], [], marker="D", mfc="white", mec="0.35", label="run here", **common),
+    ]
+    axes.legend(handles=handles, loc="lower right", fontsize=_FONT, frameon=False)
+
+
+def _levels(axes: Any, levels: Sequence[Point]) -> list[Polyline]:
+    """Horizontal lines, named in the right margin where the names cannot hide points."""
+    blurred = load_methods().entry("input").row
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    heights = spread([level.y for level in levels], 0.048 * (high - low), low, high)
+    for level, height in zip(levels, heights, strict=True):
+        is_input = level.text == blurred
+        colour = "black" if is_input else _FAINT
+        axes.axhline(
+            level.y, ls="--" if is_input else ":", lw=1.2 if is_input else 0.9, color=colour
+        )
+        axes.annotate(
+            level.text.removeprefix("Control: "),
+            (1.0, level.y),
+            xytext=(1.045, height),
+            xycoords=("axes fraction", "data"),
+            textcoords=("axes fraction", "data"),
+            va="center",
+            fontsize=_FONT - 0.5,
+            color=colour,
+            arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.5, "shrinkA": 1, "shrinkB": 0},
+            annotation_clip=False,
+        )
+    return [[(left, level.y), (right, level.y)] for level in levels]
+
+
+def _save(figure: Any, stem: Path) -> list[Path]:
+    paths = []
+    for ending, options in _UNDATED.items():
+        path = stem.with_name(f"{stem.name}.{ending}")
+        with atomic_file(path) as temporary:
+            figure.savefig(temporary, format=ending, **options)
+        paths.append(path)
+    return paths

@@ -1,0 +1,75 @@
+"""Table 2: the ablation of DMTNet-B, ours beside published."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipeline.errors import RecordError
+from pipeline.records import ComplexityRecord, ResultRecord
+from pipeline.reporting import tables
+from pipeline.reporting.tables import Row
+
+_METRICS = ("psnr", "ssim")
+_COLUMNS = (
+    *("method", "transformer", "dynamic", "n_dmssrm", "row"),
+    *("label", "dataset", "protocol", "n_seeds"),
+    *(f"combined_{metric}" for metric in _METRICS),
+    *(f"combined_{metric}_{detail}" for metric in _METRICS for detail in tables.DETAILS),
+    *("trained_params", "params", "flops_paper_g", "flops_fvcore_g"),
+)
+
+
+def build_table2(
+    results: list[ResultRecord],
+    complexity: list[ComplexityRecord],
+    published: pd.DataFrame,
+    rows: dict[int, str],
+) -> pd.DataFrame:
+    """The paper's Table 2 with our numbers beside the published ones.
+
+    `rows` maps a number of Table 2 to the name of the method or ablation that stands for it.
+    A variant without a record stays as published.
+
+    Columns: `method` (the paper's number, as text), `transformer`, `dynamic`, `n_dmssrm`, `row`
+    (our row label; the method's name as long as nothing was run), `label`, `dataset`,
+    `protocol`, `n_seeds`; `combined_psnr` (dB), `combined_ssim`; for both
+    `_sd,_ci_lo,_ci_hi,_published,_diff,_verdict` as in Table 1; `trained_params`; `params` and
+    FLOPs in 10^9 of the full model.
+
+    Raises:
+        RecordError: the records of one row differ in label, data set, protocol or size, or
+            `rows` names a number that the paper's table lacks.
+    """
+    missing = sorted(set(rows) - set(published["method"]))
+    if missing:
+        raise RecordError(
+            f"method {rows[missing[0]]!r}: `table2: {missing[0]}` is no row of the paper's "
+            "Table 2; mend it in the configuration"
+        )
+    records = {group[0].method: group for group in tables.by_row(results).values()}
+    sizes = {size.method: size for size in tables.sizes_by_row(complexity).values()}
+    built = []
+    for paper in published.to_dict("records"):
+        name = rows.get(int(paper["method"]), "")
+        built.append(_row(paper, name, records.get(name, []), sizes.get(name)))
+    return tables.typed(built, _COLUMNS)
+
+
+def _row(
+    paper: dict[str, object],
+    name: str,
+    records: list[ResultRecord],
+    size: ComplexityRecord | None,
+) -> Row:
+    label = records[0].row if records else size.row if size else name
+    row: Row = {
+        "method": str(paper["method"]),
+        **{key: paper[key] for key in ("transformer", "dynamic", "n_dmssrm")},
+        "row": label,
+        **tables.identity_cells(records),
+        **tables.size_cells(size),
+    }
+    for metric in _METRICS:
+        values = tables.scores_of(records, "combined", metric)
+        row |= tables.compared_cells(f"combined_{metric}", records, values, paper[metric])
+    return row

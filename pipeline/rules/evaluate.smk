@@ -1,0 +1,57 @@
+rule evaluate:
+    input:
+        manifest=rules.data.output.manifest,
+        weights=lambda wildcards: (
+            rules.train.output.weights if bench.learns(wildcards.method) else []
+        ),
+    output:
+        metrics=f"{bench.results}/{{method}}-seed{{repetition}}/per_image.csv",
+        record=f"{bench.results}/{{method}}-seed{{repetition}}/record.json",
+    params:
+        config=bench.config,
+        root=bench.raw,
+        run=lambda wildcards: (
+            f"--run {bench.runs}/{wildcards.method}-seed{wildcards.repetition}"
+            if bench.learns(wildcards.method)
+            else ""
+        ),
+        folder=f"{bench.results}/{{method}}-seed{{repetition}}",
+        key=lambda wildcards: bench.evaluate_key(wildcards.method),
+    threads: bench.threads
+    resources:
+        gpu=bench.gpus,
+        mem_mb=8000,
+        runtime=240,
+    log:
+        f"{bench.logs}/evaluate-{{method}}-seed{{repetition}}.log",
+    conda:
+        "../../environment.yml"
+    message:
+        "Evaluating {wildcards.method}, repetition {wildcards.repetition}"
+    shell:
+        "dmtbench evaluate {wildcards.method} --config {params.config}"
+        " --repetition {wildcards.repetition} --root {params.root} --manifest {input.manifest}"
+        " {params.run} --output {params.folder} > {log} 2>&1"
+
+
+rule complexity:
+    output:
+        record="results/complexity/{method}.json",
+    params:
+        config=bench.config,
+        size=bench.experiment.complexity_size,
+        cache="results/complexity",
+        key=lambda wildcards: bench.complexity_key(wildcards.method),
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    log:
+        "logs/complexity-{method}.log",
+    conda:
+        "../../environment.yml"
+    message:
+        "Counting parameters and FLOPs of {wildcards.method}"
+    shell:
+        "dmtbench complexity {wildcards.method} --config {params.config}"
+        " --size {params.size} --cache {params.cache} > {log} 2>&1"

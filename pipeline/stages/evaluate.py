@@ -1,0 +1,93 @@
+"""Evaluation stage: one method on the test split, to per-image metrics and a record."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from pathlib import Path
+
+from pipeline.config import Experiment
+from pipeline.data.manifest import read_manifest, read_scene
+from pipeline.errors import ConfigError
+from pipeline.evaluation.inference import evaluate, protocol_for
+from pipeline.evaluation.metrics import load_metrics
+from pipeline.files import atomic_folder
+from pipeline.methods import get_method
+from pipeline.provenance import collect
+from pipeline.records import ResultRecord, write_record
+from pipeline.seeds import derive_seed
+from pipeline.stages.train import RECORD, WEIGHTS, label_of
+from pipeline.training.checkpoint import load_weights
+from pipeline.training.device import prepare_device
+
+
+def evaluate_method(
+    experiment: Experiment,
+    name: str,
+    repetition: int,
+    root: Path,
+    manifest: Path,
+    run: Path | None,
+    target: Path,
+    command: str,
+) -> ResultRecord:
+    """Score one method on the test split and write `target` with metrics, pictures and record.
+
+    Args:
+        experiment: the experiment.
+        name: method or ablation.
+        repetition: which seed trained it.
+        root: folder of the images.
+        manifest: their manifest.
+        run: run folder with the weights; `None` for a method that learns nothing.
+        target: result folder to make.
+        command: the command line, for the record.
+
+    Raises:
+        ConfigError: unknown method, or `run` is missing or superfluous.
+        DataError: an image is not the one in the manifest; no space left.
+        WeightsError: the weights are damaged or of another architecture.
+    """
+    started = time.time()
+    method = get_method(name, experiment)
+    if method.trainable != (run is not None):
+        remedy = "give its folder with --run" if method.trainable else "leave out --run"
+        raise ConfigError(
+            f"method {name!r} needs {'a' if method.trainable else 'no'} run; {remedy}"
+        )
+    seed = derive_seed(experiment.seed, "evaluate", repetition)
+    device = prepare_device(experiment.compute, seed)
+    network = method.build(**experiment.trained_kwargs(name))
+    weights = None if run is None else run / WEIGHTS
+    if weights is not None:
+        load_weights(weights, network, name)
+    rows = [row for row in read_manifest(manifest) if row.split == "test"]
+    with atomic_folder(target) as folder:
+        found = evaluate(
+            network,
+            method,
+            rows,
+            partial(read_scene, root),
+            load_metrics(experiment.metrics),
+            folder,
+            compute=experiment.compute,
+            device=device,
+            sample_images=experiment.sample_images,
+        )
+        record = ResultRecord(
+            method=name,
+            row=method.entry.row,
+            method_kind=method.entry.kind,
+            dataset=experiment.dataset.name,
+            repetition=repetition,
+            label=label_of(experiment),
+            trained_params=sum(parameter.numel() for parameter in network.parameters()),
+            protocol=protocol_for(experiment, method),
+            scores=found.scores,
+            groups=found.groups,
+            metric_status=found.metric_status,
+            images=found.images,
+            provenance=collect(experiment, command, {"evaluate": seed}, manifest, weights, started),
+        )
+        write_record(folder / RECORD, record)
+    return record

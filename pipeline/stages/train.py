@@ -1,0 +1,135 @@
+"""Training stage: one method and repetition to weights, curve and record."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Protocol, cast
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.config import Experiment
+from pipeline.data.patches import index_windows
+from pipeline.data.store import PixelStore
+from pipeline.errors import ConfigError
+from pipeline.files import atomic_folder, sha256_of
+from pipeline.methods import Method, get_method
+from pipeline.provenance import collect
+from pipeline.records import Label, RunRecord, write_record
+from pipeline.seeds import derive_seed
+from pipeline.training.checkpoint import save_weights
+from pipeline.training.device import prepare_device
+from pipeline.training.loop import CurvePoint, Trained, train, validate, whole_scene
+from pipeline.training.progress import Progress
+
+Pair = tuple[Tensor, Tensor]
+WEIGHTS, CURVE, RECORD = "weights.safetensors", "curve.csv", "record.json"
+
+
+class Fitted(Protocol):
+    """A network that fits itself in closed form, without gradients."""
+
+    def fit(self, train: Iterable[Pair], val: Iterable[Pair]) -> dict[str, float]:
+        """Fit on pairs of input `[1, 3 * views, H, W]` and target `[1, 3, H, W]`."""
+
+
+def label_of(experiment: Experiment) -> Label:
+    """The honest label of whatever this experiment trains."""
+    return "reproduced" if experiment.dataset.kind == "canon" else "demo"
+
+
+def train_method(
+    experiment: Experiment,
+    name: str,
+    repetition: int,
+    store_folder: Path,
+    manifest: Path,
+    target: Path,
+    command: str,
+    progress: Progress,
+) -> RunRecord:
+    """Train (or fit) one method and write `target` with weights, curve and record.
+
+    Raises:
+        ConfigError: unknown method, or one that has nothing to learn.
+        DataError: the store is damaged or belongs to another manifest; no space left.
+    """
+    started = time.time()
+    method = get_method(name, experiment)
+    if not method.trainable:
+        raise ConfigError(f"method {name!r} has nothing to train; evaluate it directly")
+    store = PixelStore(store_folder)
+    store.check_manifest(sha256_of(manifest))
+    seeds = {
+        purpose: derive_seed(experiment.seed, purpose, repetition)
+        for purpose in ("data", f"init/{name}")
+    }
+    device = prepare_device(experiment.compute, seeds[f"init/{name}"])
+    kwargs = experiment.trained_kwargs(name)
+    network = method.build(**kwargs)
+    trained, learned = _learn(experiment, method, network, store, device, seeds["data"], progress)
+    with atomic_folder(target) as folder:
+        save_weights(folder / WEIGHTS, trained.state, name, kwargs)
+        _write_curve(folder / CURVE, trained.curve)
+        record = RunRecord(
+            method=name,
+            row=method.entry.row,
+            dataset=experiment.dataset.name,
+            repetition=repetition,
+            label=label_of(experiment),
+            trained_params=sum(parameter.numel() for parameter in network.parameters()),
+            samples=trained.curve[-1].samples if trained.curve else 0,
+            epoch=trained.epoch,
+            val_psnr=trained.psnr,
+            learned=learned,
+            provenance=collect(experiment, command, seeds, manifest, folder / WEIGHTS, started),
+        )
+        write_record(folder / RECORD, record)
+    return record
+
+
+def _learn(
+    experiment: Experiment,
+    method: Method,
+    network: nn.Module,
+    store: PixelStore,
+    device: torch.device,
+    data_seed: int,
+    progress: Progress,
+) -> tuple[Trained, dict[str, float]]:
+    recipe = experiment.recipe_of(method.name)
+    if recipe is None:
+        pairs = {
+            split: [whole_scene(store, number, method.views) for number in store.of_split(split)]
+            for split in ("train", "val")
+        }
+        learned = cast(Fitted, network).fit(pairs["train"], pairs["val"])
+        network.to(device)
+        psnr = validate(network, store, method.views, experiment.compute, device)
+        return Trained(network.state_dict(), 0, psnr, []), learned
+    windows = index_windows(store, experiment.patches)
+    with progress:
+        trained = train(
+            network,
+            store,
+            method.views,
+            windows,
+            recipe,
+            experiment.compute,
+            device,
+            data_seed,
+            progress,
+        )
+    return trained, {}
+
+
+def _write_curve(path: Path, curve: list[CurvePoint]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        names = [field.name for field in fields(CurvePoint)]
+        writer = csv.DictWriter(stream, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(point) for point in curve)

@@ -1,0 +1,186 @@
+"""What one repetition of one method has to tell a tracker, read from its record files."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from pipeline.config import Experiment
+from pipeline.errors import ConfigError, RecordError
+from pipeline.files import sha256_of
+from pipeline.records import Provenance, ResultRecord, RunRecord, read_record
+
+_LONGEST = 500
+_SHARED_BLOCKS = ("methods", "ablations", "metrics", "recipes", "trained_size")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One repetition of one method: what training and evaluation left behind.
+
+    `files` are the artefacts, each with the folder it goes to; `digest` is over all of them.
+    """
+
+    run: RunRecord | None
+    result: ResultRecord | None
+    curve: Path | None
+    files: tuple[tuple[Path, str], ...]
+    digest: str
+
+    @property
+    def record(self) -> RunRecord | ResultRecord:
+        """The training record, or the evaluation's for a method that learns nothing."""
+        record = self.run or self.result
+        assert record is not None
+        return record
+
+    def params(self) -> dict[str, str]:
+        """What was chosen before the run: data set, recipe, widths and the like, flattened."""
+        record = self.record
+        chosen = {
+            "method": record.method,
+            "repetition": record.repetition,
+            **_chosen(record.provenance.config, record.method),
+        }
+        return {key: text[:_LONGEST] for key, text in _flat(chosen)}
+
+    def tags(self) -> dict[str, str]:
+        """What identifies the run: label, protocol, hashes, commit, packages, hardware, seeds.
+
+        Where training and evaluation are both known, the evaluation's carry a prefix.
+        """
+        record = self.record
+        tags: dict[str, Any] = {
+            "row": record.row,
+            "dataset": record.dataset,
+            "label": record.label,
+            **_origin(record.provenance),
+            "mlflow.source.git.commit": record.provenance.git_commit,
+        }
+        if self.result is not None:
+            scoring = self.result.protocol.model_dump(mode="json")
+            tags["protocol"] = scoring.pop("id")
+            tags["protocol_details"] = scoring
+            tags["kind"] = self.result.method_kind
+            tags["metric_status"] = self.result.metric_status
+            if self.run is not None:
+                tags["evaluation"] = _origin(self.result.provenance)
+        return {key: text[:_LONGEST] for key, text in _flat(tags)}
+
+    def metrics(self) -> dict[str, float]:
+        """Final numbers: test scores by category and group, size, time (s), memory (MiB)."""
+        record = self.record
+        metrics: dict[str, float | None] = {
+            "trained_params": record.trained_params,
+            "wall_s": record.provenance.wall_s,
+            "peak_memory_mb": record.provenance.peak_memory_mb,
+        }
+        if self.run is not None:
+            learned = {f"learned_{key}": value for key, value in self.run.learned.items()}
+            metrics |= {"val_psnr": self.run.val_psnr, "best_epoch": self.run.epoch}
+            metrics |= {"samples_seen": self.run.samples, **learned}
+        if self.result is not None:
+            for group, scores in {**self.result.scores, **self.result.groups}.items():
+                metrics |= {f"test_{group}_{name}": value for name, value in scores.mean.items()}
+            if self.run is not None:
+                metrics["evaluation_wall_s"] = self.result.provenance.wall_s
+        return {key: float(value) for key, value in metrics.items() if value is not None}
+
+    def curves(self) -> list[tuple[str, float, int]]:
+        """Name, value and epoch of every point of the training curves; empty cells are no points.
+
+        Raises:
+            RecordError: `curve.csv` is malformed.
+        """
+        if self.curve is None:
+            return []
+        try:
+            with self.curve.open(newline="", encoding="utf-8") as stream:
+                return [
+                    (name, float(text), int(row["epoch"]))
+                    for row in csv.DictReader(stream)
+                    for name, text in row.items()
+                    if name != "epoch" and text
+                ]
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            raise RecordError(
+                f"{self.curve}: not a training curve ({error}); train this run again"
+            ) from error
+
+
+def read_entries(runs: Path, results: Path) -> list[Entry]:
+    """The entries below `runs/<run>/` and `results/<run>/`, paired by folder name.
+
+    Raises:
+        RecordError: a record is missing a part, malformed, or does not belong to its partner.
+    """
+    found = (path for root in (runs, results) for path in root.glob("*/record.json"))
+    names = {path.parent.name for path in found}
+    return [
+        _entry(runs / name, results / name) for name in sorted(names) if not name.startswith(".")
+    ]
+
+
+def _entry(run: Path, result: Path) -> Entry:
+    files: list[tuple[Path, str]] = []
+    trained = scored = curve = None
+    if (run / "record.json").exists():
+        trained = read_record(run / "record.json", RunRecord)
+        files.append((run / "record.json", "training"))
+        curve = run / "curve.csv" if (run / "curve.csv").exists() else None
+        files += [(curve, "training")] if curve else []
+    if (result / "record.json").exists():
+        scored = read_record(result / "record.json", ResultRecord)
+        if not (result / "per_image.csv").exists():
+            raise RecordError(f"{result / 'per_image.csv'}: missing; evaluate this run again")
+        files += [(result / name, "evaluation") for name in ("record.json", "per_image.csv")]
+        files += [(path, "images") for path in sorted((result / "images").glob("*"))]
+    if trained and scored:
+        pairs = [(r.method, r.dataset, r.repetition) for r in (trained, scored)]
+        if pairs[0] != pairs[1]:
+            raise RecordError(
+                f"{result / 'record.json'}: scores another net than {run}; evaluate it again"
+            )
+    return Entry(trained, scored, curve, tuple(files), digest_files(files))
+
+
+def digest_files(files: Sequence[tuple[Path, str]]) -> str:
+    """SHA-256 over the contents of `files` and the folders they go to."""
+    listed = [f"{folder}/{path.name} {sha256_of(path)}" for path, folder in files]
+    return hashlib.sha256("\n".join(listed).encode()).hexdigest()
+
+
+def _chosen(config: Mapping[str, Any], method: str) -> dict[str, Any]:
+    try:
+        experiment = Experiment.model_validate(config)
+        entry, recipe = experiment.entry(method), experiment.recipe_of(method)
+    except (ValidationError, ConfigError):
+        # The configuration of another version of this package is still worth showing as it is.
+        return dict(config)
+    shared = {key: value for key, value in config.items() if key not in _SHARED_BLOCKS}
+    return {
+        **shared,
+        "module": entry.module,
+        "recipe": recipe.model_dump(mode="json") if recipe else entry.recipe,
+        "kwargs": experiment.trained_kwargs(method),
+    }
+
+
+def _origin(provenance: Provenance) -> dict[str, Any]:
+    measured = {"config", "wall_s", "peak_memory_mb"}
+    return provenance.model_dump(mode="json", exclude=measured)
+
+
+def _flat(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in data.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        elif value is not None:
+            yield f"{prefix}{key}", value if isinstance(value, str) else json.dumps(value)

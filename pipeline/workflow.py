@@ -1,0 +1,134 @@
+"""What the Snakefile needs to know of an experiment: names, paths and rerun keys, all scalars."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import Canon, Experiment, digest_of, load_experiment
+from pipeline.errors import ConfigError, UserError
+from pipeline.methods import get_method
+
+CONTROL = "control"
+
+
+class Workflow:
+    """One experiment as the workflow sees it.
+
+    Rerun keys change exactly when a stage's result would: they stand in the rules' `params`,
+    which Snakemake compares.
+
+    Args:
+        config: the experiment file.
+
+    Raises:
+        ConfigError: the file cannot be used.
+    """
+
+    def __init__(self, config: Path) -> None:
+        self.config = str(config)
+        self.experiment: Experiment = load_experiment(config)
+        dataset = self.experiment.dataset
+        self.data = f"data/{dataset.name}"
+        self.runs = f"runs/{dataset.name}"
+        self.results = f"results/{dataset.name}"
+        self.logs = f"logs/{dataset.name}"
+        self.raw = dataset.root if isinstance(dataset, Canon) else f"{self.data}/raw"
+        self.threads = self.experiment.compute.torch_threads
+        self.gpus = int(self.experiment.compute.device == "cuda")
+
+    @property
+    def table1_methods(self) -> list[str]:
+        """Methods that have a row in Table 1."""
+        return list(self.experiment.methods)
+
+    @property
+    def table2_methods(self) -> list[str]:
+        """Methods and ablations that have a row in Table 2."""
+        return list(self.experiment.table2_rows().values())
+
+    @property
+    def all_methods(self) -> list[str]:
+        """Everything that is evaluated: methods and ablations."""
+        return [*self.experiment.methods, *self.experiment.ablations]
+
+    def sized(self, methods: list[str]) -> list[str]:
+        """Those of `methods` that have a network worth counting: all but the controls."""
+        return [name for name in methods if self.experiment.entry(name).kind != CONTROL]
+
+    def learns(self, method: str) -> bool:
+        """Whether a method has a training run."""
+        return self.experiment.entry(method).recipe is not None
+
+    def named_runs(self, methods: list[str]) -> list[str]:
+        """Run names: one per repetition where seeds matter, one where they don't."""
+        return [
+            f"{name}-seed{repetition}"
+            for name in methods
+            for repetition in range(
+                self.experiment.repetitions if self.experiment.recipe_of(name) else 1
+            )
+        ]
+
+    def data_key(self) -> str:
+        """Changes with the data set and, for synthetic sets, with the main seed."""
+        return self.experiment.digest("dataset", "seed")
+
+    def train_key(self, method: str) -> str:
+        """Changes with all that a training depends on, the method's own code included."""
+        experiment, recipe = self.experiment, self.experiment.recipe_of(method)
+        return self._key(
+            method,
+            patches=experiment.patches.model_dump(mode="json") if recipe else None,
+            recipe=recipe.model_dump(mode="json") if recipe else None,
+            seed=experiment.seed,
+        )
+
+    def evaluate_key(self, method: str) -> str:
+        """Changes with all that an evaluation depends on, beside the weights and the data."""
+        blocks = self.experiment.digest("protocol", "metrics", "sample_images")
+        return self._key(method, blocks=blocks)
+
+    def complexity_key(self, method: str) -> str:
+        """Changes with the full model's code and arguments, and the size it is counted at."""
+        wrapped = get_method(method, self.experiment)
+        size = list(self.experiment.complexity_size)
+        return digest_of([wrapped.entry.model_dump(mode="json"), wrapped.code_hash(), size])
+
+    def report_key(self) -> str:
+        """Changes with the rows that the tables have."""
+        return self.experiment.digest("methods", "ablations")
+
+    def _key(self, method: str, **parts: Any) -> str:
+        wrapped = get_method(method, self.experiment)
+        return digest_of(
+            {
+                **parts,
+                "module": wrapped.entry.module,
+                "kwargs": self.experiment.trained_kwargs(method),
+                "code": wrapped.code_hash(),
+                "compute": self.experiment.compute.model_dump(mode="json"),
+            }
+        )
+
+
+def load_workflow(configfiles: list[Any], overrides: dict[str, Any]) -> Workflow:
+    """The workflow of the experiment file that Snakemake was given.
+
+    Args:
+        configfiles: Snakemake's configuration files; the command line's come first.
+        overrides: values given with `--config`, which must be none: a record names the file that
+            explains it, so every change needs a file of its own.
+
+    Raises:
+        SystemExit: the file cannot be used; the reason is one line.
+    """
+    try:
+        if overrides:
+            raise ConfigError(
+                f"--config {' '.join(overrides)}: copy config/demo.yaml, edit the copy and give it "
+                "with --configfile, so that records can name the file that made them"
+            )
+        return Workflow(Path(configfiles[0]))
+    except UserError as error:
+        raise SystemExit(f"error: {error}") from error

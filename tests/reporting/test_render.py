@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from factories import complexity, control, result, scores
+
+from pipeline.errors import DataError
+from pipeline.reporting.groups import build_groups
+from pipeline.reporting.published import read_published_table1, read_published_table2
+from pipeline.reporting.render import escape_latex, write_metrics, write_table
+from pipeline.reporting.table1 import build_table1
+from pipeline.reporting.table2 import build_table2
+from pipeline.reporting.tables import read_table
+
+PUBLISHED = Path(__file__).parents[2] / "reports" / "published"
+
+
+@pytest.fixture(scope="module")
+def table1() -> pd.DataFrame:
+    results = [
+        *(result(psnr=20 + i / 3, repetition=i) for i in range(3)),
+        control("input", "Input | 100 % & more_", 18.123456789012345),
+    ]
+    return build_table1(results, [complexity()], read_published_table1(PUBLISHED / "table1.csv"))
+
+
+@pytest.fixture(scope="module")
+def table2() -> pd.DataFrame:
+    results = [result(psnr=20.0 + i, repetition=i) for i in range(3)]
+    published = read_published_table2(PUBLISHED / "table2.csv")
+    return build_table2(results, [complexity()], published, {3: "dmtnet-b"})
+
+
+def test_csv_reads_back_equal(tmp_path: Path, table1: pd.DataFrame, table2: pd.DataFrame) -> None:
+    groups = build_groups([result(groups={"stereo": scores(22.0)})])
+    for name, frame in {"table1": table1, "table2": table2, "groups": groups}.items():
+        written = write_table(frame, tmp_path / name)
+        assert [path.name for path in written] == [f"{name}.{end}" for end in ("csv", "md", "tex")]
+        pd.testing.assert_frame_equal(read_table(written[0]), frame, check_exact=True)
+
+
+def test_same_table_same_bytes(tmp_path: Path, table1: pd.DataFrame) -> None:
+    once = [path.read_bytes() for path in write_table(table1, tmp_path / "a")]
+    assert once == [path.read_bytes() for path in write_table(table1, tmp_path / "b")]
+
+
+def test_markdown_is_readable(tmp_path: Path, table1: pd.DataFrame) -> None:
+    text = write_table(table1, tmp_path / "table1")[1].read_text(encoding="utf-8")
+    lines = text.splitlines()
+    table = [line for line in lines if line.startswith("|")]
+    assert len(table) == len(table1) + 2
+    assert len({len(line) for line in table}) == 1
+    assert table[0].split("|")[1].strip() == "Method"
+    ours = next(line for line in table if "DMTNet-B " in line)
+    cells = [cell.strip() for cell in ours.strip("|").split("|")]
+    assert cells[:3] == ["DMTNet-B", "demo", "21.33"]
+    assert len(cells) == 16
+    first = table1.iloc[0]
+    assert f"| {first['combined_psnr']:.2f} |" in table[2].replace("  ", "")
+    assert f"{first['combined_ssim']:.3f}" in table[2]
+    assert r"Input \| 100 % & more_" in text
+    note = next(line for line in lines if "labelled demo" in line)
+    assert "narrow nets" in note
+    assert "synthetic" in note
+    assert "not comparable" in note
+
+
+def test_latex_is_booktabs(tmp_path: Path, table1: pd.DataFrame) -> None:
+    text = write_table(table1, tmp_path / "table1")[2].read_text(encoding="utf-8")
+    for command in (r"\toprule", r"\midrule", r"\bottomrule", r"\multicolumn{3}{c}{Indoor}"):
+        assert command in text
+    body = text.split(r"\midrule")[1].split(r"\bottomrule")[0]
+    rows = body.strip().splitlines()
+    assert len(rows) == len(table1)
+    assert all(row.replace(r"\&", "").count("&") == 15 for row in rows)
+    assert r"Input | 100 \% \& more\_ & demo & 19.12" in body
+    assert "narrow nets" in text.split(r"\end{tabular}")[1]
+
+
+def test_latex_escapes_every_command_character() -> None:
+    escaped = escape_latex("\\ & % $ # _ { } ~ ^")
+    assert escaped == (
+        r"\textbackslash{} \& \% \$ \# \_ \{ \} \textasciitilde{} \textasciicircum{}"
+    )
+
+
+def test_spread_stands_beside_the_mean(tmp_path: Path, table2: pd.DataFrame) -> None:
+    _, md, tex = write_table(table2, tmp_path / "table2")
+    assert "21.00 ± 1.00" in md.read_text(encoding="utf-8")
+    assert r"21.00 $\pm$ 1.00" in tex.read_text(encoding="utf-8")
+
+
+def test_no_note_about_demo_without_one(tmp_path: Path) -> None:
+    published = read_published_table1(PUBLISHED / "table1.csv")
+    record = result(dataset="canon", label="reproduced")
+    _, md, _ = write_table(build_table1([record], [], published), tmp_path / "t")
+    assert "not comparable" not in md.read_text(encoding="utf-8")
+
+
+def test_metrics_hold_what_was_run(tmp_path: Path, table1: pd.DataFrame) -> None:
+    write_metrics(table1, tmp_path / "metrics.json")
+    metrics = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
+    assert list(metrics) == ["DMTNet-B", "Input | 100 % & more_"]
+    ours = table1.set_index("method").loc["DMTNet-B"]
+    names = ("combined_psnr", "combined_ssim", "combined_mae")
+    assert metrics["DMTNet-B"] == {name: ours[name] for name in names}
+
+
+def test_a_table_that_is_none_is_named(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("method,combined_psnr\na,high\n", encoding="utf-8")
+    for name in ("t.csv", "gone.csv"):
+        with pytest.raises(DataError, match=name):
+            read_table(tmp_path / name)
