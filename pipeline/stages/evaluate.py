@@ -48,7 +48,7 @@ def evaluate_method(
         DataError: an image is not the one in the manifest; no space left.
         WeightsError: the weights are damaged or of another architecture.
     """
-    started = time.time()
+    started = time.perf_counter()
     method = get_method(name, experiment)
     if method.trainable != (run is not None):
         remedy = "give its folder with --run" if method.trainable else "leave out --run"

@@ -58,7 +58,7 @@ def train_method(
         ConfigError: unknown method, or one that has nothing to learn.
         DataError: the store is damaged or belongs to another manifest; no space left.
     """
-    started = time.time()
+    started = time.perf_counter()
     method = get_method(name, experiment)
     if not method.trainable:
         raise ConfigError(f"method {name!r} has nothing to train; evaluate it directly")
