@@ -1,12 +1,5 @@
 # The DAG. Paths and scalars only: every rule calls one `dmtbench` line, all logic is in pipeline/.
-import os
-import sys
-from pathlib import Path
-
 from pipeline.workflow import load_workflow
-
-# Jobs must find the `dmtbench` of the environment that runs Snakemake, activated or not.
-os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 
 configfile: "config/demo.yaml"

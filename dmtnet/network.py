@@ -14,8 +14,8 @@ from dmtnet.reconstruction import DMSSRM, Selection, conv3x3
 VIEWS = ("right", "left")
 INPUT_BITS = 16
 CITATION = (
-    "D. Zhang and X. Wang, 'Dynamic Multi-Scale Network for Dual-Pixel Images Defocus Deblurring "
-    "with Transformer', arXiv:2209.06040, 2022"
+    "D. Zhang and X. Wang, 'DMTNet: Dynamic Multi-scale Network for Dual-pixel Images Defocus "
+    "Deblurring with Transformer', arXiv:2209.06040, 2022"
 )
 LICENCE = "Apache-2.0 (reconstruction; the authors published no code)"
 
@@ -154,7 +154,6 @@ class DMTNet(nn.Module):
         if channels % 4:
             raise ValueError(f"channels {channels} is not a multiple of 4")
         self.window_size = window_size
-        # Without a DMSSRM nothing but the patches asks for a multiple.
         self.multiple = PATCH * 2 ** (num_scales - 1)
         self.image_residual = image_residual
         in_channels = 3 * len(VIEWS)
@@ -228,13 +227,15 @@ class DMTNet(nn.Module):
         """Quantities that every operation count of this network is an exact combination of.
 
         Returns:
-            Tokens of the padded image, tokens of the map padded to whole windows, and 1 (the
-            selection scores, computed once per image).
+            Tokens of the padded image; 1, for the selection scores computed once per image; and,
+            unless whole windows always fit, tokens of the map padded to them.
         """
         rows, columns = ((side + -side % self.multiple) // PATCH for side in (height, width))
         window = self.window_size
+        if self.multiple // PATCH % window == 0:
+            return rows * columns, 1
         padded = (rows + -rows % window) * (columns + -columns % window)
-        return rows * columns, padded, 1
+        return rows * columns, 1, padded
 
     def _reconstruct(self, shallow: Tensor, trace: Trace | None) -> Tensor:
         features = shallow

@@ -33,6 +33,12 @@ PublishedOption = Annotated[Path, typer.Option(help="Folder of the paper's numbe
 OutputOption = Annotated[Path, typer.Option(help="Folder to write to.")]
 
 
+_RECORDS = (
+    "--results results/synthetic --complexity results/complexity --published reports/published"
+    " --output reports"
+)
+
+
 def _command() -> str:
     return " ".join(["dmtbench", *sys.argv[1:]])
 
@@ -167,7 +173,7 @@ def complexity(
         print(complexity_line(record, as_json=json), flush=True)
 
 
-@app.command(epilog=_example("table1 --output reports"))
+@app.command(epilog=_example("table1 " + _RECORDS))
 def table1(
     results: ResultsOption,
     complexity: ComplexityOption,
@@ -182,7 +188,7 @@ def table1(
     _list(make_table1(load_experiment(config), results, complexity, published, output))
 
 
-@app.command(epilog=_example("table2 --output reports"))
+@app.command(epilog=_example("table2 " + _RECORDS))
 def table2(
     results: ResultsOption,
     complexity: ComplexityOption,

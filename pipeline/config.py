@@ -66,7 +66,7 @@ class Canon(Strict):
     """The Canon dual-pixel set (DPDD); `root` is the unpacked folder with `train_c` … `test_r`."""
 
     kind: Literal["canon"]
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    name: Literal["canon"]
     root: str
 
 
@@ -80,7 +80,7 @@ class Patches(Strict):
 class Recipe(Strict):
     """One training recipe (paper 4.2; sheet section 5 for what the paper leaves open).
 
-    `epochs`: passes over all windows, `windows_per_epoch` draws per pass (`null`: each once).
+    `epochs`: of `passes_per_epoch` passes over all windows each.
     `crop`: side of the sub-crop drawn inside a window (`null`: the whole window).
     `learning_rate` falls along one cosine to `final_learning_rate` after `warmup_epochs` linear
     ones. `validations`: how many times, evenly spread, the validation set is scored.
@@ -201,6 +201,10 @@ class Experiment(MethodList):
         for name, method in self.methods.items():
             if method.recipe not in known:
                 raise ValueError(f"method {name!r} uses unknown recipe {method.recipe!r}")
+        modules = {method.module for method in self.methods.values()}
+        for module in self.trained_size:
+            if module not in modules:
+                raise ValueError(f"trained_size names {module!r}, the module of no method")
         return self
 
     def table2_rows(self) -> dict[int, str]:
@@ -208,6 +212,10 @@ class Experiment(MethodList):
         names = [*self.methods, *self.ablations]
         rows = {self.entry(name).table2: name for name in names}
         return {number: rows[number] for number in sorted(n for n in rows if n is not None)}
+
+    def further_ablations(self) -> list[str]:
+        """Ablations that the paper does not have."""
+        return [name for name, ablation in self.ablations.items() if ablation.table2 is None]
 
     def recipe_of(self, name: str) -> Recipe | None:
         """The training recipe of method `name`; `None` if it is not trained by gradients."""
@@ -217,7 +225,9 @@ class Experiment(MethodList):
     def trained_kwargs(self, name: str) -> dict[str, Any]:
         """Constructor arguments of the net that this experiment trains for method `name`."""
         entry = self.entry(name)
-        return {**entry.kwargs, **self.trained_size.get(entry.module, {})}
+        # What an ablation is about wins over the width of the nets.
+        own = self.ablations[name].kwargs if name in self.ablations else {}
+        return {**entry.kwargs, **self.trained_size.get(entry.module, {}), **own}
 
     def digest(self, *parts: str) -> str:
         """SHA-256 over the named top-level blocks (all of them when none is named)."""

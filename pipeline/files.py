@@ -76,11 +76,26 @@ def atomic_folder(target: Path) -> Iterator[Path]:
         try:
             yield temporary
             temporary.chmod(0o777 & ~_umask())
-            if target.exists():
-                shutil.rmtree(target)
-            temporary.replace(target)
+            _exchange(temporary, target)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _exchange(new: Path, target: Path) -> None:
+    if not target.exists():
+        new.replace(target)
+        return
+    # Moved aside, not removed, until the new one is in place.
+    earlier = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".tmp-{target.name}-"))
+    try:
+        target.replace(earlier)
+        try:
+            new.replace(target)
+        except BaseException:
+            earlier.replace(target)
+            raise
+    finally:
+        shutil.rmtree(earlier, ignore_errors=True)
 
 
 def write_text(target: Path, text: str) -> None:

@@ -6,18 +6,16 @@ authors published weights, `load_official(state, **kw)`.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Experiment, MethodEntry, load_methods, unknown_method
 from pipeline.errors import ConfigError, WeightsError
+from pipeline.sources import source_hash
 
 if TYPE_CHECKING:
     from torch import nn
@@ -59,10 +57,14 @@ class Method:
         return module
 
     def build(self, **kwargs: Any) -> nn.Module:
-        """The network, freshly initialised; `kwargs` replace constructor arguments of the paper."""
+        """The network, freshly initialised; `kwargs` replace constructor arguments of the paper.
+
+        Raises:
+            ConfigError: the module cannot be used, or refuses an argument.
+        """
         try:
             return self.module.build(**{**self.entry.kwargs, **kwargs})
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise ConfigError(f"method {self.name!r}: {error}; check its `kwargs`") from error
 
     def load_official(self, state: Mapping[str, Any], **kwargs: Any) -> nn.Module:
@@ -102,19 +104,12 @@ class Method:
         return self.entry.recipe is not None
 
     def code_hash(self) -> str:
-        """SHA-256 over the source files of the method's module or package, without importing it."""
-        spec = importlib.util.find_spec(self.entry.module)
-        if spec is None or spec.origin is None:
-            raise ConfigError(
-                f"method {self.name!r}: module {self.entry.module!r} is not installed; "
-                "check `module:` in the configuration"
-            )
-        origin = Path(spec.origin)
-        files = sorted(origin.parent.glob("*.py")) if origin.name == "__init__.py" else [origin]
-        digest = hashlib.sha256()
-        for file in files:
-            digest.update(file.name.encode() + b"\0" + file.read_bytes())
-        return digest.hexdigest()
+        """SHA-256 over the sources of the method's module or package, without importing it.
+
+        Raises:
+            ConfigError: there is no such module.
+        """
+        return source_hash(self.entry.module)
 
 
 def list_methods(experiment: Experiment | None = None) -> list[str]:

@@ -65,6 +65,7 @@ def _show(process: subprocess.Popen[bytes], logs: Path) -> None:
     whole = Bar(TextColumn("workflow"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     trainings = Bar(*columns())
     task, known = whole.add_task("workflow", total=None), dict[str, int]()
+    done, total = 0, None
     with Live(Group(whole, trainings), console=console, refresh_per_second=4):
         while process.poll() is None:
             time.sleep(_POLL_S)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
 from pipeline.config import Canon, Experiment, digest_of, load_experiment
 from pipeline.errors import ConfigError, UserError
 from pipeline.methods import get_method
+from pipeline.sources import source_hash
 
 CONTROL = "control"
 
@@ -35,7 +38,7 @@ class Workflow:
         self.logs = f"logs/{dataset.name}"
         self.raw = dataset.root if isinstance(dataset, Canon) else f"{self.data}/raw"
         self.threads = self.experiment.compute.torch_threads
-        self.gpus = int(self.experiment.compute.device == "cuda")
+        self.gpus = int(self.experiment.compute.device != "cpu")
 
     @property
     def table1_methods(self) -> list[str]:
@@ -45,20 +48,35 @@ class Workflow:
     @property
     def table2_methods(self) -> list[str]:
         """Methods and ablations that have a row in Table 2."""
-        return list(self.experiment.table2_rows().values())
+        return [*self.experiment.table2_rows().values(), *self.experiment.further_ablations()]
 
     @property
     def all_methods(self) -> list[str]:
         """Everything that is evaluated: methods and ablations."""
         return [*self.experiment.methods, *self.experiment.ablations]
 
-    def sized(self, methods: list[str]) -> list[str]:
-        """Those of `methods` that have a network worth counting: all but the controls."""
-        return [name for name in methods if self.experiment.entry(name).kind != CONTROL]
-
     def learns(self, method: str) -> bool:
         """Whether a method has a training run."""
         return self.experiment.entry(method).recipe is not None
+
+    def result_records(self, methods: list[str]) -> list[str]:
+        """Result records of these methods, every repetition."""
+        return [f"{self.results}/{run}/record.json" for run in self.named_runs(methods)]
+
+    def complexity_records(self, methods: list[str]) -> list[str]:
+        """Complexity records of these methods: of all but the controls, which have no network."""
+        names = [name for name in methods if self.experiment.entry(name).kind != CONTROL]
+        return [f"results/complexity/{name}.json" for name in names]
+
+    @staticmethod
+    def folder_of_runs(records: list[str]) -> str:
+        """The folder that holds the run folders of these records."""
+        return str(Path(records[0]).parents[1])
+
+    @staticmethod
+    def run_option(weights: Any) -> str:
+        """The `--run` option for a method with these weights; empty for one without."""
+        return f"--run {Path(str(weights)).parent}" if weights else ""
 
     def named_runs(self, methods: list[str]) -> list[str]:
         """Run names: one per repetition where seeds matter, one where they don't."""
@@ -87,7 +105,10 @@ class Workflow:
     def evaluate_key(self, method: str) -> str:
         """Changes with all that an evaluation depends on, beside the weights and the data."""
         blocks = self.experiment.digest("protocol", "metrics", "sample_images")
-        return self._key(method, blocks=blocks)
+        entry = self.experiment.entry(method)
+        metrics = [source_hash(metric.module) for metric in self.experiment.metrics.values()]
+        # Tables find a record by its row.
+        return self._key(method, blocks=blocks, metrics=metrics, row=entry.row, kind=entry.kind)
 
     def complexity_key(self, method: str) -> str:
         """Changes with the full model's code and arguments, and the size it is counted at."""
@@ -123,6 +144,8 @@ def load_workflow(configfiles: list[Any], overrides: dict[str, Any]) -> Workflow
     Raises:
         SystemExit: the file cannot be used; the reason is one line.
     """
+    # Jobs must find the `dmtbench` of the environment that runs Snakemake, activated or not.
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     try:
         if overrides:
             raise ConfigError(

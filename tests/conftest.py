@@ -1,1 +1,34 @@
 """Being here, this file puts the folder on the import path, and with it `factories`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import Experiment, load_experiment
+from pipeline.stages.data import make_data, make_store
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """The data set of `e2e/tiny.yaml`, made once; tests must not write into it."""
+
+    experiment: Experiment
+    config: Path
+    raw: Path
+    manifest: Path
+    store: Path
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    config = Path(__file__).parent / "e2e" / "tiny.yaml"
+    folder = tmp_path_factory.mktemp("tiny")
+    made = Tiny(
+        load_experiment(config), config, folder / "raw", folder / "manifest.csv", folder / "store"
+    )
+    make_data(made.experiment, made.raw, made.manifest, 1, progress=False)
+    make_store(made.raw, made.manifest, made.store, progress=False)
+    return made

@@ -24,8 +24,10 @@ from pipeline.errors import ConfigError
 
 Size = tuple[int, int]
 _Basis = Callable[[int, int], tuple[int, ...]]
+# From 32 up, the least that networks of four scales take; up to sides that tell 4-pixel tokens from
+# those padded to whole windows of 16.
 SMALL_SIZES: tuple[Size, ...] = tuple(
-    sorted(combinations_with_replacement(range(16, 65, 16), 2), key=lambda size: math.prod(size))
+    sorted(combinations_with_replacement(range(32, 193, 16), 2), key=lambda size: math.prod(size))
 )
 
 
@@ -131,7 +133,7 @@ def _sizes(network: nn.Module, basis: _Basis) -> tuple[tuple[Size, ...], Size]:
         if len(chosen) < wanted and _rank([basis(*s) for s in (*chosen, size)]) > len(chosen):
             chosen.append(size)
     if len(chosen) < wanted:
-        raise _misfit(network, "its values are linearly dependent at all sizes up to 64x64")
+        raise _misfit(network, "its values are linearly dependent at all sizes up to 192x192")
     return tuple(chosen), next(size for size in SMALL_SIZES if size not in chosen)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from pipeline.errors import RecordError
@@ -24,11 +26,13 @@ def build_table2(
     complexity: list[ComplexityRecord],
     published: pd.DataFrame,
     rows: dict[int, str],
+    further: Sequence[str] = (),
 ) -> pd.DataFrame:
     """The paper's Table 2 with our numbers beside the published ones.
 
     `rows` maps a number of Table 2 to the name of the method or ablation that stands for it.
-    A variant without a record stays as published.
+    A variant without a record stays as published. `further` names ablations that the paper does
+    not have: those with a record follow, without number.
 
     Columns: `method` (the paper's number, as text), `transformer`, `dynamic`, `n_dmssrm`, `row`
     (our row label; the method's name as long as nothing was run), `label`, `dataset`,
@@ -52,6 +56,12 @@ def build_table2(
     for paper in published.to_dict("records"):
         name = rows.get(int(paper["method"]), "")
         built.append(_row(paper, name, records.get(name, []), sizes.get(name)))
+    beyond = dict.fromkeys(("method", "transformer", "dynamic"), "") | dict.fromkeys(
+        ("n_dmssrm", *_METRICS)
+    )
+    built += [
+        _row(beyond, name, records[name], sizes.get(name)) for name in further if name in records
+    ]
     return tables.typed(built, _COLUMNS)
 
 

@@ -1,18 +1,18 @@
 rule data:
     output:
         manifest=f"{bench.data}/manifest.csv",
-    params:
-        config=bench.config,
-        root=bench.raw,
-        key=bench.data_key(),
-    threads: 1
-    resources:
-        mem_mb=4000,
-        runtime=240,
     log:
         f"{bench.logs}/data.log",
     conda:
         "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        config=bench.config,
+        root=bench.raw,
+        key=bench.data_key(),
     message:
         "Images and manifest of {params.root}"
     shell:
@@ -26,17 +26,17 @@ rule store:
     output:
         index=f"{bench.data}/store/index.json",
         pixels=f"{bench.data}/store/pixels.u16",
-    params:
-        root=bench.raw,
-        folder=f"{bench.data}/store",
-    threads: 1
-    resources:
-        mem_mb=4000,
-        runtime=240,
     log:
         f"{bench.logs}/store.log",
     conda:
         "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        root=bench.raw,
+        folder=subpath(output.index, parent=True),
     message:
         "Pixel store {params.folder}"
     shell:

@@ -7,25 +7,21 @@ rule evaluate:
     output:
         metrics=f"{bench.results}/{{method}}-seed{{repetition}}/per_image.csv",
         record=f"{bench.results}/{{method}}-seed{{repetition}}/record.json",
-    params:
-        config=bench.config,
-        root=bench.raw,
-        run=lambda wildcards: (
-            f"--run {bench.runs}/{wildcards.method}-seed{wildcards.repetition}"
-            if bench.learns(wildcards.method)
-            else ""
-        ),
-        folder=f"{bench.results}/{{method}}-seed{{repetition}}",
-        key=lambda wildcards: bench.evaluate_key(wildcards.method),
+    log:
+        f"{bench.logs}/evaluate-{{method}}-seed{{repetition}}.log",
+    conda:
+        "../../environment.yml"
     threads: bench.threads
     resources:
         gpu=bench.gpus,
         mem_mb=8000,
         runtime=240,
-    log:
-        f"{bench.logs}/evaluate-{{method}}-seed{{repetition}}.log",
-    conda:
-        "../../environment.yml"
+    params:
+        config=bench.config,
+        root=bench.raw,
+        run=lambda wildcards, input: bench.run_option(input.weights),
+        folder=subpath(output.record, parent=True),
+        key=lambda wildcards: bench.evaluate_key(wildcards.method),
     message:
         "Evaluating {wildcards.method}, repetition {wildcards.repetition}"
     shell:
@@ -37,19 +33,19 @@ rule evaluate:
 rule complexity:
     output:
         record="results/complexity/{method}.json",
-    params:
-        config=bench.config,
-        size=bench.experiment.complexity_size,
-        cache="results/complexity",
-        key=lambda wildcards: bench.complexity_key(wildcards.method),
-    threads: 1
-    resources:
-        mem_mb=8000,
-        runtime=60,
     log:
         "logs/complexity-{method}.log",
     conda:
         "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        config=bench.config,
+        size=bench.experiment.complexity_size,
+        cache=subpath(output.record, parent=True),
+        key=lambda wildcards: bench.complexity_key(wildcards.method),
     message:
         "Counting parameters and FLOPs of {wildcards.method}"
     shell:

@@ -6,21 +6,21 @@ rule train:
         weights=f"{bench.runs}/{{method}}-seed{{repetition}}/weights.safetensors",
         curve=f"{bench.runs}/{{method}}-seed{{repetition}}/curve.csv",
         record=f"{bench.runs}/{{method}}-seed{{repetition}}/record.json",
-    params:
-        config=bench.config,
-        store=f"{bench.data}/store",
-        folder=f"{bench.runs}/{{method}}-seed{{repetition}}",
-        progress=f"{bench.logs}/train-{{method}}-seed{{repetition}}.progress.json",
-        key=lambda wildcards: bench.train_key(wildcards.method),
+    log:
+        f"{bench.logs}/train-{{method}}-seed{{repetition}}.log",
+    conda:
+        "../../environment.yml"
     threads: bench.threads
     resources:
         gpu=bench.gpus,
         mem_mb=8000,
         runtime=7200,
-    log:
-        f"{bench.logs}/train-{{method}}-seed{{repetition}}.log",
-    conda:
-        "../../environment.yml"
+    params:
+        config=bench.config,
+        store=subpath(input.index, parent=True),
+        folder=subpath(output.record, parent=True),
+        progress=f"{bench.logs}/train-{{method}}-seed{{repetition}}.progress.json",
+        key=lambda wildcards: bench.train_key(wildcards.method),
     message:
         "Training {wildcards.method}, repetition {wildcards.repetition}"
     shell:

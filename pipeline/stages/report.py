@@ -58,12 +58,14 @@ def make_table2(
         RecordError: a record is malformed, or records of one row don't belong together.
     """
     rows = experiment.table2_rows()
-    names = list(rows.values())
+    further = experiment.further_ablations()
+    names = [*rows.values(), *further]
     table = build_table2(
         _results(results, names),
         _sizes(complexity, names),
         read_published_table2(published / "table2.csv"),
         rows,
+        further,
     )
     return write_table(table, output / "table2")
 

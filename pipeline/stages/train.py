@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Iterable
-from dataclasses import asdict, fields
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -35,6 +35,20 @@ class Fitted(Protocol):
 
     def fit(self, train: Iterable[Pair], val: Iterable[Pair]) -> dict[str, float]:
         """Fit on pairs of input `[1, 3 * views, H, W]` and target `[1, 3, H, W]`."""
+
+
+@dataclass(frozen=True)
+class ScenePairs:
+    """Input and target of every scene of a split, read anew at each pass."""
+
+    store: PixelStore
+    split: str
+    views: tuple[str, ...]
+
+    def __iter__(self) -> Iterator[Pair]:
+        """Pairs of input `[1, 3 * views, H, W]` and target `[1, 3, H, W]`, in [0, 1]."""
+        for number in self.store.of_split(self.split):
+            yield whole_scene(self.store, number, self.views)
 
 
 def label_of(experiment: Experiment) -> Label:
@@ -103,11 +117,8 @@ def _learn(
 ) -> tuple[Trained, dict[str, float]]:
     recipe = experiment.recipe_of(method.name)
     if recipe is None:
-        pairs = {
-            split: [whole_scene(store, number, method.views) for number in store.of_split(split)]
-            for split in ("train", "val")
-        }
-        learned = cast(Fitted, network).fit(pairs["train"], pairs["val"])
+        pairs = [ScenePairs(store, split, method.views) for split in ("train", "val")]
+        learned = cast(Fitted, network).fit(*pairs)
         network.to(device)
         psnr = validate(network, store, method.views, experiment.compute, device)
         return Trained(network.state_dict(), 0, psnr, []), learned

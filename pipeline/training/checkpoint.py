@@ -52,4 +52,9 @@ def load_weights(path: Path, network: nn.Module, method: str) -> None:
             f"{method} as configured (first difference: {odd}); use its own configuration or "
             "train again"
         )
+    if found != method:
+        # Methods can share every shape and yet differ, by a fixed weight or a shift of windows.
+        raise WeightsError(
+            f"{path}: holds weights of {found}, not of {method}; use its own run or train again"
+        )
     network.load_state_dict(state)

@@ -17,7 +17,7 @@ from pipeline.data.patches import Window, epoch_draws
 from pipeline.data.store import PixelStore
 from pipeline.errors import UserError
 from pipeline.training.device import autocast, memory_format
-from pipeline.training.loss import charbonnier
+from pipeline.training.loss import LOSSES
 from pipeline.training.schedule import learning_rate
 
 
@@ -79,7 +79,7 @@ def train(
         observer: told of every step and epoch.
 
     Raises:
-        UserError: the loss stops being finite.
+        UserError: the loss or the validation PSNR stops being finite.
     """
     network.to(device=device, memory_format=memory_format(compute))  # type: ignore[call-overload]
     optimizer = torch.optim.Adam(network.parameters(), lr=0.0, betas=recipe.betas)
@@ -102,12 +102,14 @@ def train(
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             step += 1
-            _check_finite(batch_loss, epoch)
+            _check_finite("loss", batch_loss, epoch)
             loss_sum += batch_loss * crops
             observer.step(plan.samples_at(step), plan.samples, batch_loss)
         psnr = None
         if is_validated(epoch, recipe):
             psnr = validate(network, store, views, compute, device)
+            # Weights can overflow in the very last step, after its loss.
+            _check_finite("validation PSNR", psnr, epoch)
             if psnr > best.psnr:
                 best = Trained(_copy_of(network), epoch, psnr, curve)
         samples = plan.samples_at(step)
@@ -164,15 +166,15 @@ def _backward(
     target = batch[1].to(device, non_blocking=True)
     with autocast(compute, device):
         prediction = network(x)
-    loss = charbonnier(prediction.float(), target, recipe.charbonnier_eps) * share
+    loss = LOSSES[recipe.loss](prediction.float(), target, recipe.charbonnier_eps) * share
     loss.backward()  # type: ignore[no-untyped-call]
     return loss.item()
 
 
-def _check_finite(loss: float, epoch: int) -> None:
-    if not math.isfinite(loss):
+def _check_finite(what: str, value: float, epoch: int) -> None:
+    if not math.isfinite(value):
         raise UserError(
-            f"the loss became {loss} in epoch {epoch}: training diverged; "
+            f"the {what} became {value} in epoch {epoch}: training diverged; "
             "lower learning_rate or lengthen warmup_epochs"
         )
 

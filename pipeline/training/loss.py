@@ -16,3 +16,6 @@ def charbonnier(prediction: Tensor, target: Tensor, eps: float) -> Tensor:
         A scalar.
     """
     return ((prediction - target).square() + eps * eps).sqrt().mean()
+
+
+LOSSES = {"charbonnier": charbonnier}

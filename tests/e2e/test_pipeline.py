@@ -1,0 +1,76 @@
+"""The whole DAG as a user runs it, on a miniature: three scenes, two training steps."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+TINY = REPOSITORY / "tests" / "e2e" / "tiny.yaml"
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+
+def snakemake(folder: Path, *arguments: str, cores: int = 2) -> str:
+    """Run the workflow in `folder`; its messages."""
+    if not (folder / "reports").exists():
+        published = REPOSITORY / "reports" / "published"
+        shutil.copytree(published, folder / "reports" / "published")
+    command = [sys.executable, "-m", "snakemake", "--cores", str(cores)]
+    command += ["--snakefile", str(REPOSITORY / "Snakefile"), "--directory", str(folder)]
+    command += ["--configfile", str(TINY), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("project")
+    snakemake(folder)
+    return folder
+
+
+def test_all_results_are_there(project: Path) -> None:
+    table = pd.read_csv(project / "reports" / "table1.csv")
+    own = table[table["label"] == "demo"]
+    assert list(own["method"][:5]) == [f"DMTNet-{variant}" for variant in "TSBLH"]
+    assert "Input (no deblurring)" in set(own["method"])
+    assert own["combined_psnr"].between(1, 100).all()
+    assert len(pd.read_csv(project / "reports" / "table2.csv")) == 3
+    for suffix in ("png", "svg", "pdf"):
+        assert (project / "reports" / f"psnr_vs_params.{suffix}").stat().st_size > 5000
+
+
+def test_every_run_is_in_mlflow(project: Path) -> None:
+    with sqlite3.connect(project / "mlflow.db") as database:
+        names = {name for (name,) in database.execute("select name from runs")}
+        curve = database.execute("select count(*) from metrics where key = 'loss'").fetchone()
+    results = {path.name for path in (project / "results" / "tiny").iterdir() if path.is_dir()}
+    assert names == results
+    assert curve[0] == 7 * 2  # seven nets, two epochs
+
+
+def test_second_run_has_nothing_to_do(project: Path) -> None:
+    assert "Nothing to be done" in snakemake(project)
+
+
+def test_only_what_depends_on_a_lost_record_is_remade(project: Path) -> None:
+    (project / "results" / "tiny" / "input-seed0" / "record.json").unlink()
+    messages = snakemake(project, "--dry-run", "reports/table1.csv")
+    jobs = {line.split()[0]: line.split()[1] for line in messages.splitlines() if line[-1:] == "1"}
+    assert jobs == {"evaluate": "1", "table1": "1"}
+    snakemake(project)
+
+
+def test_number_of_cores_does_not_change_the_result(project: Path, tmp_path: Path) -> None:
+    names = ["dmtnet-s-seed0", "linear-fit-seed0", "unsharp-seed0"]
+    targets = [f"results/tiny/{name}/per_image.csv" for name in names]
+    snakemake(tmp_path, *targets, cores=8)
+    for target in targets:
+        assert (tmp_path / target).read_bytes() == (project / target).read_bytes(), target

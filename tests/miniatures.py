@@ -1,0 +1,108 @@
+"""Nets, stores and recipes small enough for a test."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from dmtnet import DMTNet, build
+from pipeline.config import Compute, Recipe
+from pipeline.data.store import PixelStore
+from pipeline.training.loop import CurvePoint
+
+NARROW = {"embed_dim": 12, "channels": 8, "num_blocks": 2, "num_rbm": 1, "num_rm": 1}
+VIEWS = ("right", "left")
+
+
+def shaken(module: nn.Module) -> nn.Module:
+    """Moves every parameter off its initial value, so that each one matters."""
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return module
+
+
+def narrow(seed: int = 0, variant: str = "b", **changes: Any) -> DMTNet:
+    torch.manual_seed(seed)
+    network = build(variant, **{**NARROW, **changes}).eval()
+    shaken(network)
+    return network
+
+
+def image(height: int, width: int, batch: int = 1, seed: int = 1) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(batch, 6, height, width, generator=generator)
+
+
+def random_scene(height: int, width: int, seed: int = 0) -> NDArray[np.uint16]:
+    """Combined, left, right and target view: `[4, height, width, 3]`, all different."""
+    generator = np.random.default_rng(seed)
+    return generator.integers(0, 65536, (4, height, width, 3), dtype=np.uint16)
+
+
+def write_store(folder: Path, scenes: Sequence[tuple[str, NDArray[np.uint16]]]) -> PixelStore:
+    """A store with these scenes, `(split, pixels)` each, written without `build_store`."""
+    folder.mkdir(parents=True)
+    offset, index = 0, []
+    for number, (split, pixels) in enumerate(scenes):
+        place = {"offset": offset, "height": pixels.shape[1], "width": pixels.shape[2]}
+        index.append({"split": split, "source": f"{number}.png", **place})
+        offset += pixels.size
+    content = b"".join(pixels.astype("<u2").tobytes() for _, pixels in scenes)
+    (folder / "pixels.u16").write_bytes(content)
+    text = json.dumps({"manifest_sha256": "0" * 64, "elements": offset, "scenes": index})
+    (folder / "index.json").write_text(text)
+    return PixelStore(folder)
+
+
+def recipe(**changes: Any) -> Recipe:
+    fields: dict[str, Any] = {
+        "epochs": 2,
+        "passes_per_epoch": 1,
+        "batch_size": 2,
+        "accumulate": 1,
+        "crop": None,
+        "loss": "charbonnier",
+        "charbonnier_eps": 1e-3,
+        "learning_rate": 1e-3,
+        "final_learning_rate": 0.0,
+        "warmup_epochs": 0,
+        "betas": (0.9, 0.999),
+        "flip_horizontal": True,
+        "flip_vertical": True,
+        "flip_swaps_views": False,
+        "validations": 2,
+    }
+    return Recipe(**{**fields, **changes})
+
+
+def compute(**changes: Any) -> Compute:
+    fields: dict[str, Any] = {
+        "device": "cpu",
+        "torch_threads": 1,
+        "loader_workers": 0,
+        "precision": "float32",
+        "channels_last": False,
+    }
+    return Compute(**{**fields, **changes})
+
+
+class Watcher:
+    """An observer that remembers."""
+
+    def __init__(self) -> None:
+        self.steps: list[tuple[int, int, float]] = []
+        self.points: list[CurvePoint] = []
+
+    def step(self, samples: int, total: int, loss: float) -> None:
+        self.steps.append((samples, total, loss))
+
+    def epoch(self, point: CurvePoint) -> None:
+        self.points.append(point)

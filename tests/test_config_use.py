@@ -1,0 +1,109 @@
+"""A field of the configuration that nothing reads is a promise not kept.
+
+Reads are recorded while the whole harness runs on the tiny set: names alone, looked for in the
+source, would take any `.size` for the read of every `size`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import (
+    AblationEntry,
+    Canon,
+    Compute,
+    Experiment,
+    MethodEntry,
+    MethodList,
+    MetricEntry,
+    Patches,
+    Recipe,
+    SplitScenes,
+    Strict,
+    Synthetic,
+    load_experiment,
+)
+from pipeline.evaluation.metrics import load_metrics
+from pipeline.stages.complexity import count_methods
+from pipeline.stages.data import make_data, make_store
+from pipeline.stages.evaluate import evaluate_method
+from pipeline.stages.report import make_table1
+from pipeline.stages.train import train_method
+from pipeline.training.progress import Progress
+from pipeline.workflow import Workflow
+
+ROOT = Path(__file__).parents[1]
+MODELS = [
+    AblationEntry,
+    Canon,
+    Compute,
+    Experiment,
+    MethodEntry,
+    MetricEntry,
+    Patches,
+    Recipe,
+    SplitScenes,
+    Synthetic,
+]
+
+
+def subclasses(model: type) -> Iterator[type]:
+    for child in model.__subclasses__():
+        yield child
+        yield from subclasses(child)
+
+
+def test_no_model_is_forgotten() -> None:
+    models = {model for model in subclasses(Strict) if model.__module__ == Strict.__module__}
+    assert models - {MethodList} == set(MODELS)
+
+
+@pytest.fixture(scope="module")
+def reads(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str]]:
+    """Model and field of everything that a whole run reads."""
+    folder = tmp_path_factory.mktemp("use")
+    experiment = load_experiment(ROOT / "tests" / "e2e" / "tiny.yaml")
+    found: set[tuple[str, str]] = set()
+
+    def spy(model: Strict, name: str) -> object:
+        if name in type(model).model_fields:
+            found.add((type(model).__name__, name))
+        return object.__getattribute__(model, name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Strict, "__getattribute__", spy, raising=False)
+        run_everything(experiment, folder)
+    return found
+
+
+def run_everything(experiment: Experiment, folder: Path) -> None:
+    for name in ("tiny.yaml", "../../config/canon.yaml"):
+        workflow = Workflow(ROOT / "tests" / "e2e" / name)
+        for method in workflow.all_methods:
+            workflow.named_runs([method])
+            workflow.complexity_key(method)
+    raw, manifest, store, run = (folder / name for name in ("raw", "manifest.csv", "store", "run"))
+    make_data(experiment, raw, manifest, 1, progress=False)
+    make_store(raw, manifest, store, progress=False)
+    name = "dmtnet-b-fixed"
+    train_method(experiment, name, 0, store, manifest, run, "test", Progress(name))
+    load_metrics(experiment.metrics)
+    # LPIPS takes longer than all the rest.
+    metrics = {name: entry for name, entry in experiment.metrics.items() if name != "lpips"}
+    quick = experiment.model_copy(update={"metrics": metrics})
+    results = folder / "results"
+    evaluate_method(quick, name, 0, raw, manifest, run, results / f"{name}-seed0", "test")
+    list(count_methods(experiment, ["dmtnet-t"], (64, 64), None))
+    make_table1(experiment, results, folder, ROOT / "reports" / "published", folder)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_every_field_is_read(model: type[Strict], reads: set[tuple[str, str]]) -> None:
+    # What tells the data sets apart is read by pydantic.
+    fields = {(model.__name__, name) for name in model.model_fields if name != "kind"}
+    if model is MethodEntry:
+        fields.add(("MethodEntry", "kind"))
+    assert not fields - reads

@@ -1,0 +1,154 @@
+"""The layer rule and the house rules, read from the source of every module."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("dmtnet", "baselines", "pipeline")
+FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+MAX_FILE_LINES = 300
+MAX_FUNCTION_LINES = 60
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {name_of(path): path for path in FILES}
+
+
+@cache
+def tree_of(module: str) -> ast.Module:
+    return ast.parse(MODULES[module].read_text(encoding="utf-8"))
+
+
+def imported(module: str, *, at_import: bool = False) -> set[str]:
+    """Modules that `module` names in its imports; `at_import` only those that run at import."""
+    found: set[str] = set()
+    nodes = _at_import(tree_of(module)) if at_import else ast.walk(tree_of(module))
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: relative import"
+            found.add(node.module or "")
+            # `from package import module` names a module too.
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} & set(MODULES)
+    return found
+
+
+def _at_import(tree: ast.AST) -> Iterator[ast.AST]:
+    for node in ast.iter_child_nodes(tree):
+        checked = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        if not checked and not isinstance(node, Function):
+            yield node
+            yield from _at_import(node)
+
+
+def loaded_by(module: str) -> set[str]:
+    """Everything that importing `module` imports, through our own modules."""
+    seen: set[str] = set()
+    todo = {module}
+    while todo:
+        name = todo.pop()
+        seen.add(name)
+        parents = {name.rsplit(".", count)[0] for count in range(1, name.count(".") + 1)}
+        more = imported(name, at_import=True) if name in MODULES else set()
+        todo |= (parents | more) - seen
+    return seen
+
+
+def roots(names: set[str]) -> set[str]:
+    return {name.split(".")[0] for name in names}
+
+
+def inside(package: str) -> list[str]:
+    return [name for name in MODULES if name == package or name.startswith(f"{package}.")]
+
+
+def test_the_walk_finds_what_it_should() -> None:
+    # Without this, a wrong path would make every rule below hold.
+    assert {"dmtnet.network", "baselines.controls", "pipeline.cli"} <= set(MODULES)
+    assert "dmtnet.attention" in imported("dmtnet.network")
+    assert "pipeline.stages.train" in imported("pipeline.cli")
+    assert "pipeline.stages.train" not in loaded_by("pipeline.cli")
+    assert "torch" in loaded_by("pipeline.stages.train")
+
+
+@pytest.mark.parametrize("module", inside("dmtnet"))
+def test_the_model_needs_torch_only(module: str) -> None:
+    allowed = {"dmtnet", "torch", *sys.stdlib_module_names}
+    assert roots(imported(module)) <= allowed
+
+
+@pytest.mark.parametrize("module", inside("baselines"))
+def test_baselines_never_import_the_harness(module: str) -> None:
+    assert "pipeline" not in roots(imported(module))
+
+
+@pytest.mark.parametrize("module", [*inside("pipeline.reporting"), "pipeline.stages.report"])
+def test_reports_never_load_torch(module: str) -> None:
+    assert "torch" not in roots(imported(module))
+    assert "torch" not in roots(loaded_by(module))
+
+
+@pytest.mark.parametrize("module", ["pipeline.cli", "pipeline.workflow", "pipeline.watch"])
+def test_what_runs_before_a_job_never_loads_torch(module: str) -> None:
+    assert "torch" not in roots(loaded_by(module))
+
+
+def test_nothing_imports_the_command_line() -> None:
+    users = {name for name in MODULES if "pipeline.cli" in imported(name)}
+    assert users == {"pipeline.__main__"}
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name != "pipeline.config"])
+def test_the_configuration_is_the_only_reader_of_yaml(module: str) -> None:
+    assert "yaml" not in roots(imported(module))
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_files_are_short(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_FILE_LINES
+
+
+def body_lines(function: Function) -> int:
+    """Lines of a function without its docstring."""
+    length = (function.end_lineno or 0) - function.lineno + 1
+    if ast.get_docstring(function) is not None:
+        first = function.body[0]
+        length -= (first.end_lineno or 0) - first.lineno + 1
+    return length
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_functions_are_short(module: str) -> None:
+    functions = [node for node in ast.walk(tree_of(module)) if isinstance(node, Function)]
+    long = {node.name for node in functions if body_lines(node) > MAX_FUNCTION_LINES}
+    assert not long
+
+
+def public(tree: ast.Module | ast.ClassDef, prefix: str = "") -> Iterator[tuple[str, ast.AST]]:
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef | Function) and not node.name.startswith("_"):
+            yield prefix + node.name, node
+            if isinstance(node, ast.ClassDef):
+                yield from public(node, f"{prefix}{node.name}.")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_everything_public_is_explained(module: str) -> None:
+    tree = tree_of(module)
+    assert ast.get_docstring(tree), "the module itself"
+    silent = [name for name, node in public(tree) if not ast.get_docstring(node)]  # type: ignore[arg-type]
+    assert not silent
