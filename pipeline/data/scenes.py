@@ -44,7 +44,7 @@ _STEREO_FOCAL_PX, _STEREO_OFFSET_PX, _STEREO_BASELINE_M = 994.978, 31.086, 0.193
 _OVERSAMPLING = 3
 _LEAF_RADII = (0.1, 0.45)
 # Channels of natural scenes are strongly correlated: a leaf is a grey with a tint.
-_LEAF_GREYS, _LEAF_TINT = (0.1, 0.9), 0.1
+_LEAF_GREYS, _LEAF_TINT = (0.1, 0.9), 0.03
 _REGION_RADII = (0.25, 0.6)
 _COVERAGE = 6.0
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from pipeline.errors import WeightsError
@@ -20,13 +20,24 @@ def save_weights(
 ) -> None:
     """Write `state` atomically; `method` and constructor `kwargs` travel in the file's header.
 
+    Equal arguments give equal bytes.
+
     Raises:
         DataError: the folder is read-only or full.
     """
     header = {"method": method, "kwargs": json.dumps(kwargs, sort_keys=True)}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     with atomic_file(path) as temporary:
-        save_file(tensors, temporary, metadata=header)
+        temporary.write_bytes(_canonical(save(tensors, metadata=header)))
+
+
+def _canonical(content: bytes) -> bytes:
+    """The same safetensors file with its header in one order: the library's order is random."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8 : 8 + length]), sort_keys=True).encode()
+    # Tensors start at a multiple of 8 bytes; blanks may fill the header.
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + content[8 + length :]
 
 
 def load_weights(path: Path, network: nn.Module, method: str) -> None:

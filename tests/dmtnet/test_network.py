@@ -217,23 +217,35 @@ def test_initial_values() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "expected"), [((1120, 1680), (117_600, 118_720, 1)), ((17, 16), (32, 64, 1))]
+    ("size", "window", "expected"),
+    [
+        ((1120, 1680), 8, (117_600, 1, 118_720)),
+        ((17, 16), 8, (32, 1, 64)),
+        # Windows of 4 tokens always fit into multiples of 16 pixels.
+        ((17, 16), 4, (32, 1)),
+    ],
 )
-def test_cost_basis(size: tuple[int, int], expected: tuple[int, ...]) -> None:
-    assert narrow().cost_basis(*size) == expected
+def test_cost_basis(size: tuple[int, int], window: int, expected: tuple[int, ...]) -> None:
+    assert narrow(window_size=window).cost_basis(*size) == expected
 
 
 def test_cost_basis_counts_what_the_blocks_see(monkeypatch: pytest.MonkeyPatch) -> None:
-    network, seen = narrow(), []
-    plain = TransformerBlock.forward
+    network, tokens, padded = narrow(), set(), set()
+    block, attention = TransformerBlock.forward, WindowAttention.forward
 
-    def spy(self: TransformerBlock, tokens: Tensor) -> Tensor:
-        seen.append(tokens.shape[1] * tokens.shape[2])
-        return plain(self, tokens)
+    def watch_block(self: TransformerBlock, x: Tensor) -> Tensor:
+        tokens.add(x.shape[1] * x.shape[2])
+        return block(self, x)
 
-    monkeypatch.setattr(TransformerBlock, "forward", spy)
+    def watch_attention(self: WindowAttention, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        padded.add(x.shape[0] * x.shape[1])
+        return attention(self, x, mask)
+
+    monkeypatch.setattr(TransformerBlock, "forward", watch_block)
+    monkeypatch.setattr(WindowAttention, "forward", watch_attention)
     network(image(33, 70))
-    assert set(seen) == {network.cost_basis(33, 70)[0]}
+    counted = network.cost_basis(33, 70)
+    assert (tokens, padded) == ({counted[0]}, {counted[2]})
 
 
 FULL_SIZE = """
