@@ -9,111 +9,45 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from pipeline.config_blocks import (
+    Budget,
+    Canon,
+    Compute,
+    Listed,
+    Patches,
+    Recipe,
+    SplitScenes,
+    Strict,
+    Synthetic,
+)
 from pipeline.errors import ConfigError
 
+__all__ = [
+    "AblationEntry",
+    "Budget",
+    "Canon",
+    "Compute",
+    "Experiment",
+    "MethodEntry",
+    "MethodList",
+    "MetricEntry",
+    "Patches",
+    "Recipe",
+    "SplitScenes",
+    "Strict",
+    "Synthetic",
+    "digest_of",
+    "load_experiment",
+    "load_methods",
+    "unknown_method",
+]
+
 METHODS_FILE = Path(__file__).resolve().parents[1] / "config" / "methods.yaml"
-
-
-Item = TypeVar("Item")
-# YAML has lists only: tuples are accepted from them although the models are strict.
-Listed = Annotated[Item, Field(strict=False)]
-
-
-class Strict(BaseModel):
-    """A configuration block: unknown keys are refused, values are frozen."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class SplitScenes(Strict):
-    """What one split of the synthetic set is made of.
-
-    `leaves`: number of dead-leaves scenes. `photographs`: names of pictures bundled with
-    scikit-image, one scene each. `stereo`: whether the bundled stereo pair with its measured
-    disparity is added as a group of its own.
-    """
-
-    leaves: int = Field(ge=0)
-    photographs: Listed[tuple[str, ...]] = ()
-    stereo: bool = False
-
-
-class Synthetic(Strict):
-    """The synthetic dual-pixel camera (RDPD's image formation) and its scenes.
-
-    `size`: height and width of a scene in pixels. `coc_far`: range of the far-field circle of
-    confusion radius in pixels. `focus`: range of the focus distance in metres.
-    `distortion`: whether radial lens distortion is applied.
-    """
-
-    kind: Literal["synthetic"]
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
-    size: Listed[tuple[int, int]]
-    coc_far: Listed[tuple[float, float]]
-    focus: Listed[tuple[float, float]]
-    distortion: bool
-    train: SplitScenes
-    val: SplitScenes
-    test: SplitScenes
-
-
-class Canon(Strict):
-    """The Canon dual-pixel set (DPDD); `root` is the unpacked folder with `train_c` … `test_r`."""
-
-    kind: Literal["canon"]
-    name: Literal["canon"]
-    root: str
-
-
-class Patches(Strict):
-    """Sliding window over the training images: `size` in pixels, `overlap` as a fraction (4.1)."""
-
-    size: int = Field(ge=16)
-    overlap: float = Field(ge=0, lt=1)
-
-
-class Recipe(Strict):
-    """One training recipe (paper 4.2; sheet section 5 for what the paper leaves open).
-
-    `epochs`: of `passes_per_epoch` passes over all windows each.
-    `crop`: side of the sub-crop drawn inside a window (`null`: the whole window).
-    `learning_rate` falls along one cosine to `final_learning_rate` after `warmup_epochs` linear
-    ones. `validations`: how many times, evenly spread, the validation set is scored.
-    """
-
-    epochs: int = Field(ge=1)
-    passes_per_epoch: int = Field(ge=1)
-    batch_size: int = Field(ge=1)
-    accumulate: int = Field(ge=1)
-    crop: int | None = Field(ge=16)
-    loss: Literal["charbonnier"]
-    charbonnier_eps: float = Field(gt=0)
-    learning_rate: float = Field(gt=0)
-    final_learning_rate: float = Field(ge=0)
-    warmup_epochs: int = Field(ge=0)
-    betas: Listed[tuple[float, float]]
-    flip_horizontal: bool
-    flip_vertical: bool
-    flip_swaps_views: bool
-    validations: int = Field(ge=1)
-
-
-class Compute(Strict):
-    """How the machine is used; none of it is a property of a method.
-
-    `torch_threads` belongs here, not to the scheduler: results depend on it.
-    """
-
-    device: Literal["auto", "cpu", "cuda"]
-    torch_threads: int = Field(ge=1)
-    loader_workers: int = Field(ge=0)
-    precision: Literal["float32", "bfloat16"]
-    channels_last: bool
 
 
 class MethodEntry(Strict):
@@ -176,7 +110,8 @@ class Experiment(MethodList):
 
     `seed`: the main seed, `repetitions`: how many seeds each trained method gets.
     `trained_size`: constructor arguments, by module, that make the trained nets narrower than the
-    paper's. `methods`, `ablations`, `metrics`: added to (or replacing) those of the method list.
+    paper's. `budgets`: methods that train for longer or shorter than their recipe says.
+    `methods`, `ablations`, `metrics`: added to (or replacing) those of the method list.
     `complexity_size`: height and width at which FLOPs are counted.
     `sample_images`: how many test pictures each evaluation keeps.
     """
@@ -188,6 +123,7 @@ class Experiment(MethodList):
     protocol: Literal["dpdd-16"]
     recipes: dict[str, Recipe]
     trained_size: dict[str, dict[str, Any]]
+    budgets: dict[str, Budget] = Field(default_factory=dict)
     compute: Compute
     complexity_size: Listed[tuple[int, int]]
     sample_images: int = Field(ge=0)
@@ -202,6 +138,9 @@ class Experiment(MethodList):
             if method.recipe not in known:
                 raise ValueError(f"method {name!r} uses unknown recipe {method.recipe!r}")
         modules = {method.module for method in self.methods.values()}
+        for name in self.budgets:
+            if name not in {*self.methods, *self.ablations}:
+                raise ValueError(f"budgets names unknown method {name!r}")
         for module in self.trained_size:
             if module not in modules:
                 raise ValueError(f"trained_size names {module!r}, the module of no method")
@@ -220,7 +159,14 @@ class Experiment(MethodList):
     def recipe_of(self, name: str) -> Recipe | None:
         """The training recipe of method `name`; `None` if it is not trained by gradients."""
         recipe = self.entry(name).recipe
-        return None if recipe in (None, "fit") else self.recipes[recipe]
+        if recipe is None or recipe == "fit":
+            return None
+        plain, budget = self.recipes[recipe], self.budgets.get(name, Budget())
+        length = {
+            "epochs": budget.epochs or plain.epochs,
+            "passes_per_epoch": budget.passes_per_epoch or plain.passes_per_epoch,
+        }
+        return plain.model_copy(update=length)
 
     def trained_kwargs(self, name: str) -> dict[str, Any]:
         """Constructor arguments of the net that this experiment trains for method `name`."""

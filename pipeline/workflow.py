@@ -128,7 +128,8 @@ class Workflow:
                 "module": wrapped.entry.module,
                 "kwargs": self.experiment.trained_kwargs(method),
                 "code": wrapped.code_hash(),
-                "compute": self.experiment.compute.model_dump(mode="json"),
+                # Loader processes change the speed only.
+                "compute": self.experiment.compute.model_dump(exclude={"loader_workers"}),
             }
         )
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import device
 
 from dmtnet import DMTNet
-from pipeline.config import Experiment, load_experiment, load_methods
+from pipeline.config import AblationEntry, Budget, Experiment, load_experiment, load_methods
 from pipeline.errors import ConfigError
 from pipeline.methods import get_method
 from pipeline.seeds import derive_seed
@@ -86,6 +86,8 @@ METHOD = {"module": "dmtnet", "row": "Mine", "recipe": "dmtnet"}
         ),
         # Otherwise a slip of the pen would train nets of full width.
         ({"trained_size/dmtnett": {"channels": 8}}, ["'dmtnett'", "module of no method"]),
+        ({"budgets/dmtnet-x": {"epochs": 8}}, ["'dmtnet-x'", "unknown method"]),
+        ({"budgets/dmtnet-t": {"crop": 8}}, ["crop", "unknown key"]),
     ],
 )
 def test_mistakes(tmp_path: Path, changes: dict[str, Any], words: list[str]) -> None:
@@ -164,9 +166,26 @@ def test_the_demo_is_the_papers_run_but_for_data_size_and_budget() -> None:
     different = {key for key in {*demo, *canon} if demo.get(key) != canon.get(key)}
     budget = "epochs passes_per_epoch batch_size crop learning_rate warmup_epochs validations"
     allowed = {f"recipes.dmtnet.{field}" for field in budget.split()}
-    blocks = {"dataset", "patches", "trained_size", "compute"}
+    blocks = {"dataset", "patches", "trained_size", "budgets", "compute"}
     assert {key for key in different if key.split(".")[0] not in blocks} <= allowed
     assert "dataset.kind" in different
+
+
+def test_a_budget_changes_the_length_of_one_method_only() -> None:
+    demo = load_experiment(CONFIG / "demo.yaml")
+    longer = demo.model_copy(update={"budgets": {"dmtnet-s": Budget(epochs=77)}})
+    plain, changed = demo.recipe_of("dmtnet-b"), longer.recipe_of("dmtnet-s")
+    assert plain is not None
+    assert changed == plain.model_copy(update={"epochs": 77})
+    assert longer.recipe_of("dmtnet-b") == plain
+
+
+def test_an_ablations_own_arguments_win_over_the_trained_size() -> None:
+    demo = load_experiment(CONFIG / "demo.yaml")
+    wide = AblationEntry(base="dmtnet-b", row="wide", kwargs={"channels": 48})
+    kwargs = demo.model_copy(update={"ablations": {"wide": wide}}).trained_kwargs("wide")
+    assert kwargs["channels"] == 48
+    assert kwargs["num_rbm"] == demo.trained_kwargs("dmtnet-b")["num_rbm"]
 
 
 def trained(experiment: Experiment, name: str) -> DMTNet:

@@ -63,6 +63,8 @@ ROW_B = {"module": "dmtnet", "row": "DMTNet-B", "recipe": "dmtnet", "table2": 3}
         ({"dataset/test/leaves": 3}, {"data"}),
         ({"repetitions": 2}, set()),
         ({"compute/torch_threads": 2}, all_of("train") | all_of("evaluate")),
+        ({"compute/loader_workers": 2}, set()),
+        ({"budgets/dmtnet-t": {"epochs": 9}}, {"train dmtnet-t"}),
         ({"complexity_size": [64, 64]}, all_of("complexity")),
         (
             {"trained_size/dmtnet/channels": 28},

@@ -87,7 +87,7 @@ class PixelStore:
         self.folder = folder
         index = _read_index(folder / _INDEX)
         self.manifest_sha256 = str(index["manifest_sha256"])
-        self.scenes = [StoredScene(**scene) for scene in index["scenes"]]
+        self.scenes = index["scenes"]
         path = folder / _PIXELS
         expected = 2 * int(index["elements"])
         if not path.is_file() or path.stat().st_size != expected:
@@ -147,7 +147,8 @@ class PixelStore:
 def _read_index(path: Path) -> dict[str, Any]:
     try:
         index = json.loads(path.read_bytes())
-        return {key: index[key] for key in ("manifest_sha256", "elements", "scenes")}
+        scenes = [StoredScene(**scene) for scene in index["scenes"]]
+        return {**{key: index[key] for key in ("manifest_sha256", "elements")}, "scenes": scenes}
     except OSError as error:
         raise DataError(
             f"{path}: cannot be read ({error.strerror}); build the store first"

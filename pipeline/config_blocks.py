@@ -1,0 +1,110 @@
+"""Blocks of an experiment file: data set, patches, recipe, budget, machine."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Item = TypeVar("Item")
+# YAML has lists only: tuples are accepted from them although the models are strict.
+Listed = Annotated[Item, Field(strict=False)]
+
+
+class Strict(BaseModel):
+    """A configuration block: unknown keys are refused, values are frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class SplitScenes(Strict):
+    """What one split of the synthetic set is made of.
+
+    `leaves`: number of dead-leaves scenes. `photographs`: names of pictures bundled with
+    scikit-image, one scene each. `stereo`: whether the bundled stereo pair with its measured
+    disparity is added as a group of its own.
+    """
+
+    leaves: int = Field(ge=0)
+    photographs: Listed[tuple[str, ...]] = ()
+    stereo: bool = False
+
+
+class Synthetic(Strict):
+    """The synthetic dual-pixel camera (RDPD's image formation) and its scenes.
+
+    `size`: height and width of a scene in pixels. `coc_far`: range of the far-field circle of
+    confusion radius in pixels. `focus`: range of the focus distance in metres.
+    `distortion`: whether radial lens distortion is applied.
+    """
+
+    kind: Literal["synthetic"]
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    size: Listed[tuple[int, int]]
+    coc_far: Listed[tuple[float, float]]
+    focus: Listed[tuple[float, float]]
+    distortion: bool
+    train: SplitScenes
+    val: SplitScenes
+    test: SplitScenes
+
+
+class Canon(Strict):
+    """The Canon dual-pixel set (DPDD); `root` is the unpacked folder with `train_c` … `test_r`."""
+
+    kind: Literal["canon"]
+    name: Literal["canon"]
+    root: str
+
+
+class Patches(Strict):
+    """Sliding window over the training images: `size` in pixels, `overlap` as a fraction (4.1)."""
+
+    size: int = Field(ge=16)
+    overlap: float = Field(ge=0, lt=1)
+
+
+class Recipe(Strict):
+    """One training recipe (paper 4.2; sheet section 5 for what the paper leaves open).
+
+    `epochs`: of `passes_per_epoch` passes over all windows each.
+    `crop`: side of the sub-crop drawn inside a window (`null`: the whole window).
+    `learning_rate` falls along one cosine to `final_learning_rate` after `warmup_epochs` linear
+    ones. `validations`: how many times, evenly spread, the validation set is scored.
+    """
+
+    epochs: int = Field(ge=1)
+    passes_per_epoch: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    accumulate: int = Field(ge=1)
+    crop: int | None = Field(ge=16)
+    loss: Literal["charbonnier"]
+    charbonnier_eps: float = Field(gt=0)
+    learning_rate: float = Field(gt=0)
+    final_learning_rate: float = Field(ge=0)
+    warmup_epochs: int = Field(ge=0)
+    betas: Listed[tuple[float, float]]
+    flip_horizontal: bool
+    flip_vertical: bool
+    flip_swaps_views: bool
+    validations: int = Field(ge=1)
+
+
+class Budget(Strict):
+    """What one method's training takes instead of its recipe's length; the rest stays."""
+
+    epochs: int | None = Field(default=None, ge=1)
+    passes_per_epoch: int | None = Field(default=None, ge=1)
+
+
+class Compute(Strict):
+    """How the machine is used; none of it is a property of a method.
+
+    `torch_threads` belongs here, not to the scheduler: results depend on it.
+    """
+
+    device: Literal["auto", "cpu", "cuda"]
+    torch_threads: int = Field(ge=1)
+    loader_workers: int = Field(ge=0)
+    precision: Literal["float32", "bfloat16"]
+    channels_last: bool
