@@ -76,3 +76,14 @@ def test_groups_of_different_size_are_refused() -> None:
     ]
     with pytest.raises(RecordError, match="stereo"):
         build_groups(records)
+
+
+def test_further_ablations_follow_the_papers_rows(published: pd.DataFrame) -> None:
+    frame = build_table2(
+        [result(), result("mine", "Mine", psnr=25.0)], [], published, ROWS, ["mine", "not-run"]
+    )
+    assert list(frame["row"]) == ["no-transformer", "", "DMTNet-B", "Mine"]
+    last = frame.iloc[3]
+    assert last["combined_psnr"] == 25.0
+    assert pd.isna(last["combined_psnr_published"])
+    assert last["method"] == ""
