@@ -8,6 +8,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 .PHONY: table1 test lint clean lock
 
 $(READY): requirements.lock pyproject.toml
+	@echo "Installing into $(VENV), once: some minutes and 7 GB"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --disable-pip-version-check --no-deps --progress-bar off --quiet -r requirements.lock
 	$(BIN)/pip install --disable-pip-version-check --no-deps --no-build-isolation --quiet -e .

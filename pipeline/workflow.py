@@ -29,7 +29,7 @@ class Workflow:
     """
 
     def __init__(self, config: Path) -> None:
-        self.config = str(config)
+        self.config = _as_seen_from_here(config)
         self.experiment: Experiment = load_experiment(config)
         dataset = self.experiment.dataset
         self.data = f"data/{dataset.name}"
@@ -132,6 +132,13 @@ class Workflow:
                 "compute": self.experiment.compute.model_dump(exclude={"loader_workers"}),
             }
         )
+
+
+def _as_seen_from_here(path: Path) -> str:
+    # Snakemake gives the path of `--configfile` in full and that of its own directive as written;
+    # rules compare it as text.
+    here, full = Path.cwd(), path.resolve()
+    return str(full.relative_to(here) if full.is_relative_to(here) else full)
 
 
 def load_workflow(configfiles: list[Any], overrides: dict[str, Any]) -> Workflow:

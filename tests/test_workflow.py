@@ -123,7 +123,7 @@ def test_keys_follow_the_code_of_their_method_only(
 
 def test_names_and_paths(tiny: Tiny) -> None:
     workflow = Workflow(tiny.config)
-    assert workflow.config == str(tiny.config)
+    assert Path(workflow.config).resolve() == tiny.config
     assert (workflow.raw, workflow.runs) == ("data/tiny/raw", "runs/tiny")
     assert workflow.table2_methods == ["dmtnet-b-no-transformer", "dmtnet-b-fixed", "dmtnet-b"]
     assert set(workflow.all_methods) == {*workflow.table1_methods, *workflow.table2_methods}
@@ -145,7 +145,9 @@ def test_a_gpu_is_asked_for_where_it_can_be_used(
 
 
 def test_the_command_lines_file_comes_first(tiny: Tiny) -> None:
-    assert load_workflow([tiny.config, "config/demo.yaml"], {}).config == str(tiny.config)
+    assert (
+        load_workflow([tiny.config, "config/demo.yaml"], {}).config == Workflow(tiny.config).config
+    )
 
 
 def test_values_on_the_command_line_are_refused(tiny: Tiny) -> None:
@@ -160,3 +162,13 @@ def test_an_unusable_file_is_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
     with pytest.raises(ConfigError):
         Workflow(tmp_path / "gone.yaml")
+
+
+def test_one_file_has_one_name_however_it_is_given(
+    tmp_path: Path, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, tiny, {})
+    monkeypatch.chdir(tmp_path)
+    assert Workflow(path).config == Workflow(Path(path.name)).config == "mine.yaml"
+    monkeypatch.chdir(tmp_path.parent)
+    assert Workflow(path).config == f"{tmp_path.name}/mine.yaml"

@@ -122,6 +122,9 @@ def notes(frame: pd.DataFrame) -> list[str]:
             f"Quality cells labelled {label} come from {nets}data set {dataset} and are not "
             "comparable with the published ones, measured on Canon DP."
         )
+    run = frame[frame["label"] != tables.PUBLISHED]
+    if "combined_lpips" in frame and run["combined_lpips"].isna().all():
+        said.append("LPIPS: not computed; the result records say why.")
     if "params" in frame:
         said.append("Params and FLOPs are those of the full models, whatever the label.")
     return said

@@ -16,14 +16,20 @@ TINY = REPOSITORY / "tests" / "e2e" / "tiny.yaml"
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
-def snakemake(folder: Path, *arguments: str, cores: int = 2) -> str:
+def snakemake(
+    folder: Path, *arguments: str, cores: int = 2, config: str = "config/demo.yaml"
+) -> str:
     """Run the workflow in `folder`; its messages."""
     if not (folder / "reports").exists():
         published = REPOSITORY / "reports" / "published"
         shutil.copytree(published, folder / "reports" / "published")
+        # In the place of the default, so that it can be found with and without `--configfile`.
+        (folder / "config").mkdir()
+        shutil.copy(TINY, folder / "config" / "demo.yaml")
     command = [sys.executable, "-m", "snakemake", "--cores", str(cores)]
     command += ["--snakefile", str(REPOSITORY / "Snakefile"), "--directory", str(folder)]
-    command += ["--configfile", str(TINY), *arguments]
+    command += ["--configfile", config] if config else []
+    command += arguments
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
@@ -57,7 +63,8 @@ def test_every_run_is_in_mlflow(project: Path) -> None:
 
 
 def test_second_run_has_nothing_to_do(project: Path) -> None:
-    assert "Nothing to be done" in snakemake(project)
+    for config in ("config/demo.yaml", str(project / "config" / "demo.yaml"), ""):
+        assert "Nothing to be done" in snakemake(project, config=config), config
 
 
 def test_only_what_depends_on_a_lost_record_is_remade(project: Path) -> None:

@@ -68,6 +68,13 @@ def test_markdown_is_readable(tmp_path: Path, table1: pd.DataFrame) -> None:
     assert "not comparable" in note
 
 
+def test_missing_lpips_is_said(tmp_path: Path, table1: pd.DataFrame) -> None:
+    said = "LPIPS: not computed"
+    assert said in write_table(table1, tmp_path / "without")[1].read_text(encoding="utf-8")
+    scored = table1.assign(combined_lpips=0.2)
+    assert said not in write_table(scored, tmp_path / "with")[1].read_text(encoding="utf-8")
+
+
 def test_latex_is_booktabs(tmp_path: Path, table1: pd.DataFrame) -> None:
     text = write_table(table1, tmp_path / "table1")[2].read_text(encoding="utf-8")
     for command in (r"\toprule", r"\midrule", r"\bottomrule", r"\multicolumn{3}{c}{Indoor}"):
