@@ -74,6 +74,15 @@ class Workflow:
         return str(Path(records[0]).parents[1])
 
     @staticmethod
+    def missing(*records: list[str]) -> list[str]:
+        """Records that are not there.
+
+        Snakemake remakes a lost file only if something else asks for it. As a parameter of the
+        rules that read records, a lost one does: it differs from the empty list of the last run.
+        """
+        return [path for paths in records for path in map(str, paths) if not Path(path).exists()]
+
+    @staticmethod
     def run_option(weights: Any) -> str:
         """The `--run` option for a method with these weights; empty for one without."""
         return f"--run {Path(str(weights)).parent}" if weights else ""

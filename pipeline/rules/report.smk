@@ -20,6 +20,7 @@ rule table1:
         config=bench.config,
         results=lambda wildcards, input: bench.folder_of_runs(input.results),
         key=bench.report_key(),
+        missing=lambda wildcards, input: bench.missing(input.results, input.complexity),
     message:
         "Table 1"
     shell:
@@ -48,6 +49,7 @@ rule table2:
         config=bench.config,
         results=lambda wildcards, input: bench.folder_of_runs(input.results),
         key=bench.report_key(),
+        missing=lambda wildcards, input: bench.missing(input.results, input.complexity),
     message:
         "Table 2"
     shell:
@@ -92,6 +94,7 @@ rule track:
     params:
         runs=bench.runs,
         results=lambda wildcards, input: bench.folder_of_runs(input.records),
+        missing=lambda wildcards, input: bench.missing(input.records),
         tables=lambda wildcards, input: [f"--table {path}" for path in input.tables],
     message:
         "Records into MLflow"

@@ -27,10 +27,10 @@ def snakemake(
         (folder / "config").mkdir()
         shutil.copy(TINY, folder / "config" / "demo.yaml")
     command = [sys.executable, "-m", "snakemake", "--cores", str(cores)]
-    command += ["--snakefile", str(REPOSITORY / "Snakefile"), "--directory", str(folder)]
+    command += ["--snakefile", str(REPOSITORY / "Snakefile")]
     command += ["--configfile", config] if config else []
     command += arguments
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
