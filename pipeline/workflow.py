@@ -73,14 +73,17 @@ class Workflow:
         """The folder that holds the run folders of these records."""
         return str(Path(records[0]).parents[1])
 
-    @staticmethod
-    def missing(*records: list[str]) -> list[str]:
-        """Records that are not there.
+    def lost(self, made: str, methods: list[str]) -> list[str]:
+        """Records of these methods that are gone although `made`, made from them, is there.
 
-        Snakemake remakes a lost file only if something else asks for it. As a parameter of the
-        rules that read records, a lost one does: it differs from the empty list of the last run.
+        Left alone, Snakemake makes a lost file anew only if something that is made anew needs it.
+        As a parameter of the rule that made `made`, the loss is such a reason. Snakemake notes
+        the parameter as it was before the run, so that the next run makes `made` once more.
         """
-        return [path for paths in records for path in map(str, paths) if not Path(path).exists()]
+        if not Path(made).exists():
+            return []
+        records = [*self.result_records(methods), *self.complexity_records(methods)]
+        return [path for path in records if not Path(path).exists()]
 
     @staticmethod
     def run_option(weights: Any) -> str:
