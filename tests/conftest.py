@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import Experiment, load_experiment
-from pipeline.stages.data import make_data, make_store
+from pipeline.data.store import build_store
+from pipeline.stages.data import make_data
 
 
 @dataclass(frozen=True)
@@ -30,5 +31,5 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
         load_experiment(config), config, folder / "raw", folder / "manifest.csv", folder / "store"
     )
     make_data(made.experiment, made.raw, made.manifest, 1, progress=False)
-    make_store(made.raw, made.manifest, made.store, progress=False)
+    build_store(made.raw, made.manifest, made.store, progress=False)
     return made

@@ -27,9 +27,10 @@ from pipeline.config import (
     Synthetic,
     load_experiment,
 )
+from pipeline.data.store import build_store
 from pipeline.evaluation.metrics import load_metrics
 from pipeline.stages.complexity import count_methods
-from pipeline.stages.data import make_data, make_store
+from pipeline.stages.data import make_data
 from pipeline.stages.evaluate import evaluate_method
 from pipeline.stages.report import make_table1
 from pipeline.stages.train import train_method
@@ -92,7 +93,7 @@ def run_everything(experiment: Experiment, folder: Path) -> None:
             workflow.complexity_key(method)
     raw, manifest, store, run = (folder / name for name in ("raw", "manifest.csv", "store", "run"))
     make_data(experiment, raw, manifest, 1, progress=False)
-    make_store(raw, manifest, store, progress=False)
+    build_store(raw, manifest, store, progress=False)
     name = "dmtnet-b-fixed"
     train_method(experiment, name, 0, store, manifest, run, "test", Progress(name))
     load_metrics(experiment.metrics)

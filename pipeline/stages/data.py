@@ -1,4 +1,4 @@
-"""Data stages: images, manifest and pixel store."""
+"""Data stage: images and their manifest."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from pathlib import Path
 
 from pipeline.config import Experiment, Synthetic
 from pipeline.data.manifest import build_manifest, write_manifest
-from pipeline.data.store import build_store
 from pipeline.data.synthesize import synthesize
 
 
@@ -33,8 +32,3 @@ def make_data(
     rows = build_manifest(root)
     write_manifest(manifest, rows)
     return len(rows)
-
-
-def make_store(root: Path, manifest: Path, target: Path, *, progress: bool) -> None:
-    """Decode training and validation images into a pixel store; see `build_store`."""
-    build_store(root, manifest, target, progress=progress)
