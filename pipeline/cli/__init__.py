@@ -1,0 +1,23 @@
+"""`dmtbench`: the command line. Thin: parses arguments, calls a stage, shows errors as one line."""
+
+from __future__ import annotations
+
+import sys
+
+# Each registers its commands with `app`, in the order of the help text.
+from pipeline.cli import data, reports, runs  # noqa: F401
+from pipeline.cli.app import app
+from pipeline.errors import UserError
+
+__all__ = ["app", "main"]
+
+
+def main() -> None:
+    """Entry point: user errors end in one line on standard error and exit code 1."""
+    try:
+        app()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

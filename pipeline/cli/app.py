@@ -1,0 +1,43 @@
+"""The `dmtbench` application, and the options that several commands share."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="dmtbench",
+    help="Reproducibility benchmark and ablation harness for DMTNet (arXiv 2209.06040).",
+    epilog="Example: dmtbench run reports/table1.csv   (the demo; add --config config/canon.yaml)",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+DEFAULT_CONFIG = Path("config/demo.yaml")
+ConfigOption = Annotated[Path, typer.Option("--config", help="Experiment file.")]
+RepetitionOption = Annotated[int, typer.Option(min=0, help="Which seed of the experiment.")]
+RootOption = Annotated[Path, typer.Option(help="Folder of the images.")]
+ManifestOption = Annotated[Path, typer.Option(help="Manifest of the data set.")]
+WorkersOption = Annotated[int, typer.Option(min=1, help="Processes.")]
+ResultsOption = Annotated[Path, typer.Option(help="Result folders of the data set.")]
+OutputOption = Annotated[Path, typer.Option(help="Folder to write to.")]
+
+
+def example(arguments: str) -> str:
+    """The epilog of a command: one line that can be typed in."""
+    return f"Example: dmtbench {arguments}"
+
+
+def command_line() -> str:
+    """The command line as it was given, for records."""
+    return " ".join(["dmtbench", *sys.argv[1:]])
+
+
+def print_paths(paths: list[Path]) -> None:
+    """Print one path a line."""
+    for path in paths:
+        print(path)

@@ -1,0 +1,125 @@
+"""Commands that train, score and count methods, and the one that runs it all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.app import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    ManifestOption,
+    RepetitionOption,
+    RootOption,
+    app,
+    command_line,
+    example,
+)
+
+MethodArgument = Annotated[str, typer.Argument(help="Method or ablation, see `dmtbench methods`.")]
+
+
+@app.command(epilog=example("methods"))
+def methods(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """List methods and ablations of an experiment."""
+    from pipeline.config import load_experiment
+
+    experiment = load_experiment(config)
+    for name in [*experiment.methods, *experiment.ablations]:
+        entry = experiment.entry(name)
+        print(f"{name:26s} {entry.row:42s} {entry.recipe or 'nothing to train'}")
+
+
+@app.command(
+    epilog=example("train dmtnet-b --store STORE --manifest manifest.csv --output runs/mine")
+)
+def train(
+    method: MethodArgument,
+    store: Annotated[Path, typer.Option(help="Pixel store of the data set.")],
+    manifest: ManifestOption,
+    output: Annotated[Path, typer.Option(help="Run folder to make.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    repetition: RepetitionOption = 0,
+    progress_file: Annotated[
+        Path | None, typer.Option(help="JSON file kept up to date for `dmtbench run`.")
+    ] = None,
+) -> None:
+    """Train (or fit) one method; keeps the weights with the best validation PSNR."""
+    from pipeline.config import load_experiment
+    from pipeline.stages.train import train_method
+    from pipeline.training.progress import Progress
+
+    record = train_method(
+        load_experiment(config),
+        method,
+        repetition,
+        store,
+        manifest,
+        output,
+        command_line(),
+        Progress(method, progress_file),
+    )
+    print(f"{output}: validation {record.val_psnr:.2f} dB at epoch {record.epoch} ({record.label})")
+
+
+@app.command(
+    epilog=example("evaluate input --root RAW --manifest manifest.csv --output results/mine")
+)
+def evaluate(
+    method: MethodArgument,
+    root: RootOption,
+    manifest: ManifestOption,
+    output: Annotated[Path, typer.Option(help="Result folder to make.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    repetition: RepetitionOption = 0,
+    run: Annotated[
+        Path | None, typer.Option(help="Run folder with the weights, for methods that learn.")
+    ] = None,
+) -> None:
+    """Score one method on the whole images of the test split."""
+    from pipeline.config import load_experiment
+    from pipeline.stages.evaluate import evaluate_method
+
+    record = evaluate_method(
+        load_experiment(config), method, repetition, root, manifest, run, output, command_line()
+    )
+    mean = record.scores["combined"].mean
+    print(f"{output}: combined {mean['psnr']:.2f} dB, SSIM {mean['ssim']:.3f} ({record.label})")
+
+
+@app.command(epilog=example("complexity dmtnet-t dmtnet-b --size 1120 1680 --json"))
+def complexity(
+    methods: Annotated[list[str], typer.Argument(help="Methods or ablations.")],
+    size: Annotated[tuple[int, int], typer.Option(help="Height and width in pixels.")] = (
+        1120,
+        1680,
+    ),
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    cache: Annotated[Path, typer.Option(help="Folder of the cached records.")] = Path(
+        "results/complexity"
+    ),
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Count parameters and FLOPs of the full models, by fvcore and by the paper's rule."""
+    from pipeline.config import load_experiment
+    from pipeline.stages.complexity import complexity_line, count_methods
+
+    experiment = load_experiment(config)
+    for record in count_methods(experiment, methods, size, cache):
+        print(complexity_line(record, as_json=json), flush=True)
+
+
+@app.command(epilog=example("run reports/table1.csv --cores 8 --config config/canon.yaml"))
+def run(
+    targets: Annotated[
+        list[str] | None, typer.Argument(help="Files to make; everything when absent.")
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    cores: Annotated[str, typer.Option(help="Jobs at once; `all` takes every core.")] = "all",
+) -> None:
+    """Run the workflow (Snakemake) with a progress bar for it and for every training."""
+    from pipeline.watch import run_workflow
+
+    raise typer.Exit(run_workflow(targets or [], config, cores))
