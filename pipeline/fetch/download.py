@@ -37,7 +37,7 @@ class Patience:
 
     connect_s: float = 15
     read_s: float = 60
-    tries: int = 6
+    tries: int = 8
     requests: int = 1000
     longest_wait_s: float = 300
     sleep: Callable[[float], None] = time.sleep
@@ -134,7 +134,8 @@ class _Download:
                 break
             patience.sleep(last.wait or min(60, 2**idle))
         wait = f" and asks to wait {last.wait:.0f} s" if last.wait else ""
-        raise Unavailable(f"{partial.address}: {last}{wait}; try again later, what came is kept")
+        kept = f", {partial.size} bytes are kept" if partial.size else ""
+        raise Unavailable(f"{partial.address}: {last}{wait}; try again later{kept}")
 
     def _receive(self) -> Iterator[int]:
         """One request; yields the bytes that are here as they grow."""

@@ -49,6 +49,7 @@ class Request(BaseHTTPRequestHandler):
     def head(self, status: int, **headers: object) -> None:
         """Status and headers; a `_` in a name stands for `-`."""
         self.send_response(status)
+        self.send_header("Connection", "close")
         for name, value in headers.items():
             if value is not None:
                 self.send_header(name.replace("_", "-"), str(value))
@@ -74,7 +75,7 @@ class Request(BaseHTTPRequestHandler):
 Act = Callable[[Request], None]
 
 
-@dataclass
+@dataclass(eq=False)
 class Site(ThreadingHTTPServer):
     """`files` by path; `acts` answer the next requests for a path, `usual` all after them."""
 
