@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from pipeline.errors import ConfigError
@@ -16,6 +17,7 @@ from pipeline.files import sha256_of, writing
 
 _TIMEOUT_S = 60
 _RETRIES = 5
+_LONGEST = 200
 
 
 def download_drive(archive: Archive, target: Path, unpacked: Path, *, progress: bool) -> None:
@@ -76,7 +78,7 @@ def download_snapshot(source: Source, folder: Path, unpacked: Path, *, progress:
         copied = folder.stat().st_dev != unpacked.stat().st_dev
         need_room((folder, archive.expected), (unpacked, archive.expected * copied))
     if not progress:
-        hub.utils.disable_progress_bars()
+        _library("huggingface_hub.utils").disable_progress_bars()
     try:
         hub.snapshot_download(
             repo_id=archive.address,
@@ -101,5 +103,5 @@ def _library(name: str) -> Any:
 
 
 def _line(error: Exception) -> str:
-    """First line of what a library says, which may be a page of advice."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+    """What a library says, which may be a page of advice, in one line."""
+    return shorten(str(error), _LONGEST, placeholder=" ...") or type(error).__name__

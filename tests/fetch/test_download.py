@@ -349,6 +349,17 @@ def test_a_packed_answer_is_refused(lab: Lab) -> None:
     assert "answers in gzip although asked not to" in lab.fails()
 
 
+def test_a_compressed_archive_may_be_declared_as_such(lab: Lab) -> None:
+    content = tar_of({"a.png": noise(5000)}, "gz")
+    lab.site.files["/set.tar.gz"] = content
+    lab.site.usual["/set.tar.gz"] = servers.packed
+    archive = Archive(name="set.tar.gz", address=lab.site.address("/set.tar.gz"))
+    target = lab.folder / archive.name
+    download(archive, target, lab.folder, patience=Patience(), progress=False)
+    # Not decoded on the way.
+    assert target.read_bytes() == content
+
+
 def test_a_redirect_is_followed(lab: Lab) -> None:
     lab.site.usual["/short"] = servers.redirect("/set.zip")
     lab.download("/short")

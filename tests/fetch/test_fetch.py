@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -337,9 +337,9 @@ def test_a_hugging_face_copy(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
         return local_dir
 
     hub.snapshot_download = snapshot_download  # type: ignore[attr-defined]
-    hub.utils = ModuleType("utils")  # type: ignore[attr-defined]
-    hub.utils.disable_progress_bars = lambda: None  # type: ignore[attr-defined]
+    utils = SimpleNamespace(disable_progress_bars=lambda: None)
     monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
+    monkeypatch.setitem(sys.modules, "huggingface_hub.utils", utils)
     made = lab.source
     monkeypatch.setattr(
         lab, "source", lambda name, transport, *rest, **more: made(name, "huggingface", *rest)
