@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
 from pipeline.errors import DataError
-from pipeline.fetch.archive import HEAD_BYTES, Kind, kind_of
+from pipeline.fetch.archive import HEAD_BYTES, Kind, Unavailable, kind_of
 from pipeline.fetch.members import (
     MAX_MEMBERS,
     MAX_RATIO,
@@ -81,7 +81,7 @@ def list_archive(archive: Path) -> Listing:
             elif not is_junk(path):
                 files.append(Member(archive, entry, path, size))
     if not files:
-        raise DataError(f"{archive}: holds no files; download it again")
+        raise Unavailable(f"{archive}: holds no files; download it again")
     return Listing(files, [path for path in folders if not is_junk(path)])
 
 
@@ -166,7 +166,7 @@ class _Unpacked:
 
     def read(self, count: int) -> bytes:
         """The next `count` bytes; fewer at the end."""
-        if count > _MAX_READ or self._stream.tell() > self._limit:
+        if not 0 <= count <= _MAX_READ or self._stream.tell() > self._limit:
             raise DataError(f"{self._archive}: expands too far; check where it came from")
         self.last = self._stream.read(count)
         return self.last
@@ -196,6 +196,6 @@ def _explained(archive: Path, member: Member | None = None) -> Iterator[None]:
         yield
     except _BROKEN as error:
         where = f"its member {str(member.path)!a} is damaged" if member else "is damaged"
-        raise DataError(
+        raise Unavailable(
             f"{archive}: {where} ({error or type(error).__name__}); delete it and download it again"
         ) from error

@@ -132,7 +132,9 @@ class _Download:
             most = max(most, partial.size)
             if idle >= patience.tries or last.wait > patience.longest_wait_s:
                 break
-            patience.sleep(last.wait or min(60, 2**idle))
+            pause = last.wait or min(60, 2**idle)
+            bar.console.out(f"{self.archive.name}: {last}; again in {pause:.0f} s", highlight=False)
+            patience.sleep(pause)
         wait = f" and asks to wait {last.wait:.0f} s" if last.wait else ""
         kept = f", {partial.size} bytes are kept" if partial.size else ""
         raise Unavailable(f"{partial.address}: {last}{wait}; try again later{kept}")
@@ -152,6 +154,7 @@ class _Download:
             if response.status_code == 416:
                 return
             body = _body(response)
+            self._check_room(origin)
             if origin is not None:
                 body = self._begin(origin, response, body)
             with partial.path.open("ab") as stream:
@@ -166,14 +169,20 @@ class _Download:
     def _begin(
         self, origin: Origin, response: requests.Response, body: Iterator[bytes]
     ) -> Iterator[bytes]:
-        """Start the file over, unless what comes is no archive or has no room."""
+        """Start the file over, unless what comes is no archive."""
         if origin.total is not None:
             _check_size(self.archive, origin.total)
-            need_room((self.partial.path.parent, origin.total), (self.unpacked, origin.total))
         head = next(body, b"")
         kind_of(origin.address, head, response.headers.get("Content-Type", ""))
         self.partial.start(origin)
         return chain([head], body)
+
+    def _check_room(self, origin: Origin | None) -> None:
+        """Make sure that the file, or its rest, and what it holds will fit."""
+        whole = origin or self.partial.origin
+        if whole is not None and whole.total is not None:
+            missing = whole.total - (0 if origin else self.partial.size)
+            need_room((self.partial.path.parent, missing), (self.unpacked, whole.total))
 
     def _ask(self, headers: dict[str, str]) -> requests.Response:
         address, patience = self.partial.address, self.patience

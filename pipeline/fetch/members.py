@@ -74,10 +74,13 @@ def check_tar_entry(archive: Path, entry: tarfile.TarInfo) -> None:
     """Make sure that an entry of a tar archive is a plain file or folder.
 
     Raises:
-        DataError: it is a link, a device or a sparse file.
+        DataError: it is a link, a device or a sparse file, or has an impossible size.
     """
     if not (entry.isdir() or (entry.isreg() and not entry.issparse())):
         raise _refused(archive, entry.name, "is a link, a device or a sparse file")
+    # The library reads them from the header as they are, and would go back by them for ever.
+    if entry.size < 0:
+        raise _refused(archive, entry.name, f"has a size of {entry.size}")
 
 
 def check_together(folders: Iterable[tuple[Path, PurePosixPath]], members: list[Member]) -> None:

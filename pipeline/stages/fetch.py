@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,12 +62,7 @@ class Fetch:
         """
         wanted = read_sources(self.published, texts)
         work = self.target.with_name(f"{self.target.name}.partial")
-        with ExitStack() as locks:
-            for path in (
-                self.target.with_name(f".{self.target.name}.lock"),
-                self.archives / ".lock",
-            ):
-                locks.enter_context(_lock(path))
+        with _locked(self.target.with_name(f".{self.target.name}.lock")):
             if not self._is_there():
                 self._make(wanted, work)
             with writing(work):
@@ -98,15 +93,10 @@ class Fetch:
 
     def _make(self, wanted: list[Source | Path], work: Path) -> None:
         if not wanted:
-            source, places = self._first_that_delivers()
+            source, tree = self._first_that_delivers(work)
             wanted = [source]
         else:
-            places = [place for item in wanted for place in self._obtain_or_explain(item)]
-        if len(places) == 1 and places[0].is_dir():
-            self._check_apart(places[0])
-            tree = link_folder(places[0], work, progress=self.progress)
-        else:
-            tree = unpack(places, work, progress=self.progress)
+            tree = self._build_or_explain(wanted, work)
         with writing(self.target):
             root = data_root(tree)
             _describe(root)
@@ -120,16 +110,11 @@ class Fetch:
                 if ours and not self.keep_archives:
                     shutil.rmtree(self.archives / item.name)
 
-    def _check_apart(self, source: Path) -> None:
-        one, other = source.resolve(), self.target.resolve()
-        if one.is_relative_to(other) or other.is_relative_to(one):
-            raise ConfigError(f"{source}: lies within {self.target} or around it; move one of them")
-
-    def _first_that_delivers(self) -> tuple[Source, list[Path]]:
+    def _first_that_delivers(self, work: Path) -> tuple[Source, Path]:
         failed = []
         for source in self.published.automatic:
             try:
-                return source, self._obtain(source)
+                return source, self._build([source], work)
             except (Unavailable, ConfigError) as error:
                 _tell(f"{source.name}: {error}")
                 failed.append(source.name)
@@ -138,31 +123,46 @@ class Fetch:
             f"{self.published.manual(self.dataset)}"
         )
 
-    def _obtain_or_explain(self, item: Source | Path) -> list[Path]:
-        if isinstance(item, Path):
-            return [item]
+    def _build_or_explain(self, wanted: list[Source | Path], work: Path) -> Path:
         try:
-            return self._obtain(item)
+            return self._build(wanted, work)
         except Unavailable as error:
-            manual = self.published.manual(self.dataset, item)
+            (*_, last) = wanted
+            manual = self.published.manual(self.dataset, last if isinstance(last, Source) else None)
             raise DataError(f"{error}; by hand: {manual}") from error
+
+    def _build(self, wanted: list[Source | Path], work: Path) -> Path:
+        """Bring what is wanted into one folder within `work`."""
+        places: list[Path] = []
+        for item in wanted:
+            places += [item] if isinstance(item, Path) else self._obtain(item)
+        if len(places) == 1 and places[0].is_dir():
+            self._check_apart(places[0])
+            return link_folder(places[0], work, progress=self.progress)
+        return unpack(places, work, progress=self.progress)
+
+    def _check_apart(self, source: Path) -> None:
+        one, other = source.resolve(), self.target.resolve()
+        if one.is_relative_to(other) or other.is_relative_to(one):
+            raise ConfigError(f"{source}: lies within {self.target} or around it; move one of them")
 
     def _obtain(self, source: Source) -> list[Path]:
         """Download what a source has; the archives, or the folder of the pictures."""
         folder, room = self.archives / source.name, self.target.parent
-        if source.transport == "huggingface":
-            return [download_snapshot(source, folder, room, progress=self.progress)]
-        paths = [folder / archive.name for archive in source.archives]
-        for archive, path in zip(source.archives, paths, strict=True):
-            if source.transport == "google-drive":
-                download_drive(archive, path, room, progress=self.progress)
-            elif source.transport == "http":
-                download(archive, path, room, patience=self.patience, progress=self.progress)
-            elif not path.exists():
-                raise Unavailable(f"{source.name}: its pages decrypt in a browser only")
-            note = path.with_name(f"{path.name}.sha256")
-            if note.exists():
-                _tell(f"{path}: sha256 {note.read_text(encoding='utf-8').split()[0]}")
+        with _locked(self.archives / ".lock"):
+            if source.transport == "huggingface":
+                return [download_snapshot(source, folder, room, progress=self.progress)]
+            paths = [folder / archive.name for archive in source.archives]
+            for archive, path in zip(source.archives, paths, strict=True):
+                if source.transport == "google-drive":
+                    download_drive(archive, path, room, progress=self.progress)
+                elif source.transport == "http":
+                    download(archive, path, room, patience=self.patience, progress=self.progress)
+                elif not path.exists():
+                    raise Unavailable(f"{source.name}: its pages decrypt in a browser only")
+                note = path.with_name(f"{path.name}.sha256")
+                if note.exists():
+                    _tell(f"{path}: sha256 {note.read_text(encoding='utf-8').split()[0]}")
         return paths
 
 
@@ -186,17 +186,21 @@ def _measure(root: Path) -> tuple[int, int]:
     return len(sizes), sum(sizes)
 
 
-def _lock(path: Path) -> FileLock:
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    lock = FileLock(path, timeout=0)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path, timeout=0)
         try:
             lock.acquire()
         except Timeout as error:
             raise DataError(
                 f"{path.parent}: another fetch is at work there; wait for it to end"
             ) from error
-    return lock
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _tell(line: str) -> None:

@@ -414,7 +414,12 @@ def test_space_is_asked_for_first(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(DataError, match=r"needs 60\d.\d kB and has 60\d.\d kB free; free some"):
         lab.download()
     assert not list(lab.folder.iterdir())
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=2 * TOTAL))
+    # What has arrived needs no more room.
+    lab.acts(servers.breaks_after(70_000))
+    free = iter([2 * TOTAL, 2 * TOTAL - 70_001, 2 * TOTAL - 70_000])
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=next(free)))
+    with pytest.raises(DataError, match=r"has 530.\d kB free"):
+        lab.download()
     lab.download()
     check(lab)
 

@@ -279,6 +279,15 @@ def test_a_header_that_asks_for_all_memory(tmp_path: Path) -> None:
     assert "expands too far" in refused(tmp_path, archive)
 
 
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_size_below_zero(tmp_path: Path, kind: bytes) -> None:
+    entry = tarfile.TarInfo("a.png")
+    entry.type, entry.size = kind, -512
+    archive = tar_of({"b.png": b"x"})[:1024] + entry.tobuf(tarfile.GNU_FORMAT) + bytes(1024)
+    line = refused(tmp_path, archive)
+    assert "'a.png' has a size of -512" in line or "expands too far" in line
+
+
 def central(archive: bytes, offset: int, value: int) -> bytes:
     """An archive of one member, with a 32-bit field of its central directory changed."""
     spoilt = bytearray(archive)
