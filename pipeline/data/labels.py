@@ -139,19 +139,16 @@ def _read_arrays(folder: Path, tests: Sequence[str]) -> dict[str, str]:
 
 
 def _read_positions(path: Path, tests: int) -> list[int]:
+    again = "copy it again, or remove both arrays"
+    if path.is_file() and path.stat().st_size > _MAX_ARRAY_BYTES:
+        raise DataError(f"{path}: too large for labels; {again}")
     try:
-        if path.stat().st_size > _MAX_ARRAY_BYTES:
-            raise DataError(f"{path}: too large for labels; copy it again, or remove both arrays")
         # Mapped, not loaded: an array that claims more than the file holds is refused; no pickle.
         array: Any = np.lib.format.open_memmap(path, mode="r")
-    except (OSError, ValueError, EOFError, OverflowError) as error:
-        raise DataError(
-            f"{path}: is no NumPy array of whole numbers; copy it again, or remove both arrays"
-        ) from error
+    except Exception as error:  # NumPy lets through whatever its parser of headers raises.
+        raise DataError(f"{path}: is no NumPy array of whole numbers; {again}") from error
     if array.dtype.kind not in "iu":
-        raise DataError(
-            f"{path}: holds {array.dtype}, not whole numbers; copy it again, or remove both arrays"
-        )
+        raise DataError(f"{path}: holds {array.dtype}, not whole numbers; {again}")
     positions = [int(value) for value in array.ravel()]
     outside = [position for position in positions if not 1 <= position <= tests]
     if outside:
