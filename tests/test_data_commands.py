@@ -161,7 +161,7 @@ def test_the_doctor_sees_exchanged_pictures(run: Run, tmp_path: Path) -> None:
     for number in (1, 3):
         # Large enough to be judged; a little noise of their own keeps the files apart.
         coarse = random.integers(2000, 60000, (12, 18, 3)).astype(np.uint16)
-        smooth = cv2.resize(coarse, (288, 192), interpolation=cv2.INTER_LINEAR)
+        smooth = cv2.resize(coarse, (384, 256), interpolation=cv2.INTER_LINEAR)
         for view in ("combined", "left", "right", "target"):
             suffix = {"left": "_L", "right": "_R"}.get(view, "")
             name = f"1P0A{number + (view == 'target'):04d}{suffix}.png"
@@ -207,7 +207,10 @@ def test_eight_bit_copies_are_never_mixed_in(run: Run, config: Config, tmp_path:
     assert f"{manifest}: the pictures have 8 bits" in again.err[0]
     assert not output.exists()
     assert run("evaluate", "input", *given, "--output", output, "--config", eight).code == 0
-    protocol = read_record(output / "record.json", ResultRecord).protocol
+    record = read_record(output / "record.json", ResultRecord)
+    # Pictures of anybody's are no reproduction.
+    assert (record.label, record.dataset) == ("demo", "mine")
+    protocol = record.protocol
     assert (protocol.id, protocol.input_bits, protocol.ground_truth_bits) == ("dpdd-8", 8, 8)
 
 

@@ -122,7 +122,7 @@ def decode_png(path: Path, content: bytes) -> Picture:
             f"{path}: decodes to {image.dtype} {image.shape}, which is not {header.bit_depth}-bit "
             "RGB; export it again as RGB PNG without transparency"
         )
-    pixels = np.ascontiguousarray(image[:, :, ::-1])
+    pixels = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
     return Picture(pixels if header.bit_depth == 16 else pixels * np.uint16(257), header)
 
 

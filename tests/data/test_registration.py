@@ -15,10 +15,10 @@ from pipeline.data.synthetic_dp import BOKEHS, coc_radius, render
 
 Picture = NDArray[np.uint16]
 Scene = dict[str, Picture]
-SIZE = (MIN_SIDE, 288)
+SIZE = (MIN_SIDE, 384)
 LEAVES = 8
 RADIUS = 14.0
-"""Of the strongest blur, in pixels: on pictures this small far more than a camera makes."""
+"""Of the strongest blur, in pixels; on pictures this small it is more than a camera makes."""
 
 
 def photograph(name: str, seed: int, size: tuple[int, int] = SIZE) -> Scene:

