@@ -59,7 +59,10 @@ END = (b"IEND", b"")
 CONTENTS: dict[str, tuple[bytes, str]] = {
     "header-empty file": (b"", "not a PNG"),
     "header-zeroed file": (bytes(900), "not a PNG"),
-    "header-another format": (cv2.imencode(".jpg", np.zeros((6, 8, 3)))[1].tobytes(), "not a PNG"),
+    "header-another format": (
+        cv2.imencode(".jpg", np.zeros((6, 8, 3), np.uint8))[1].tobytes(),
+        "not a PNG",
+    ),
     "header-login page": (b"<!DOCTYPE html><title>Sign in</title>", "not a PNG"),
     "header-ends early": (png((b"IHDR", head(8, 6)))[:20], "ends within its header"),
     "header-first chunk is another": (png((b"gAMA", bytes(13)), END), "header is not valid"),
