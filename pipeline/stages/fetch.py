@@ -138,7 +138,9 @@ class Fetch:
             places += [item] if isinstance(item, Path) else self._obtain(item)
         if len(places) == 1 and places[0].is_dir():
             self._check_apart(places[0])
+            _tell(f"{self.dataset}: linking {places[0]}")
             return link_folder(places[0], work, progress=self.progress)
+        _tell(f"{self.dataset}: unpacking {', '.join(str(place) for place in places)}")
         return unpack(places, work, progress=self.progress)
 
     def _check_apart(self, source: Path) -> None:
