@@ -14,7 +14,7 @@ from miniatures import random_scene, recipe, write_store
 
 from pipeline.config import Patches
 from pipeline.data.patches import Draw, Window, epoch_draws, index_windows, window_offsets
-from pipeline.data.store import PixelStore, StoredScene
+from pipeline.data.pixels import PixelStore, StoredScene
 from pipeline.errors import DataError
 
 ROWS = [0, 204, 408, 608]
@@ -32,13 +32,15 @@ def test_the_papers_28_windows_of_a_picture(
     # Positions need sizes only, not 45 MB of pixels.
     store = write_store(tmp_path / "store", [("train", random_scene(1, 1))])
     scenes = [
-        StoredScene("train", "a.png", 0, 1120, 1680),
-        StoredScene("val", "b.png", 0, 1120, 1680),
-        StoredScene("train", "c.png", 0, 1120, 1680),
+        StoredScene("train", "a.png", 0, 1120, 1680, ""),
+        StoredScene("val", "b.png", 0, 1120, 1680, ""),
+        StoredScene("train", "c.png", 0, 1120, 1680, ""),
     ]
     monkeypatch.setattr(store, "scenes", scenes)
-    windows = index_windows(store, Patches(size=512, overlap=0.6))
-    expected = [(top, left) for top in ROWS for left in COLUMNS]
+    windows = index_windows(store, Patches(size=512, overlap=0.6, discard=0))
+    others = [(top, left) for top in ROWS[1:] for left in COLUMNS]
+    # The window in the corner comes right after the first row.
+    expected = [*((0, left) for left in COLUMNS), others.pop(), *others]
     assert len(expected) == 28
     assert windows == [Window(scene, *place, 512) for scene in (0, 2) for place in expected]
 
@@ -68,7 +70,7 @@ def test_windows_cover_the_side(size: int, more: int, overlap: float) -> None:
 def test_a_set_without_training_scenes(tmp_path: Path) -> None:
     store = write_store(tmp_path / "store", [("val", random_scene(16, 16))])
     with pytest.raises(DataError, match="holds no scene of split 'train'"):
-        index_windows(store, Patches(size=16, overlap=0.5))
+        index_windows(store, Patches(size=16, overlap=0.5, discard=0))
 
 
 WINDOWS = [Window(scene, top, 3, 40) for scene in range(3) for top in (0, 20)]
@@ -139,5 +141,5 @@ def test_a_flip_that_is_off_changes_nothing_else(name: str) -> None:
 def test_a_store_gives_the_windows_of_its_training_scenes(tmp_path: Path) -> None:
     scenes = [("val", random_scene(16, 16)), ("train", random_scene(16, 24))]
     store: PixelStore = write_store(tmp_path / "store", scenes)
-    windows = index_windows(store, Patches(size=16, overlap=0.5))
+    windows = index_windows(store, Patches(size=16, overlap=0.5, discard=0))
     assert windows == [Window(1, 0, 0, 16), Window(1, 0, 8, 16)]

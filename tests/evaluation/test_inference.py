@@ -31,7 +31,12 @@ from pipeline.methods import get_method
 DEMO = Path(__file__).parents[2] / "config" / "demo.yaml"
 SIZE = (20, 28)
 COMPUTE = Compute(
-    device="cpu", torch_threads=1, loader_workers=0, precision="float32", channels_last=False
+    device="cpu",
+    torch_threads=1,
+    loader_workers=0,
+    prefetch=2,
+    precision="float32",
+    channels_last=False,
 )
 
 
