@@ -46,8 +46,7 @@ def test_scaling_is_exact() -> None:
     tensor = to_tensor(np.broadcast_to(values[:, None, None], (4, 1, 3)))
     assert tensor.shape == (3, 4, 1)
     assert tensor.dtype == torch.float32
-    expected = (values / 65535).astype(np.float32)
-    np.testing.assert_array_equal(tensor[1, :, 0].numpy(), expected)
+    np.testing.assert_array_equal(tensor[1, :, 0].numpy(), (values / 65535).astype(np.float32))
 
 
 def test_channels_follow_the_methods_views(store: PixelStore) -> None:
