@@ -43,6 +43,7 @@ class Feed:
         seed: int,
     ) -> None:
         self.windows, self.recipe, self.seed = windows, recipe, seed
+        self.pinned = compute.device != "cpu" and torch.cuda.is_available()
         workers = compute.loader_workers
         # One buffer for each batch on its way, and one that is being handed out.
         buffers = workers * compute.prefetch + 1
@@ -75,10 +76,10 @@ class Feed:
         """
         draws = epoch_draws(self.windows, self.recipe, self.seed, number)
         self._order.batches = shard(draws, 0, 1, self.recipe.batch_size, start)
-        pinned = torch.cuda.is_available()
         for buffer, count in self._loader:
             planes = self._ring[buffer, :count].numpy()
-            yield scaled(planes[:, :-3], pinned=pinned), scaled(planes[:, -3:], pinned=pinned)
+            x, target = planes[:, :-3], planes[:, -3:]
+            yield scaled(x, pinned=self.pinned), scaled(target, pinned=self.pinned)
 
 
 def _single_thread(_: int) -> None:

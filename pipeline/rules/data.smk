@@ -30,7 +30,7 @@ rule store:
         f"{bench.logs}/store.log",
     conda:
         "../../environment.yml"
-    threads: 1
+    threads: 4
     resources:
         mem_mb=4000,
         runtime=240,
@@ -53,7 +53,7 @@ rule patches:
         f"{bench.logs}/patches.log",
     conda:
         "../../environment.yml"
-    threads: 1
+    threads: 4
     resources:
         mem_mb=4000,
         runtime=240,
