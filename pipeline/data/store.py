@@ -61,12 +61,14 @@ def build_store(
 
     Raises:
         DataError: an image is missing, damaged or not the one in the manifest; the disk is too
-            small; another process is building the same store, or one of ours was killed.
+            small; `target` holds something else; another process is building the same store, or
+            one of ours was killed.
     """
     rows, sha256 = store_rows(manifest), sha256_of(manifest)
     with explained(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         with _alone(target):
+            _check_replaceable(target)
             if not _is_there(target, sha256):
                 work = target.with_name(f"{target.name}.partial")
                 work.mkdir(exist_ok=True)
@@ -87,6 +89,13 @@ def _alone(target: Path) -> Iterator[None]:
         ) from error
 
 
+def _check_replaceable(target: Path) -> None:
+    """Refuse to replace what is no store: a mistyped folder must not cost anybody's files."""
+    ours = target.is_dir() and ((target / INDEX).is_file() or not any(target.iterdir()))
+    if target.exists() and not ours:
+        raise DataError(f"{target}: holds something else than a store; choose another folder")
+
+
 def _is_there(target: Path, manifest_sha256: str) -> bool:
     try:
         PixelStore(target).check_manifest(manifest_sha256)
@@ -105,6 +114,8 @@ def _fill(
     progress: bool,
 ) -> None:
     """Write pixels and index of a whole store into the folder `work`."""
+    if not (work / PIXELS).exists():
+        (work / _JOURNAL).unlink(missing_ok=True)
     journal = Journal(work / _JOURNAL, [FORMAT, manifest_sha256])
     _reserve(work / PIXELS, store_size(rows), target)
     offsets = [0]

@@ -223,6 +223,26 @@ def test_work_on_another_manifest_is_begun_anew(tiny: Tiny, tmp_path: Path) -> N
     assert content(tmp_path / "store") == content(tiny.store)
 
 
+def test_a_journal_without_its_pixels_counts_for_nothing(tiny: Tiny, tmp_path: Path) -> None:
+    raw, target = tmp_path / "raw", tmp_path / "store"
+    shutil.copytree(tiny.raw, raw)
+    last = next((raw / "val_l" / "source").iterdir())
+    last.unlink()
+    with pytest.raises(DataError):
+        build_store(raw, tiny.manifest, target)
+    (tmp_path / "store.partial" / "pixels.u16").unlink()
+    build_store(tiny.raw, tiny.manifest, target)
+    assert content(target) == content(tiny.store)
+
+
+def test_somebodys_folder_is_not_replaced(tiny: Tiny, tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "thesis.txt").write_text("years of work")
+    with pytest.raises(DataError, match="store: holds something else than a store; choose"):
+        build_store(tiny.raw, tiny.manifest, tmp_path / "store")
+    assert content(tmp_path / "store") == {"thesis.txt": b"years of work"}
+
+
 def test_a_disk_that_is_too_small(
     tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
