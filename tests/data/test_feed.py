@@ -47,10 +47,8 @@ def test_batches_are_the_draws_cut_from_whole_pictures(store: PixelStore) -> Non
     inputs, targets = (torch.cat(part) for part in zip(*batches, strict=True))
     for x, target, draw in zip(inputs, targets, draws, strict=True):
         _, top, left, size = draw.window
-        flips = [1] * draw.flip_vertical + [2] * draw.flip_horizontal
         whole = store.read(draw.window.scene)
         axes = [axis for axis, flip in ((1, draw.flip_vertical), (2, draw.flip_horizontal)) if flip]
-        assert len(axes) == len(flips)
         cut = {
             view: to_tensor(picture[top : top + size, left : left + size]).flip(axes)
             for view, picture in whole.items()
