@@ -172,6 +172,7 @@ def test_a_changed_picture_is_refused_and_nothing_is_left(tiny: Tiny, tmp_path: 
     journal = tmp_path / "out" / "store.partial" / "journal.jsonl"
     assert len(journal.read_text().splitlines()) == 2
     shutil.copytree(tiny.raw, raw, dirs_exist_ok=True)
+    shutil.rmtree(raw / "train_l")
     build_store(raw, tiny.manifest, target)
     assert content(target) == content(tiny.store)
     assert names(target.parent) == {"store"}
