@@ -76,10 +76,14 @@ class Folder(Strict):
 
 
 class Patches(Strict):
-    """Sliding window over the training images: `size` in pixels, `overlap` as a fraction (4.1)."""
+    """Sliding window over the training images: `size` in pixels, `overlap` as a fraction (4.1).
+
+    `discard`: share of each image's windows that the sharpness filter leaves out; 0 is no filter.
+    """
 
     size: int = Field(ge=16)
     overlap: float = Field(ge=0, lt=1)
+    discard: float = Field(ge=0, lt=1)
 
 
 class Recipe(Strict):
@@ -118,11 +122,14 @@ class Budget(Strict):
 class Compute(Strict):
     """How the machine is used; none of it is a property of a method.
 
-    `torch_threads` belongs here, not to the scheduler: results depend on it.
+    `torch_threads` belongs here, not to the scheduler: results depend on it. `loader_workers`:
+    processes that read crops, `prefetch`: batches each of them reads ahead; both change the speed
+    only.
     """
 
     device: Literal["auto", "cpu", "cuda"]
     torch_threads: int = Field(ge=1)
     loader_workers: int = Field(ge=0)
+    prefetch: int = Field(ge=1)
     precision: Literal["float32", "bfloat16"]
     channels_last: bool

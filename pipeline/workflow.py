@@ -104,6 +104,10 @@ class Workflow:
         """Changes with the data set and, for synthetic sets, with the main seed."""
         return self.experiment.digest("dataset", "seed")
 
+    def patches_key(self) -> str:
+        """Changes with what windows are cut and kept."""
+        return self.experiment.digest("patches")
+
     def train_key(self, method: str) -> str:
         """Changes with all that a training depends on, the method's own code included."""
         experiment, recipe = self.experiment, self.experiment.recipe_of(method)
@@ -140,8 +144,10 @@ class Workflow:
                 "module": wrapped.entry.module,
                 "kwargs": self.experiment.trained_kwargs(method),
                 "code": wrapped.code_hash(),
-                # Loader processes change the speed only.
-                "compute": self.experiment.compute.model_dump(exclude={"loader_workers"}),
+                # How crops are loaded changes the speed only.
+                "compute": self.experiment.compute.model_dump(
+                    exclude={"loader_workers", "prefetch"}
+                ),
             }
         )
 

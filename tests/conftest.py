@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import Experiment, load_experiment
+from pipeline.data.patch_index import write_patch_index
+from pipeline.data.pixels import PixelStore
 from pipeline.data.store import build_store
 from pipeline.stages.data import make_data
 
@@ -21,6 +23,7 @@ class Tiny:
     raw: Path
     manifest: Path
     store: Path
+    patches: Path
 
 
 @pytest.fixture(scope="session")
@@ -28,8 +31,14 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     config = Path(__file__).parent / "e2e" / "tiny.yaml"
     folder = tmp_path_factory.mktemp("tiny")
     made = Tiny(
-        load_experiment(config), config, folder / "raw", folder / "manifest.csv", folder / "store"
+        load_experiment(config),
+        config,
+        folder / "raw",
+        folder / "manifest.csv",
+        folder / "store",
+        folder / "patches.csv",
     )
     make_data(made.experiment, made.raw, made.manifest, 1, progress=False)
     build_store(made.raw, made.manifest, made.store, progress=False)
+    write_patch_index(PixelStore(made.store), made.experiment.patches, made.patches)
     return made

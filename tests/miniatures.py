@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from dmtnet import DMTNet, build
 from pipeline.config import Compute, Recipe
-from pipeline.data.store import PixelStore
+from pipeline.data.pixels import PixelStore
 from pipeline.training.loop import CurvePoint
 
 NARROW = {"embed_dim": 12, "channels": 8, "num_blocks": 2, "num_rbm": 1, "num_rm": 1}
@@ -50,16 +51,28 @@ def random_scene(height: int, width: int, seed: int = 0) -> NDArray[np.uint16]:
 def write_store(folder: Path, scenes: Sequence[tuple[str, NDArray[np.uint16]]]) -> PixelStore:
     """A store with these scenes, `(split, pixels)` each, written without `build_store`."""
     folder.mkdir(parents=True)
-    offset, index = 0, []
+    content, index = b"", []
     for number, (split, pixels) in enumerate(scenes):
-        place = {"offset": offset, "height": pixels.shape[1], "width": pixels.shape[2]}
-        index.append({"split": split, "source": f"{number}.png", **place})
-        offset += pixels.size
-    content = b"".join(pixels.astype("<u2").tobytes() for _, pixels in scenes)
+        stored = as_tiles(pixels)
+        place = {"offset": len(content) // 2, "height": pixels.shape[1], "width": pixels.shape[2]}
+        checksum = {"sha256": hashlib.sha256(stored).hexdigest()}
+        index.append({"split": split, "source": f"{number}.png", **place, **checksum})
+        content += stored
     (folder / "pixels.u16").write_bytes(content)
-    text = json.dumps({"manifest_sha256": "0" * 64, "elements": offset, "scenes": index})
-    (folder / "index.json").write_text(text)
+    head = {"format": "tiles of 64, 1", "manifest_sha256": "0" * 64}
+    checksum = {"sha256": hashlib.sha256(content).hexdigest()}
+    (folder / "index.json").write_text(json.dumps({**head, **checksum, "scenes": index}))
     return PixelStore(folder)
+
+
+def as_tiles(pixels: NDArray[np.uint16]) -> bytes:
+    """A scene `[4, height, width, 3]` as a store holds it."""
+    planes = pixels.transpose(0, 3, 1, 2)
+    return b"".join(
+        planes[..., top : top + 64, left : left + 64].astype("<u2").tobytes()
+        for top in range(0, pixels.shape[1], 64)
+        for left in range(0, pixels.shape[2], 64)
+    )
 
 
 def recipe(**changes: Any) -> Recipe:
@@ -88,6 +101,7 @@ def compute(**changes: Any) -> Compute:
         "device": "cpu",
         "torch_threads": 1,
         "loader_workers": 0,
+        "prefetch": 2,
         "precision": "float32",
         "channels_last": False,
     }

@@ -87,8 +87,9 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         out, err = capsys.readouterr()
         assert end.value.code == 1
         assert out == ""
-        (line,) = err.splitlines()
+        *told, line = err.splitlines()
         assert line.startswith("error: ")
+        assert not any("error" in other for other in told)
         assert "Traceback" not in err
         return line
 
@@ -120,7 +121,7 @@ def real(tiny: Tiny, raw: Path, tmp_path: Path) -> Path:
 def test_an_unknown_method(run: Run, tiny: Tiny, tmp_path: Path, command: str) -> None:
     data = ["--manifest", tiny.manifest, "--output", tmp_path / "out"]
     options: dict[str, list[object]] = {
-        "train": ["--store", tiny.store, *data],
+        "train": ["--store", tiny.store, "--patches", tiny.patches, *data],
         "evaluate": ["--root", tiny.raw, *data],
         "complexity": ["--cache", tmp_path / "out"],
     }
@@ -169,8 +170,11 @@ def test_pictures_that_cannot_be_used(
     # The same, found out only after the manifest was written.
     stored = run("store", "--root", raw, "--manifest", tiny.manifest, "--output", out / "store")
     assert str(picture) in stored
-    # What was found in the sound scenes is not lost.
-    assert files(tmp_path) - {"out", "out/manifest.csv.journal"} == before
+    left = {name for name in files(tmp_path) if not name.startswith("out/")}
+    assert left - {"out"} == before
+    # What was stored of the others waits for the right picture.
+    assert not (out / "store").exists()
+    assert (out / "store.partial").exists()
 
 
 def test_weights_of_another_architecture(run: Run, tiny: Tiny, tmp_path: Path) -> None:
@@ -199,7 +203,8 @@ def test_a_run_too_few_or_too_many(
 
 
 def test_nothing_to_train(run: Run, tiny: Tiny, tmp_path: Path) -> None:
-    options = ["--store", tiny.store, "--manifest", tiny.manifest, "--output", tmp_path / "out"]
+    store = ["--store", tiny.store, "--patches", tiny.patches]
+    options = [*store, "--manifest", tiny.manifest, "--output", tmp_path / "out"]
     assert "nothing to train" in run("train", "input", *options, "--config", tiny.config)
     assert not files(tmp_path)
 
@@ -207,32 +212,56 @@ def test_nothing_to_train(run: Run, tiny: Tiny, tmp_path: Path) -> None:
 def test_a_store_of_another_manifest(run: Run, tiny: Tiny, tmp_path: Path) -> None:
     manifest = tmp_path / "manifest.csv"
     manifest.write_text("\n".join(tiny.manifest.read_text().splitlines()[:-1]) + "\n")
-    options = ["--store", tiny.store, "--manifest", manifest, "--output", tmp_path / "out"]
+    store = ["--store", tiny.store, "--patches", tiny.patches]
+    options = [*store, "--manifest", manifest, "--output", tmp_path / "out"]
     line = run("train", "unsharp", *options, "--config", tiny.config)
     assert "was built from another manifest" in line
     assert files(tmp_path) == {"manifest.csv"}
 
 
+def test_patches_of_other_settings(run: Run, tiny: Tiny, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(tiny.config.read_text().replace("discard: 0.3", "discard: 0.2"))
+    store = ["--store", tiny.store, "--patches", tiny.patches]
+    options = [*store, "--manifest", tiny.manifest, "--output", tmp_path / "out"]
+    line = run("train", "dmtnet-t", *options, "--config", path)
+    assert f"{tiny.patches}: belongs to another store or to other patches settings" in line
+    assert files(tmp_path) == {"mine.yaml"}
+
+
+def test_a_damaged_store_is_noticed(run: Run, tiny: Tiny, tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    shutil.copytree(tiny.store, folder)
+    with (folder / "pixels.u16").open("r+b") as stream:
+        stream.write(b"damage")
+    assert "differ from their checksums" in run("check-store", folder)
+
+
 def test_arguments_that_a_net_refuses(run: Run, tiny: Tiny, tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(tiny.config.read_text().replace("channels: 24", "channels: 30"))
-    options = ["--store", tiny.store, "--manifest", tiny.manifest, "--output", tmp_path / "out"]
+    store = ["--store", tiny.store, "--patches", tiny.patches]
+    options = [*store, "--manifest", tiny.manifest, "--output", tmp_path / "out"]
     line = run("train", "dmtnet-t", *options, "--config", path)
     assert "channels 30 is not a multiple of 4" in line
     assert files(tmp_path) == {"mine.yaml"}
 
 
-@pytest.mark.parametrize("command", ["schemas", "store", "data", "train", "evaluate", "complexity"])
+@pytest.mark.parametrize(
+    "command", ["schemas", "store", "data", "patches", "train", "evaluate", "complexity"]
+)
 def test_places_that_cannot_be_written(run: Run, tiny: Tiny, tmp_path: Path, command: str) -> None:
     (tmp_path / "file").write_text("I am no folder")
     out = tmp_path / "file" / "out"
     root, manifest = ["--root", tiny.raw], ["--manifest", tiny.manifest]
     config, output = ["--config", tiny.config], ["--output", out]
+    store = ["--store", tiny.store]
     options: dict[str, list[object]] = {
         "schemas": [out],
         "store": [*root, *manifest, *output],
         "data": ["--root", out, "--manifest", tmp_path / "manifest.csv", *config],
-        "train": ["unsharp", "--store", tiny.store, *manifest, *output, *config],
+        "patches": [*store, *output, *config],
+        "train": ["unsharp", *store, "--patches", tiny.patches, *manifest, *output, *config],
         "evaluate": ["input", *root, *manifest, *output, *config],
         "complexity": ["dmtnet-t", "--size", 64, 64, "--cache", out, *config],
     }

@@ -28,6 +28,8 @@ from pipeline.config import (
     Synthetic,
     load_experiment,
 )
+from pipeline.data.patch_index import write_patch_index
+from pipeline.data.pixels import PixelStore
 from pipeline.data.store import build_store
 from pipeline.evaluation.metrics import load_metrics
 from pipeline.stages.complexity import count_methods
@@ -103,8 +105,10 @@ def run_everything(experiment: Experiment, folder: Path) -> None:
     raw, manifest, store, run = (folder / name for name in ("raw", "manifest.csv", "store", "run"))
     make_data(experiment, raw, manifest, 1, progress=False)
     build_store(raw, manifest, store, progress=False)
+    patches = folder / "patches.csv"
+    write_patch_index(PixelStore(store), experiment.patches, patches)
     name = "dmtnet-b-fixed"
-    train_method(experiment, name, 0, store, manifest, run, "test", Progress(name))
+    train_method(experiment, name, 0, store, patches, manifest, run, "test", Progress(name))
     load_metrics(experiment.metrics)
     # LPIPS takes longer than all the rest.
     metrics = {name: entry for name, entry in experiment.metrics.items() if name != "lpips"}

@@ -31,6 +31,7 @@ def write(tmp_path: Path, tiny: Tiny, changes: dict[str, Any]) -> Path:
 
 def keys(workflow: Workflow) -> dict[str, str]:
     found = {"data": workflow.data_key(), "report": workflow.report_key()}
+    found["patches"] = workflow.patches_key()
     for name in NAMES:
         found[f"train {name}"] = workflow.train_key(name)
         found[f"evaluate {name}"] = workflow.evaluate_key(name)
@@ -52,7 +53,8 @@ ROW_B = {"module": "dmtnet", "row": "DMTNet-B", "recipe": "dmtnet", "table2": 3}
         ({}, set()),
         ({"recipes/dmtnet/learning_rate": 0.5}, all_of("train", NETS)),
         ({"recipes/dmtnet/epochs": 3}, all_of("train", NETS)),
-        ({"patches/overlap": 0.5}, all_of("train", NETS)),
+        ({"patches/overlap": 0.5}, {"patches", *all_of("train", NETS)}),
+        ({"patches/discard": 0.0}, {"patches", *all_of("train", NETS)}),
         ({"sample_images": 1}, all_of("evaluate")),
         ({"protocol": "dpdd-8"}, all_of("evaluate")),
         (
@@ -65,6 +67,7 @@ ROW_B = {"module": "dmtnet", "row": "DMTNet-B", "recipe": "dmtnet", "table2": 3}
         ({"repetitions": 2}, set()),
         ({"compute/torch_threads": 2}, all_of("train") | all_of("evaluate")),
         ({"compute/loader_workers": 2}, set()),
+        ({"compute/prefetch": 9}, set()),
         ({"budgets/dmtnet-t": {"epochs": 9}}, {"train dmtnet-t"}),
         ({"complexity_size": [64, 64]}, all_of("complexity")),
         (

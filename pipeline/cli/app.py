@@ -21,6 +21,7 @@ DEFAULT_CONFIG = Path("config/demo.yaml")
 ConfigOption = Annotated[Path, typer.Option("--config", help="Experiment file.")]
 RepetitionOption = Annotated[int, typer.Option(min=0, help="Which seed of the experiment.")]
 RootOption = Annotated[Path, typer.Option(help="Folder of the images.")]
+StoreOption = Annotated[Path, typer.Option(help="Pixel store of the data set.")]
 ManifestOption = Annotated[Path, typer.Option(help="Manifest of the data set.")]
 WorkersOption = Annotated[int, typer.Option(min=1, help="Processes.")]
 ResultsOption = Annotated[Path, typer.Option(help="Result folders of the data set.")]

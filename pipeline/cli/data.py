@@ -14,6 +14,7 @@ from pipeline.cli.app import (
     ConfigOption,
     ManifestOption,
     RootOption,
+    StoreOption,
     WorkersOption,
     app,
     example,
@@ -78,8 +79,41 @@ def store(
     root: RootOption,
     manifest: ManifestOption,
     output: Annotated[Path, typer.Option(help="Store folder to make.")],
+    workers: WorkersOption = 1,
 ) -> None:
     """Decode training and validation images into a memory-mapped pixel store."""
-    from pipeline.data.store import build_store
+    from pipeline.data.store import build_store, store_rows, store_size
 
-    build_store(root, manifest, output, progress=sys.stderr.isatty())
+    rows = store_rows(manifest)
+    told = f"{output}: {len(rows)} scenes, {store_size(rows) / 1e9:.3f} GB"
+    print(told, file=sys.stderr, flush=True)
+    build_store(root, manifest, output, workers, progress=sys.stderr.isatty())
+
+
+@app.command(epilog=example("check-store data/synthetic/store"))
+def check_store(
+    folder: Annotated[Path, typer.Argument(help="Pixel store to check.")],
+) -> None:
+    """Compare every pixel of a store with the checksums in its index."""
+    from pipeline.data.pixels import PixelStore
+
+    store = PixelStore(folder)
+    store.verify(progress=sys.stderr.isatty())
+    print(f"{folder}: {len(store.scenes)} scenes are as they were stored")
+
+
+@app.command(epilog=example("patches --store data/synthetic/store --output patches.csv"))
+def patches(
+    store: StoreOption,
+    output: Annotated[Path, typer.Option(help="CSV file to write.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    workers: Annotated[int, typer.Option(min=1, help="Threads.")] = 1,
+) -> None:
+    """List the training windows, and leave out the least sharp of every image."""
+    from pipeline.config import load_experiment
+    from pipeline.data.patch_index import write_patch_index
+    from pipeline.data.pixels import PixelStore
+
+    settings, shown = load_experiment(config).patches, sys.stderr.isatty()
+    count = write_patch_index(PixelStore(store), settings, output, workers, progress=shown)
+    print(f"{output}: {count} windows are kept")

@@ -13,6 +13,7 @@ from pipeline.cli.app import (
     ManifestOption,
     RepetitionOption,
     RootOption,
+    StoreOption,
     app,
     command_line,
     example,
@@ -36,11 +37,15 @@ def methods(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
 
 @app.command(
-    epilog=example("train dmtnet-b --store STORE --manifest manifest.csv --output runs/mine")
+    epilog=example(
+        "train dmtnet-b --store STORE --patches patches.csv --manifest manifest.csv"
+        " --output runs/mine"
+    )
 )
 def train(
     method: MethodArgument,
-    store: Annotated[Path, typer.Option(help="Pixel store of the data set.")],
+    store: StoreOption,
+    patches: Annotated[Path, typer.Option(help="Patch index of the store.")],
     manifest: ManifestOption,
     output: Annotated[Path, typer.Option(help="Run folder to make.")],
     config: ConfigOption = DEFAULT_CONFIG,
@@ -59,6 +64,7 @@ def train(
         method,
         repetition,
         store,
+        patches,
         manifest,
         output,
         command_line(),

@@ -1,31 +1,44 @@
-"""Training crops as tensors: reading, flipping and scaling."""
+"""Training crops: reading, flipping and scaling, batch by batch."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from pipeline.data.patches import Draw
-from pipeline.data.store import PixelStore
+from pipeline.data.pixels import PixelStore
 
 _SWAPPED = {"left": "right", "right": "left"}
 
 
 def to_tensor(image: NDArray[np.uint16]) -> Tensor:
     """uint16 `[H, W, 3]` to float32 `[3, H, W]` in [0, 1]."""
-    scaled = image.astype(np.float32) / np.float32(65535)
-    return torch.from_numpy(np.ascontiguousarray(scaled.transpose(2, 0, 1)))
+    return scaled(np.ascontiguousarray(image.transpose(2, 0, 1)))
 
 
-class CropDataset(Dataset[tuple[Tensor, Tensor]]):
-    """Crops of a pixel store, addressed by `Draw`.
+def scaled(planes: NDArray[np.uint16], *, pinned: bool = False) -> Tensor:
+    """uint16 of any shape to float32 in [0, 1]: one correctly rounded division by 65535.
+
+    Args:
+        planes: the numbers.
+        pinned: whether the result lies in page-locked memory.
+    """
+    tensor = torch.empty(planes.shape, pin_memory=pinned)
+    values = tensor.numpy()
+    np.copyto(values, planes)
+    values /= np.float32(65535)
+    return tensor
+
+
+class CropReader:
+    """Reads crops of a pixel store.
 
     Args:
         store: the pixel store.
-        views: views in the channel order that the method expects.
+        views: views in the channel order that the method expects; the target follows.
         flip_swaps_views: whether a horizontal flip also exchanges left and right, as mirroring
             the scene in front of the camera would. The paper's plain flip does not.
     """
@@ -34,16 +47,27 @@ class CropDataset(Dataset[tuple[Tensor, Tensor]]):
         self, store: PixelStore, views: tuple[str, ...], *, flip_swaps_views: bool
     ) -> None:
         self.store = store
-        self.views = views
+        self.views = (*views, "target")
         self.flip_swaps_views = flip_swaps_views
 
-    def __getitem__(self, draw: Draw) -> tuple[Tensor, Tensor]:
-        """Input `[3 * views, h, w]` and target `[3, h, w]`, float32 in [0, 1]."""
-        window = draw.window
-        scene = self.store.read(window.scene, (window.top, window.left, window.size, window.size))
-        swap = self.flip_swaps_views and draw.flip_horizontal
-        names = [_SWAPPED.get(view, view) if swap else view for view in self.views]
-        axes = [axis for axis, flip in ((1, draw.flip_vertical), (2, draw.flip_horizontal)) if flip]
-        pair = [torch.cat([to_tensor(scene[name]) for name in names]), to_tensor(scene["target"])]
-        flipped = [tensor.flip(axes) if axes else tensor for tensor in pair]
-        return flipped[0], flipped[1]
+    def read_batch(self, planes: NDArray[np.uint16], draws: list[Draw]) -> None:
+        """Read one crop after the other into `planes`.
+
+        Args:
+            planes: `[len(draws), 3 * (views + 1), size, size]`, contiguous; the target comes last.
+            draws: where the crops lie and how they are flipped.
+        """
+        places = [
+            (draw.window.top, draw.window.left, draw.window.size, draw.window.size)
+            for draw in draws
+        ]
+        for draw, place in zip(draws, places, strict=True):
+            self.store.will_need(draw.window.scene, place, self.views)
+        for crop, draw, place in zip(planes, draws, places, strict=True):
+            swap = self.flip_swaps_views and draw.flip_horizontal
+            names = [_SWAPPED.get(view, view) if swap else view for view in self.views]
+            upright = crop[:, ::-1] if draw.flip_vertical else crop
+            self.store.read_into(upright, draw.window.scene, place, names)
+            if draw.flip_horizontal:
+                rows = crop.reshape(-1, crop.shape[-1])
+                cv2.flip(rows, 1, dst=rows)

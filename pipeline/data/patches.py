@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from pipeline.config import Patches, Recipe
-from pipeline.data.store import PixelStore
+from pipeline.data.pixels import PixelStore
 from pipeline.errors import DataError
 from pipeline.seeds import derive_seed
 
@@ -48,19 +48,33 @@ def window_offsets(length: int, size: int, overlap: float) -> list[int]:
     return offsets
 
 
+def image_windows(height: int, width: int, patches: Patches) -> list[tuple[int, int]]:
+    """Top and left of the windows of an image, in the order of DPDNet's code.
+
+    Row by row, but the window in the last corner comes right after the first row.
+
+    Raises:
+        DataError: a window does not fit.
+    """
+    tops = window_offsets(height, patches.size, patches.overlap)
+    lefts = window_offsets(width, patches.size, patches.overlap)
+    places = [(top, left) for top in tops for left in lefts]
+    if len(tops) > 1:
+        places.insert(len(lefts), places.pop())
+    return places
+
+
 def index_windows(store: PixelStore, patches: Patches) -> list[Window]:
-    """All windows of the training split, scene by scene, row by row.
+    """All windows of the training split, scene by scene, before any is left out.
 
     Raises:
         DataError: a window does not fit, or there is no training scene.
     """
-    windows = []
-    for number in store.of_split("train"):
-        scene = store.scenes[number]
-        for top in window_offsets(scene.height, patches.size, patches.overlap):
-            for left in window_offsets(scene.width, patches.size, patches.overlap):
-                windows.append(Window(number, top, left, patches.size))
-    return windows
+    return [
+        Window(number, *place, patches.size)
+        for number in store.of_split("train")
+        for place in image_windows(store.scenes[number].height, store.scenes[number].width, patches)
+    ]
 
 
 def epoch_draws(windows: list[Window], recipe: Recipe, seed: int, epoch: int) -> Iterator[Draw]:
@@ -79,6 +93,33 @@ def epoch_draws(windows: list[Window], recipe: Recipe, seed: int, epoch: int) ->
                 bool(recipe.flip_horizontal and flips[0]),
                 bool(recipe.flip_vertical and flips[1]),
             )
+
+
+def shard(
+    draws: Iterable[Draw], rank: int, world: int, batch_size: int, start: int = 0
+) -> list[list[Draw]]:
+    """One process's share of every batch; all processes together see exactly the batches.
+
+    A draw's process depends on its place in its batch alone, so that a training can go on in the
+    middle of an epoch.
+
+    Args:
+        draws: of one epoch, see `epoch_draws`.
+        rank: number of the process, from 0.
+        world: how many processes there are.
+        batch_size: crops of a batch, over all processes.
+        start: crops of the epoch that were seen before.
+
+    Returns:
+        The draws of this process, batch by batch. The last batch may be smaller, and then empty
+        for some processes.
+    """
+    whole = list(draws)
+    batches = []
+    for first in range(start - start % batch_size, len(whole), batch_size):
+        end = min(first + batch_size, len(whole))
+        batches.append([whole[n] for n in range(first + rank, end, world) if n >= start])
+    return batches
 
 
 def _sub_crop(window: Window, crop: int | None, generator: np.random.Generator) -> Window:

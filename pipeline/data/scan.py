@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
-import os
-import signal
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-import cv2
 from pydantic import BaseModel
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 
+from pipeline.bars import byte_bar
 from pipeline.data.image_io import decode_png, read_bytes
 from pipeline.data.journal import Journal
+from pipeline.data.processes import spread
 from pipeline.data.registration import Grey, Registration, misplaced, register, shrink
 from pipeline.errors import DataError
+from pipeline.files import writing
+
+# Raised whenever a scan finds more, or something else, in the same files.
+_VERSION = 1
 
 Files = Mapping[str, str]
 
@@ -122,23 +114,40 @@ def scan(
         The facts, in the order of `scenes`.
 
     Raises:
-        DataError: the journal cannot be written, or a process was killed.
+        DataError: the journal cannot be read or written, or a process was killed.
     """
-    notes = None if journal is None else Journal(journal, root, SceneFacts)
-    keys = [None if notes is None else notes.key(files) for files in scenes]
-    known = [None if notes is None else notes.known(key) for key in keys]
-    found = {number: facts for number, facts in enumerate(known) if facts is not None}
-    todo = [number for number in range(len(scenes)) if number not in found]
+    known, notes = dict[str, Any](), None
+    if journal is not None:
+        with writing(journal):
+            notes = Journal(journal, [_VERSION, str(root.resolve())])
+        known = dict(notes.entries)
+    keys = [_key(root, files) for files in scenes]
+    found = {
+        number: SceneFacts.model_validate(known[key])
+        for number, key in enumerate(keys)
+        if key in known
+    }
+    jobs = {number: (root, scenes[number]) for number in range(len(scenes)) if number not in found}
     sizes = [sum(_size(root / name) for name in files.values()) for files in scenes]
-    with _bar(progress) as bar:
+    with byte_bar(progress) as bar:
         task = bar.add_task("checking pictures", total=sum(sizes))
         bar.advance(task, sum(sizes[number] for number in found))
-        for number, facts in _spread(root, {n: scenes[n] for n in todo}, workers):
+        for number, facts in spread(examine, jobs, workers, root):
             found[number] = facts
-            if notes is not None and not facts.problems:
-                notes.add(keys[number], facts)
+            if journal is not None and notes is not None and not facts.problems:
+                with writing(journal):
+                    notes.add([keys[number], facts.model_dump(mode="json")])
             bar.advance(task, sizes[number])
     return [found[number] for number in range(len(scenes))]
+
+
+def _key(root: Path, files: Files) -> str:
+    """Identifies the present state of files: names, sizes and times of change."""
+    parts: list[Any] = []
+    for view, name in files.items():
+        status = (root / name).stat() if (root / name).exists() else None
+        parts.append([view, name, status and [status.st_size, status.st_mtime_ns]])
+    return json.dumps(parts)
 
 
 def _size(path: Path) -> int:
@@ -146,53 +155,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
-
-
-def _bar(progress: bool) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=not progress,
-        transient=True,
-    )
-
-
-def _spread(
-    root: Path, scenes: Mapping[int, Files], workers: int
-) -> Iterator[tuple[int, SceneFacts]]:
-    if min(workers, len(scenes)) <= 1:
-        for number, files in scenes.items():
-            yield number, examine(root, files)
-        return
-    # Forking a process that already runs threads (PyTorch's, say) can deadlock.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(scenes)), context, initializer=_prepare_worker)
-    try:
-        jobs = {pool.submit(examine, root, files): number for number, files in scenes.items()}
-        for job in as_completed(jobs):
-            yield jobs[job], job.result()
-    except BrokenProcessPool as error:
-        raise DataError(
-            f"{root}: a checking process was killed; use fewer workers, memory may have run out"
-        ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _prepare_worker() -> None:
-    cv2.setNumThreads(1)
-    # An interrupt ends the parent, which ends its workers: no need for their tracebacks.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # A killed parent says no goodbye: without this its workers would wait for ever.
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

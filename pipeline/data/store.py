@@ -1,159 +1,179 @@
-"""Pixel store: all training and validation views in one memory-mapped uint16 file.
+"""Builds the pixel store: all training and validation views in one uint16 file, as tiles.
 
 Decoding a 16-bit PNG takes far longer than reading its pixels, so they are decoded once.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import dataclass
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from rich.progress import track
+from filelock import FileLock, Timeout
 
+from pipeline.bars import watched
+from pipeline.data.journal import Journal
 from pipeline.data.manifest import ManifestRow, read_manifest, read_scene
+from pipeline.data.pixels import FORMAT, INDEX, PIXELS, STORED_VIEWS, PixelStore, StoredScene
+from pipeline.data.processes import spread
+from pipeline.data.tiles import scene_elements, tile_rows
 from pipeline.errors import DataError
-from pipeline.files import atomic_folder, sha256_of
+from pipeline.files import sha256_of, writing
+from pipeline.space import need_room
 
-STORED_VIEWS = ("combined", "left", "right", "target")
+__all__ = ["STORED_VIEWS", "PixelStore", "StoredScene", "build_store", "store_rows", "store_size"]
+
 STORED_SPLITS = ("train", "val")
-_PIXELS = "pixels.u16"
-_INDEX = "index.json"
+_JOURNAL = "journal.jsonl"
 
 
-@dataclass(frozen=True)
-class StoredScene:
-    """Where a scene lies: `offset` in uint16 elements, then `[4, height, width, 3]`."""
+def store_rows(manifest: Path) -> list[ManifestRow]:
+    """The scenes that a store holds: those of training and validation.
 
-    split: str
-    source: str
-    offset: int
-    height: int
-    width: int
+    Raises:
+        DataError: the manifest cannot be used.
+    """
+    return [row for row in read_manifest(manifest) if row.split in STORED_SPLITS]
 
 
-def build_store(root: Path, manifest: Path, target: Path, *, progress: bool = False) -> None:
+def store_size(rows: Iterable[ManifestRow]) -> int:
+    """Bytes that these scenes take in a store."""
+    return 2 * sum(scene_elements(row.height, row.width) for row in rows)
+
+
+def build_store(
+    root: Path, manifest: Path, target: Path, workers: int = 1, *, progress: bool = False
+) -> None:
     """Decode every training and validation view into `target`, verified against the manifest.
+
+    A killed or failed build is continued by the next one: its work lies in `<target>.partial`
+    until it is complete. A complete store of this manifest is left as it is.
 
     Args:
         root: folder of the images.
         manifest: its manifest.
-        target: folder to make, atomically: `pixels.u16` and `index.json`.
+        target: folder to make: `pixels.u16` and `index.json`. Its bytes don't depend on `workers`.
+        workers: processes; each holds one scene in memory.
         progress: whether a progress bar is shown.
 
     Raises:
-        DataError: an image is missing, damaged or not the one in the manifest; no space left.
+        DataError: an image is missing, damaged or not the one in the manifest; the disk is too
+            small; `target` holds something else; another process is building the same store, or
+            one of ours was killed.
     """
-    rows = [row for row in read_manifest(manifest) if row.split in STORED_SPLITS]
-    with atomic_folder(target) as folder:
-        with (folder / _PIXELS).open("wb") as pixels:
-            scenes, offset = [], 0
-            for row in track(rows, "Storing pixels", disable=not progress):
-                stack = _stack(root, row)
-                pixels.write(stack.tobytes())
-                scene = StoredScene(row.split, row.source, offset, row.height, row.width)
-                scenes.append(vars(scene))
-                offset += stack.size
-        index = {
-            "views": STORED_VIEWS,
-            "manifest_sha256": sha256_of(manifest),
-            "pixels_sha256": sha256_of(folder / _PIXELS),
-            "elements": offset,
-            "scenes": scenes,
-        }
-        (folder / _INDEX).write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
+    rows, sha256 = store_rows(manifest), sha256_of(manifest)
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(target):
+            _check_replaceable(target)
+            if not _is_there(target, sha256):
+                work = target.with_name(f"{target.name}.partial")
+                work.mkdir(exist_ok=True)
+                _fill(work, target, root, rows, sha256, workers, progress)
+                _put_in_place(work, target)
+            # Not before the store is in its place: without it, all would be done again.
+            (target / _JOURNAL).unlink(missing_ok=True)
 
 
-def _stack(root: Path, row: ManifestRow) -> NDArray[np.uint16]:
-    scene = read_scene(root, row)
-    return np.stack([scene[view] for view in STORED_VIEWS]).astype("<u2", copy=False)
-
-
-class PixelStore:
-    """Read access to a pixel store.
-
-    Args:
-        folder: what `build_store` made.
-
-    Raises:
-        DataError: the folder is no store, or its pixel file has another length than its index
-            says.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        index = _read_index(folder / _INDEX)
-        self.manifest_sha256 = str(index["manifest_sha256"])
-        self.scenes = index["scenes"]
-        path = folder / _PIXELS
-        expected = 2 * int(index["elements"])
-        if not path.is_file() or path.stat().st_size != expected:
-            raise DataError(f"{path}: is not {expected} bytes long; delete {folder} and rebuild it")
-        # A set of test scenes only makes an empty file, which cannot be mapped.
-        self._pixels: NDArray[np.uint16] = (
-            np.memmap(path, dtype="<u2", mode="r") if expected else np.empty(0, dtype="<u2")
-        )
-
-    def check_manifest(self, sha256: str) -> None:
-        """Make sure that the store was built from the manifest with this hash.
-
-        Raises:
-            DataError: it was built from another one.
-        """
-        if sha256 != self.manifest_sha256:
-            raise DataError(
-                f"{self.folder}: was built from another manifest; delete it and rebuild it"
-            )
-
-    def of_split(self, split: str) -> list[int]:
-        """Numbers of the scenes of `split`.
-
-        Raises:
-            DataError: there are none.
-        """
-        numbers = [number for number, scene in enumerate(self.scenes) if scene.split == split]
-        if not numbers:
-            raise DataError(
-                f"{self.folder}: holds no scene of split {split!r}; add some to the set"
-            )
-        return numbers
-
-    def read(
-        self, number: int, window: tuple[int, int, int, int] | None = None
-    ) -> dict[str, NDArray[np.uint16]]:
-        """Views of one scene, or of a window of it.
-
-        Args:
-            number: position in `scenes`.
-            window: top, left, height, width in pixels; the whole image when absent.
-
-        Returns:
-            `combined`, `left`, `right`, `target`: uint16 `[height, width, 3]`, RGB; read-only
-            views of the mapped file.
-        """
-        scene = self.scenes[number]
-        count = len(STORED_VIEWS) * scene.height * scene.width * 3
-        flat = self._pixels[scene.offset : scene.offset + count]
-        stack = flat.reshape(len(STORED_VIEWS), scene.height, scene.width, 3)
-        if window is not None:
-            top, left, height, width = window
-            stack = stack[:, top : top + height, left : left + width]
-        return dict(zip(STORED_VIEWS, stack, strict=True))
-
-
-def _read_index(path: Path) -> dict[str, Any]:
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
     try:
-        index = json.loads(path.read_bytes())
-        scenes = [StoredScene(**scene) for scene in index["scenes"]]
-        return {**{key: index[key] for key in ("manifest_sha256", "elements")}, "scenes": scenes}
-    except OSError as error:
+        with FileLock(target.with_name(f".{target.name}.lock"), timeout=0):
+            yield
+    except Timeout as error:
         raise DataError(
-            f"{path}: cannot be read ({error.strerror}); build the store first"
+            f"{target}: is being built by another process; wait until it has finished"
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{path}: is no store index; delete {path.parent} and rebuild it"
-        ) from error
+
+
+def _check_replaceable(target: Path) -> None:
+    """Refuse to replace what is no store: a mistyped folder must not cost anybody's files."""
+    ours = target.is_dir() and ((target / INDEX).is_file() or not any(target.iterdir()))
+    if target.exists() and not ours:
+        raise DataError(f"{target}: holds something else than a store; choose another folder")
+
+
+def _is_there(target: Path, manifest_sha256: str) -> bool:
+    try:
+        PixelStore(target).check_manifest(manifest_sha256)
+    except DataError:
+        return False
+    return True
+
+
+def _fill(
+    work: Path,
+    target: Path,
+    root: Path,
+    rows: list[ManifestRow],
+    manifest_sha256: str,
+    workers: int,
+    progress: bool,
+) -> None:
+    """Write pixels and index of a whole store into the folder `work`."""
+    if not (work / PIXELS).exists():
+        (work / _JOURNAL).unlink(missing_ok=True)
+    journal = Journal(work / _JOURNAL, [FORMAT, manifest_sha256])
+    _reserve(work / PIXELS, store_size(rows))
+    offsets = [0]
+    for row in rows:
+        offsets.append(offsets[-1] + scene_elements(row.height, row.width))
+    sums: dict[int, str] = dict(journal.entries)
+    jobs = {
+        number: (root, row, work / PIXELS, offsets[number])
+        for number, row in enumerate(rows)
+        if number not in sums
+    }
+    stored = spread(_store_scene, jobs, workers, target)
+    for number, checksum in watched(stored, len(rows), "Storing pixels", progress, len(sums)):
+        journal.add([number, checksum])
+        sums[number] = checksum
+    scenes = [
+        StoredScene(row.split, row.source, offsets[number], row.height, row.width, sums[number])
+        for number, row in enumerate(rows)
+    ]
+    index = {
+        "format": FORMAT,
+        "views": STORED_VIEWS,
+        "manifest_sha256": manifest_sha256,
+        # Of the scenes' checksums: to take it anew, the whole file need not be read in one go.
+        "sha256": hashlib.sha256("".join(scene.sha256 for scene in scenes).encode()).hexdigest(),
+        "scenes": [vars(scene) for scene in scenes],
+    }
+    (work / INDEX).write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
+
+
+def _reserve(pixels: Path, size: int) -> None:
+    """Give the file its full length, with all its blocks where the system can."""
+    pixels.touch()
+    need_room((pixels.parent, size - 512 * pixels.stat().st_blocks))
+    os.truncate(pixels, size)
+    if size and hasattr(os, "posix_fallocate"):
+        with pixels.open("r+b") as stream:
+            os.posix_fallocate(stream.fileno(), 0, size)
+
+
+def _store_scene(root: Path, row: ManifestRow, pixels: Path, offset: int) -> str:
+    """Write one scene at its place, for good; its checksum."""
+    pictures, checksum = read_scene(root, row), hashlib.sha256()
+    with pixels.open("r+b") as stream:
+        stream.seek(2 * offset)
+        for tiles in tile_rows(pictures):
+            stream.write(tiles.data)
+            checksum.update(tiles.data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    return checksum.hexdigest()
+
+
+def _put_in_place(work: Path, target: Path) -> None:
+    earlier = target.with_name(f".{target.name}.earlier")
+    shutil.rmtree(earlier, ignore_errors=True)
+    if target.exists():
+        target.replace(earlier)
+    work.replace(target)
+    shutil.rmtree(earlier, ignore_errors=True)

@@ -15,13 +15,13 @@ from requests.exceptions import SSLError, Timeout
 from rich.progress import Progress
 from urllib3.exceptions import HTTPError
 
+from pipeline.bars import byte_bar
 from pipeline.fetch.answer import TryAgain, read_answer
 from pipeline.fetch.archive import HEAD_BYTES, Unavailable, kind_of
-from pipeline.fetch.bars import byte_bar
 from pipeline.fetch.partial import Origin, Partial
 from pipeline.fetch.registry import Archive
-from pipeline.fetch.space import need_room
 from pipeline.files import sha256_of, write_text, writing
+from pipeline.space import need_room
 
 _CHUNK = 1 << 16
 _REDIRECTS = 10

@@ -7,11 +7,11 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.bars import byte_bar
 from pipeline.errors import DataError
-from pipeline.fetch.bars import byte_bar
-from pipeline.fetch.space import need_room
 from pipeline.fetch.tree import is_junk, remove_others
 from pipeline.files import writing
+from pipeline.space import need_room
 
 
 def link_folder(source: Path, work: Path, *, progress: bool) -> Path:

@@ -30,7 +30,7 @@ rule store:
         f"{bench.logs}/store.log",
     conda:
         "../../environment.yml"
-    threads: 1
+    threads: 4
     resources:
         mem_mb=4000,
         runtime=240,
@@ -41,4 +41,28 @@ rule store:
         "Pixel store {params.folder}"
     shell:
         "dmtbench store --root {params.root} --manifest {input.manifest}"
-        " --output {params.folder} 2> {log}"
+        " --output {params.folder} --workers {threads} 2> {log}"
+
+
+rule patches:
+    input:
+        index=rules.store.output.index,
+    output:
+        f"{bench.data}/patches.csv",
+    log:
+        f"{bench.logs}/patches.log",
+    conda:
+        "../../environment.yml"
+    threads: 4
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        config=bench.config,
+        store=subpath(input.index, parent=True),
+        key=bench.patches_key(),
+    message:
+        "Training windows of {params.store}"
+    shell:
+        "dmtbench patches --config {params.config} --store {params.store} --output {output}"
+        " --workers {threads} 2> {log}"

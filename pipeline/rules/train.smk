@@ -2,6 +2,7 @@ rule train:
     input:
         manifest=rules.data.output.manifest,
         index=rules.store.output.index,
+        patches=rules.patches.output,
     output:
         weights=f"{bench.runs}/{{method}}-seed{{repetition}}/weights.safetensors",
         curve=f"{bench.runs}/{{method}}-seed{{repetition}}/curve.csv",
@@ -25,5 +26,6 @@ rule train:
         "Training {wildcards.method}, repetition {wildcards.repetition}"
     shell:
         "dmtbench train {wildcards.method} --config {params.config}"
-        " --repetition {wildcards.repetition} --store {params.store} --manifest {input.manifest}"
-        " --output {params.folder} --progress-file {params.progress} > {log} 2>&1"
+        " --repetition {wildcards.repetition} --store {params.store} --patches {input.patches}"
+        " --manifest {input.manifest} --output {params.folder}"
+        " --progress-file {params.progress} > {log} 2>&1"

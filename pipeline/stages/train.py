@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.config import Experiment
-from pipeline.data.patches import index_windows
-from pipeline.data.store import PixelStore
+from pipeline.data.patch_index import read_patch_index
+from pipeline.data.patches import Window
+from pipeline.data.pixels import PixelStore
 from pipeline.errors import ConfigError
 from pipeline.files import atomic_folder, sha256_of
 from pipeline.methods import Method, get_method
@@ -61,6 +62,7 @@ def train_method(
     name: str,
     repetition: int,
     store_folder: Path,
+    patches: Path,
     manifest: Path,
     target: Path,
     command: str,
@@ -70,7 +72,8 @@ def train_method(
 
     Raises:
         ConfigError: unknown method, or one that has nothing to learn.
-        DataError: the store is damaged or belongs to another manifest; no space left.
+        DataError: the store or the patch index is damaged or belongs to another manifest; no space
+            left.
     """
     started = time.perf_counter()
     method = get_method(name, experiment)
@@ -78,6 +81,7 @@ def train_method(
         raise ConfigError(f"method {name!r} has nothing to train; evaluate it directly")
     store = PixelStore(store_folder)
     store.check_manifest(sha256_of(manifest))
+    windows = read_patch_index(patches, store, experiment.patches)
     seeds = {
         purpose: derive_seed(experiment.seed, purpose, repetition)
         for purpose in ("data", f"init/{name}")
@@ -85,7 +89,9 @@ def train_method(
     device = prepare_device(experiment.compute, seeds[f"init/{name}"])
     kwargs = experiment.trained_kwargs(name)
     network = method.build(**kwargs)
-    trained, learned = _learn(experiment, method, network, store, device, seeds["data"], progress)
+    trained, learned = _learn(
+        experiment, method, network, store, windows, device, seeds["data"], progress
+    )
     with atomic_folder(target) as folder:
         save_weights(folder / WEIGHTS, trained.state, name, kwargs)
         _write_curve(folder / CURVE, trained.curve)
@@ -111,6 +117,7 @@ def _learn(
     method: Method,
     network: nn.Module,
     store: PixelStore,
+    windows: list[Window],
     device: torch.device,
     data_seed: int,
     progress: Progress,
@@ -122,7 +129,6 @@ def _learn(
         network.to(device)
         psnr = validate(network, store, method.views, experiment.compute, device)
         return Trained(network.state_dict(), 0, psnr, []), learned
-    windows = index_windows(store, experiment.patches)
     with progress:
         trained = train(
             network,

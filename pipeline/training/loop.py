@@ -9,12 +9,12 @@ from typing import Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from pipeline.config import Compute, Recipe
-from pipeline.data.crops import CropDataset, to_tensor
-from pipeline.data.patches import Window, epoch_draws
-from pipeline.data.store import PixelStore
+from pipeline.data.crops import to_tensor
+from pipeline.data.feed import Feed
+from pipeline.data.patches import Window
+from pipeline.data.pixels import PixelStore
 from pipeline.errors import UserError
 from pipeline.training.device import autocast, memory_format
 from pipeline.training.loss import LOSSES
@@ -71,7 +71,7 @@ def train(
         network: takes `[B, 3 * views, H, W]` in [0, 1]; initialised by the caller.
         store: pixels of the training and validation splits.
         views: channel order of the network's input.
-        windows: training windows, see `index_windows`.
+        windows: training windows, see `read_patch_index`.
         recipe: the training recipe.
         compute: precision, memory layout and loader workers.
         device: where to train.
@@ -83,13 +83,13 @@ def train(
     """
     network.to(device=device, memory_format=memory_format(compute))  # type: ignore[call-overload]
     optimizer = torch.optim.Adam(network.parameters(), lr=0.0, betas=recipe.betas)
-    dataset = CropDataset(store, views, flip_swaps_views=recipe.flip_swaps_views)
+    feed = Feed(store, views, windows, recipe, compute, seed)
     plan = Plan.of(recipe, len(windows))
     curve: list[CurvePoint] = []
     best, step = Trained({}, -1, float("-inf"), curve), 0
     for epoch in range(1, recipe.epochs + 1):
         network.train()
-        batches = iter(_loader(dataset, windows, recipe, compute, seed, epoch))
+        batches = feed.epoch(epoch)
         loss_sum = 0.0
         while group := list(islice(batches, recipe.accumulate)):
             rate = plan.learning_rate(step)
@@ -214,20 +214,3 @@ def whole_scene(store: PixelStore, number: int, views: tuple[str, ...]) -> tuple
     scene = store.read(number)
     x = torch.cat([to_tensor(scene[view]) for view in views])
     return x.unsqueeze(0), to_tensor(scene["target"]).unsqueeze(0)
-
-
-def _loader(
-    dataset: CropDataset,
-    windows: list[Window],
-    recipe: Recipe,
-    compute: Compute,
-    seed: int,
-    epoch: int,
-) -> DataLoader[tuple[Tensor, Tensor]]:
-    return DataLoader(
-        dataset,
-        batch_size=recipe.batch_size,
-        sampler=list(epoch_draws(windows, recipe, seed, epoch)),
-        num_workers=compute.loader_workers,
-        pin_memory=torch.cuda.is_available(),
-    )

@@ -8,9 +8,9 @@ import torch
 from miniatures import random_scene, write_store
 from numpy.typing import NDArray
 
-from pipeline.data.crops import CropDataset, to_tensor
+from pipeline.data.crops import CropReader, scaled, to_tensor
 from pipeline.data.patches import Draw, Window
-from pipeline.data.store import PixelStore
+from pipeline.data.pixels import PixelStore
 
 SCENE = random_scene(20, 30, seed=3)
 COMBINED, LEFT, RIGHT, TARGET = SCENE
@@ -23,7 +23,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> PixelStore:
     return write_store(tmp_path_factory.mktemp("crops") / "store", scenes)
 
 
-def scaled(picture: NDArray[np.uint16]) -> NDArray[np.float32]:
+def expected(picture: NDArray[np.uint16]) -> NDArray[np.float32]:
     return (picture[4:12, 7:15].astype(np.float64) / 65535).astype(np.float32).transpose(2, 0, 1)
 
 
@@ -34,8 +34,11 @@ def crop(
     views: tuple[str, ...] = ("right", "left"),
     swaps: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    dataset = CropDataset(store, views, flip_swaps_views=swaps)
-    return dataset[Draw(WINDOW, horizontal, vertical)]
+    reader = CropReader(store, views, flip_swaps_views=swaps)
+    planes = np.empty((1, 3 * (len(views) + 1), 8, 8), np.uint16)
+    reader.read_batch(planes, [Draw(WINDOW, horizontal, vertical)])
+    tensor = scaled(planes[0])
+    return tensor[:-3], tensor[-3:]
 
 
 def test_scaling_is_exact() -> None:
@@ -43,18 +46,17 @@ def test_scaling_is_exact() -> None:
     tensor = to_tensor(np.broadcast_to(values[:, None, None], (4, 1, 3)))
     assert tensor.shape == (3, 4, 1)
     assert tensor.dtype == torch.float32
-    expected = (values / 65535).astype(np.float32)
-    np.testing.assert_array_equal(tensor[1, :, 0].numpy(), expected)
+    np.testing.assert_array_equal(tensor[1, :, 0].numpy(), (values / 65535).astype(np.float32))
 
 
 def test_channels_follow_the_methods_views(store: PixelStore) -> None:
     x, target = crop(store, False, False)
     assert x.shape == (6, 8, 8)
-    np.testing.assert_allclose(x[:3], scaled(RIGHT), rtol=2e-7)
-    np.testing.assert_allclose(x[3:], scaled(LEFT), rtol=2e-7)
-    np.testing.assert_allclose(target, scaled(TARGET), rtol=2e-7)
+    np.testing.assert_allclose(x[:3], expected(RIGHT), rtol=2e-7)
+    np.testing.assert_allclose(x[3:], expected(LEFT), rtol=2e-7)
+    np.testing.assert_allclose(target, expected(TARGET), rtol=2e-7)
     x, _ = crop(store, False, False, ("combined",))
-    np.testing.assert_allclose(x, scaled(COMBINED), rtol=2e-7)
+    np.testing.assert_allclose(x, expected(COMBINED), rtol=2e-7)
 
 
 @pytest.mark.parametrize("swaps", [False, True])
@@ -63,7 +65,7 @@ def test_channels_follow_the_methods_views(store: PixelStore) -> None:
 def test_flips(store: PixelStore, horizontal: bool, vertical: bool, swaps: bool) -> None:
     def flipped(picture: NDArray[np.uint16]) -> NDArray[np.float32]:
         columns, rows = (slice(None, None, -1 if flip else 1) for flip in (horizontal, vertical))
-        return scaled(picture)[:, rows, columns]
+        return expected(picture)[:, rows, columns]
 
     # Only a mirror image turns left into right, and only if asked for.
     first, second = (LEFT, RIGHT) if swaps and horizontal else (RIGHT, LEFT)

@@ -13,8 +13,16 @@ from hypothesis import strategies as st
 from miniatures import random_scene, recipe, write_store
 
 from pipeline.config import Patches
-from pipeline.data.patches import Draw, Window, epoch_draws, index_windows, window_offsets
-from pipeline.data.store import PixelStore, StoredScene
+from pipeline.data.patches import (
+    Draw,
+    Window,
+    epoch_draws,
+    image_windows,
+    index_windows,
+    shard,
+    window_offsets,
+)
+from pipeline.data.pixels import PixelStore, StoredScene
 from pipeline.errors import DataError
 
 ROWS = [0, 204, 408, 608]
@@ -32,13 +40,15 @@ def test_the_papers_28_windows_of_a_picture(
     # Positions need sizes only, not 45 MB of pixels.
     store = write_store(tmp_path / "store", [("train", random_scene(1, 1))])
     scenes = [
-        StoredScene("train", "a.png", 0, 1120, 1680),
-        StoredScene("val", "b.png", 0, 1120, 1680),
-        StoredScene("train", "c.png", 0, 1120, 1680),
+        StoredScene("train", "a.png", 0, 1120, 1680, ""),
+        StoredScene("val", "b.png", 0, 1120, 1680, ""),
+        StoredScene("train", "c.png", 0, 1120, 1680, ""),
     ]
     monkeypatch.setattr(store, "scenes", scenes)
-    windows = index_windows(store, Patches(size=512, overlap=0.6))
-    expected = [(top, left) for top in ROWS for left in COLUMNS]
+    windows = index_windows(store, Patches(size=512, overlap=0.6, discard=0))
+    others = [(top, left) for top in ROWS[1:] for left in COLUMNS]
+    # The window in the corner comes right after the first row.
+    expected = [*((0, left) for left in COLUMNS), others.pop(), *others]
     assert len(expected) == 28
     assert windows == [Window(scene, *place, 512) for scene in (0, 2) for place in expected]
 
@@ -68,7 +78,7 @@ def test_windows_cover_the_side(size: int, more: int, overlap: float) -> None:
 def test_a_set_without_training_scenes(tmp_path: Path) -> None:
     store = write_store(tmp_path / "store", [("val", random_scene(16, 16))])
     with pytest.raises(DataError, match="holds no scene of split 'train'"):
-        index_windows(store, Patches(size=16, overlap=0.5))
+        index_windows(store, Patches(size=16, overlap=0.5, discard=0))
 
 
 WINDOWS = [Window(scene, top, 3, 40) for scene in range(3) for top in (0, 20)]
@@ -139,5 +149,55 @@ def test_a_flip_that_is_off_changes_nothing_else(name: str) -> None:
 def test_a_store_gives_the_windows_of_its_training_scenes(tmp_path: Path) -> None:
     scenes = [("val", random_scene(16, 16)), ("train", random_scene(16, 24))]
     store: PixelStore = write_store(tmp_path / "store", scenes)
-    windows = index_windows(store, Patches(size=16, overlap=0.5))
+    windows = index_windows(store, Patches(size=16, overlap=0.5, discard=0))
     assert windows == [Window(1, 0, 0, 16), Window(1, 0, 8, 16)]
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((16, 16), [(0, 0)]),
+        ((16, 32), [(0, 0), (0, 8), (0, 16)]),
+        ((32, 16), [(0, 0), (16, 0), (8, 0)]),
+        ((24, 20), [(0, 0), (0, 4), (8, 4), (8, 0)]),
+    ],
+)
+def test_the_corner_comes_after_the_first_row(
+    size: tuple[int, int], expected: list[tuple[int, int]]
+) -> None:
+    assert image_windows(*size, Patches(size=16, overlap=0.5, discard=0)) == expected
+
+
+counts = st.integers(1, 9)
+
+
+@given(counts, counts, st.integers(0, 60), st.integers(0, 3))
+def test_all_processes_together_see_the_batches(
+    world: int, batch_size: int, windows: int, epoch: int
+) -> None:
+    places = [Window(number, 0, 0, 40) for number in range(windows)]
+    drawn = list(epoch_draws(places, recipe(crop=16), 5, epoch))
+    batches = [drawn[n : n + batch_size] for n in range(0, windows, batch_size)]
+    shares = [shard(drawn, rank, world, batch_size) for rank in range(world)]
+    for parts in zip(*shares, batches, strict=True):
+        *own, batch = parts
+        together = [draw for part in own for draw in part]
+        assert sorted(together) == sorted(batch)
+        assert len(set(together)) == len(together)
+        # As even as can be.
+        assert max(map(len, own)) - min(map(len, own)) <= 1
+
+
+@given(counts, counts, st.integers(0, 60), st.integers(0, 70))
+def test_a_training_goes_on_where_it_was(
+    world: int, batch_size: int, windows: int, start: int
+) -> None:
+    drawn = list(epoch_draws([Window(n, 0, 0, 40) for n in range(windows)], recipe(), 5, 1))
+    for rank in range(world):
+        whole = [draw for part in shard(drawn, rank, world, batch_size) for draw in part]
+        seen = [draw for part in shard(drawn[:start], rank, world, batch_size) for draw in part]
+        rest = shard(drawn, rank, world, batch_size, start)
+        assert [*seen, *(draw for part in rest for draw in part)] == whole
+        if start % batch_size == 0:
+            assert rest == shard(drawn, rank, world, batch_size)[start // batch_size :]
+    assert [d for part in shard(drawn, 0, 1, batch_size, start) for d in part] == drawn[start:]

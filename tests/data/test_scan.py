@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -95,9 +92,10 @@ def test_torn_and_foreign_lines_count_as_absent(
         journal.write_bytes(content[:cut])
         facts, opened = examined(root, monkeypatch, journal)
         assert facts == first
-        assert len(opened) == (0 if cut == len(content) - 1 else 1)
+        assert len(opened) == 1
         assert examined(root, monkeypatch, journal)[1] == []
-    journal.write_bytes(b"[]\n{}\n\xff\xfe\n[1, 2, 3]\n" + b'["k", 5]\n' + lines[0])
+    # The header and one scene are sound; what follows rubbish is not trusted.
+    journal.write_bytes(b"".join([*lines[:2], b"\xff\xfe\n", *lines[2:]]))
     facts, opened = examined(root, monkeypatch, journal)
     assert facts == first
     assert len(opened) == len(SCENES) - 1
@@ -138,31 +136,3 @@ def test_a_manifest_survives_being_killed(config: Path, root: Path, tmp_path: Pa
     assert kills == 10
     assert manifest.read_bytes() == plain.read_bytes()
     assert [path.name for path in out.iterdir() if path.name[0] != "."] == ["manifest.csv"]
-
-
-def test_orphaned_workers_end(root: Path, tmp_path: Path) -> None:
-    code = (
-        "import os, signal, sys\n"
-        "from pathlib import Path\n"
-        "from concurrent.futures import ProcessPoolExecutor\n"
-        "import multiprocessing\n"
-        "from pipeline.data.scan import _prepare_worker\n"
-        "if __name__ == '__main__':\n"
-        "    context = multiprocessing.get_context('spawn')\n"
-        "    pool = ProcessPoolExecutor(1, context, initializer=_prepare_worker)\n"
-        "    print(pool.submit(os.getpid).result(), flush=True)\n"
-        "    os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    script = tmp_path / "orphan.py"
-    script.write_text(code)
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    done = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, env=environment, check=False
-    )
-    worker = Path("/proc") / done.stdout.strip()
-    deadline = time.monotonic() + 10
-    while worker.exists() and time.monotonic() < deadline:
-        if "Z" in (worker / "stat").read_text().split()[2]:
-            return
-        time.sleep(0.05)
-    assert not worker.exists()

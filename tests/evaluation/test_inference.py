@@ -33,7 +33,12 @@ DPDD_16 = load_experiment(DEMO)
 DPDD_8 = DPDD_16.model_copy(update={"protocol": "dpdd-8"})
 SIZE = (20, 28)
 COMPUTE = Compute(
-    device="cpu", torch_threads=1, loader_workers=0, precision="float32", channels_last=False
+    device="cpu",
+    torch_threads=1,
+    loader_workers=0,
+    prefetch=2,
+    precision="float32",
+    channels_last=False,
 )
 
 

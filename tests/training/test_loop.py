@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from pipeline.config import Patches
 from pipeline.data.patches import index_windows
-from pipeline.data.store import PixelStore
+from pipeline.data.pixels import PixelStore
 from pipeline.errors import UserError
 from pipeline.training import loop
 from pipeline.training.loop import Trained, train, validate, whole_scene
@@ -46,7 +46,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> PixelStore:
     return write_store(tmp_path_factory.mktemp("loop") / "store", scenes)
 
 
-WINDOWS = Patches(size=16, overlap=0.5)
+WINDOWS = Patches(size=16, overlap=0.5, discard=0)
 
 
 def run(

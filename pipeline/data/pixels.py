@@ -1,0 +1,212 @@
+"""Read access to a pixel store."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mmap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.bars import watched
+from pipeline.data.tiles import CHANNELS, SIDE, VIEWS, pieces, scene_elements
+from pipeline.errors import DataError
+
+STORED_VIEWS = VIEWS
+PIXELS, INDEX = "pixels.u16", "index.json"
+FORMAT = f"tiles of {SIDE}, 1"
+_ITEM = 2
+
+
+@dataclass(frozen=True)
+class StoredScene:
+    """Where a scene lies, `offset` in uint16 elements, and the SHA-256 of its bytes."""
+
+    split: str
+    source: str
+    offset: int
+    height: int
+    width: int
+    sha256: str
+
+    @property
+    def elements(self) -> int:
+        """How many uint16 elements the scene has."""
+        return scene_elements(self.height, self.width)
+
+
+class PixelStore:
+    """Read access to a pixel store.
+
+    Pickled, it is its folder's name: another process maps the file itself.
+
+    Args:
+        folder: what `build_store` made.
+
+    Raises:
+        DataError: the folder is no store, or its pixel file has another length than its index
+            says.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        index = _read_index(folder / INDEX)
+        self.manifest_sha256 = str(index["manifest_sha256"])
+        self.sha256 = str(index["sha256"])
+        self.scenes: list[StoredScene] = index["scenes"]
+        path = folder / PIXELS
+        expected = _ITEM * sum(scene.elements for scene in self.scenes)
+        if not path.is_file() or path.stat().st_size != expected:
+            raise DataError(f"{path}: is not {expected} bytes long; delete {folder} and rebuild it")
+        self._map: mmap.mmap | None = None
+        self._pixels: NDArray[np.uint16] = np.empty(0, dtype="<u2")
+        # A set of test scenes only makes an empty file, which cannot be mapped.
+        if expected:
+            with path.open("rb") as stream:
+                self._map = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+            # Crops come from anywhere: megabytes read ahead of each would be read in vain.
+            self._map.madvise(mmap.MADV_RANDOM)
+            self._pixels = np.frombuffer(self._map, dtype="<u2")
+
+    def __reduce__(self) -> tuple[Callable[[Path], PixelStore], tuple[Path]]:
+        return PixelStore, (self.folder,)
+
+    def check_manifest(self, sha256: str) -> None:
+        """Make sure that the store was built from the manifest with this hash.
+
+        Raises:
+            DataError: it was built from another one.
+        """
+        if sha256 != self.manifest_sha256:
+            raise DataError(
+                f"{self.folder}: was built from another manifest; delete it and rebuild it"
+            )
+
+    def verify(self, *, progress: bool = False) -> None:
+        """Compare the bytes of every scene with the checksum in the index.
+
+        Raises:
+            DataError: some differ; the message names the scenes.
+        """
+        damaged = [
+            scene.source
+            for scene in watched(self.scenes, len(self.scenes), "Checking pixels", progress)
+            if hashlib.sha256(self._stored(scene).data).hexdigest() != scene.sha256
+        ]
+        if damaged:
+            raise DataError(
+                f"{self.folder / PIXELS}: {', '.join(damaged)} differ from their checksums; "
+                f"delete {self.folder} and rebuild it"
+            )
+
+    def of_split(self, split: str) -> list[int]:
+        """Numbers of the scenes of `split`.
+
+        Raises:
+            DataError: there are none.
+        """
+        numbers = [number for number, scene in enumerate(self.scenes) if scene.split == split]
+        if not numbers:
+            raise DataError(
+                f"{self.folder}: holds no scene of split {split!r}; add some to the set"
+            )
+        return numbers
+
+    def read(
+        self,
+        number: int,
+        window: tuple[int, int, int, int] | None = None,
+        views: Sequence[str] = STORED_VIEWS,
+    ) -> dict[str, NDArray[np.uint16]]:
+        """Views of one scene, or of a window of it.
+
+        Args:
+            number: position in `scenes`.
+            window: top, left, height, width in pixels; the whole image when absent.
+            views: which of `STORED_VIEWS`.
+
+        Returns:
+            uint16 `[height, width, 3]` by view, RGB: copies, planar in memory.
+        """
+        scene = self.scenes[number]
+        place = window or (0, 0, scene.height, scene.width)
+        self.will_need(number, place, views)
+        planes = np.empty((CHANNELS * len(views), *place[2:]), np.uint16)
+        self.read_into(planes, number, place, views)
+        pictures = planes.reshape(len(views), CHANNELS, *place[2:]).transpose(0, 2, 3, 1)
+        return dict(zip(views, pictures, strict=True))
+
+    def read_into(
+        self,
+        planes: NDArray[np.uint16],
+        number: int,
+        window: tuple[int, int, int, int],
+        views: Sequence[str],
+    ) -> None:
+        """Read a window into an array at hand, as planes of one channel.
+
+        Args:
+            planes: `[3 * views, height, width]`, to fill; any strides.
+            number: position in `scenes`.
+            window: top, left, height, width in pixels.
+            views: which of `STORED_VIEWS`, in the order wanted.
+        """
+        scene = self.scenes[number]
+        pixels = self._stored(scene)
+        shape = (len(views), CHANNELS, *planes.shape[1:])
+        # Never a copy: the first axis is only split.
+        target = planes.reshape(shape, copy=False)
+        order = [STORED_VIEWS.index(view) for view in views]
+        for piece in pieces(scene.height, scene.width, window):
+            size = scene_elements(piece.height, piece.width)
+            tile = pixels[piece.offset : piece.offset + size]
+            tile = tile.reshape(len(STORED_VIEWS), CHANNELS, piece.height, piece.width)
+            part = tile[:, :, piece.rows, piece.columns]
+            place = target[:, :, piece.to_rows, piece.to_columns]
+            for position, view in enumerate(order):
+                place[position] = part[view]
+
+    def will_need(
+        self, number: int, window: tuple[int, int, int, int], views: Sequence[str]
+    ) -> None:
+        """Have the system fetch a window from the disk, without waiting for it.
+
+        Args:
+            number: position in `scenes`.
+            window: top, left, height, width in pixels.
+            views: those of `STORED_VIEWS` that will be read.
+        """
+        scene = self.scenes[number]
+        order = [STORED_VIEWS.index(view) for view in views]
+        for piece in pieces(scene.height, scene.width, window):
+            plane = _ITEM * CHANNELS * piece.height * piece.width
+            start = _ITEM * (scene.offset + piece.offset) + plane * min(order)
+            end = start + plane * (max(order) - min(order) + 1)
+            start -= start % mmap.PAGESIZE
+            if self._map is not None:
+                self._map.madvise(mmap.MADV_WILLNEED, start, end - start)
+
+    def _stored(self, scene: StoredScene) -> NDArray[np.uint16]:
+        return self._pixels[scene.offset : scene.offset + scene.elements]
+
+
+def _read_index(path: Path) -> dict[str, Any]:
+    try:
+        index = json.loads(path.read_bytes())
+        if index["format"] != FORMAT:
+            raise ValueError(index["format"])
+        scenes = [StoredScene(**scene) for scene in index["scenes"]]
+        return {**{key: index[key] for key in ("manifest_sha256", "sha256")}, "scenes": scenes}
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror}); build the store first"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path}: is no store index of this version; delete {path.parent} and rebuild it"
+        ) from error

@@ -1,0 +1,73 @@
+"""Work spread over processes that begin afresh and end with the one that started them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from threading import Thread
+from typing import Any, TypeVar
+
+import cv2
+
+from pipeline.errors import DataError
+
+Key = TypeVar("Key")
+Result = TypeVar("Result")
+
+
+def spread(
+    function: Callable[..., Result], jobs: Mapping[Key, tuple[Any, ...]], workers: int, target: Path
+) -> Iterator[tuple[Key, Result]]:
+    """Call `function` with each job's arguments.
+
+    Args:
+        function: of a module's top level.
+        jobs: arguments by key.
+        workers: processes; with one, all is done here.
+        target: what the work is about, for the message.
+
+    Yields:
+        Key and result of each job, in the order of completion.
+
+    Raises:
+        DataError: a process was killed.
+    """
+    workers = min(workers, len(jobs))
+    if workers <= 1:
+        for key, job in jobs.items():
+            yield key, function(*job)
+        return
+    # Forking a process that already runs threads (PyTorch's, say) can deadlock.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, context, initializer=_prepare)
+    try:
+        futures = {pool.submit(function, *job): key for key, job in jobs.items()}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    except BrokenProcessPool as error:
+        raise DataError(
+            f"{target}: a process at work on it was killed; use fewer workers, "
+            "memory may have run out"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _prepare() -> None:
+    cv2.setNumThreads(1)
+    # An interrupt ends the parent, which ends its workers: no need for their tracebacks.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    # Orphans would wait for jobs for ever: they hold both ends of the queue.
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
