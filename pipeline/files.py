@@ -29,7 +29,12 @@ def sha256_of(path: Path) -> str:
 
 
 @contextmanager
-def _explained(target: Path) -> Iterator[None]:
+def explained(target: Path) -> Iterator[None]:
+    """Turn errors of the operating system into one line about `target`.
+
+    Raises:
+        DataError: the folder is read-only or full.
+    """
     try:
         yield
     except OSError as error:
@@ -48,7 +53,7 @@ def atomic_file(target: Path) -> Iterator[Path]:
     Raises:
         DataError: the folder is read-only or full.
     """
-    with _explained(target):
+    with explained(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=".tmp-", suffix=target.suffix)
         os.close(handle)
@@ -70,7 +75,7 @@ def atomic_folder(target: Path) -> Iterator[Path]:
     Raises:
         DataError: the parent folder is read-only or full.
     """
-    with _explained(target):
+    with explained(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".tmp-{target.name}-"))
         try:

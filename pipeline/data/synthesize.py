@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import multiprocessing
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from rich.console import Console
@@ -21,6 +18,7 @@ from rich.progress import Progress
 
 from pipeline.config import SplitScenes, Synthetic
 from pipeline.data.image_io import MAX_PIXELS, write_png16
+from pipeline.data.parallel import for_each
 from pipeline.data.scenes import (
     PHOTOGRAPHS,
     STEREO,
@@ -170,33 +168,11 @@ def _make_all(
     rows: dict[_Plan, tuple[str, ...]] = {}
     with Progress(console=console, disable=not shown) as bar:
         task = bar.add_task("synthesizing scenes", total=len(plans))
-        for plan, row in _run(spec, seed, folder, plans, min(workers, len(plans))):
+        make = partial(_make_scene, spec, seed, folder)
+        for plan, row in for_each(make, plans, min(workers, len(plans)), folder.parent):
             rows[plan] = row
             bar.advance(task)
     return rows
-
-
-def _run(
-    spec: Synthetic, seed: int, folder: Path, plans: list[_Plan], workers: int
-) -> Iterator[tuple[_Plan, tuple[str, ...]]]:
-    if workers <= 1:
-        for plan in plans:
-            yield plan, _make_scene(spec, seed, folder, plan)
-        return
-    # Forking a process that already runs threads (PyTorch's, say) can deadlock.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, initializer=cv2.setNumThreads, initargs=(1,))
-    try:
-        jobs = {pool.submit(_make_scene, spec, seed, folder, plan): plan for plan in plans}
-        for job in as_completed(jobs):
-            yield jobs[job], job.result()
-    except BrokenProcessPool as error:
-        raise DataError(
-            f"{folder.parent}: a synthesizing process was killed; use fewer workers, "
-            "memory may have run out"
-        ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _make_scene(spec: Synthetic, seed: int, folder: Path, plan: _Plan) -> tuple[str, ...]:
