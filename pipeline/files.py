@@ -113,6 +113,14 @@ def write_text(target: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def free_bytes(folder: Path) -> int:
+    """Bytes free where `folder` lies, or would lie."""
+    place = folder.absolute()
+    while not place.exists():
+        place = place.parent
+    return shutil.disk_usage(place).free
+
+
 def _umask() -> int:
     current = os.umask(0)
     os.umask(current)

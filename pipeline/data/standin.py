@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import shutil
 import sys
 from functools import partial
 from pathlib import Path
@@ -25,7 +24,7 @@ from pipeline.data.synthesize import SCENE_COLUMNS
 from pipeline.data.synthetic_dp import BOKEHS, render
 from pipeline.data.tables import read_table
 from pipeline.errors import ConfigError, DataError
-from pipeline.files import explained, write_text
+from pipeline.files import explained, free_bytes, write_text
 
 CANON_SIZE = (1120, 1680)
 """Height and width of the pictures of the Canon set, in pixels."""
@@ -171,8 +170,7 @@ def _is_made(folder: Path, scene: StandIn) -> bool:
 
 
 def _check_space(root: Path, needed: int) -> None:
-    place = next(folder for folder in root.absolute().parents if folder.exists())
-    free = shutil.disk_usage(place).free
+    free = free_bytes(root)
     if needed > free:
         raise DataError(
             f"{root}: needs about {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free; "
