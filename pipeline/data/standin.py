@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pipeline.data.image_io import MAX_PIXELS, write_png16
-from pipeline.data.layout import SPLITS, scene_paths
+from pipeline.data.layout import SPLITS
 from pipeline.data.mosaic import mosaic
 from pipeline.data.parallel import for_each
 from pipeline.data.synthesize import SCENE_COLUMNS
@@ -163,10 +163,19 @@ def _check_same(root: Path, table: str) -> None:
         raise DataError(f"{root}: holds something else; remove it or choose another folder")
 
 
+def _paths(root: Path, scene: StandIn) -> dict[str, Path]:
+    split, stem = scene.split, Path(scene.source).stem
+    return {
+        "combined": root / f"{split}_c" / "source" / scene.source,
+        "left": root / f"{split}_l" / "source" / f"{stem}_L.png",
+        "right": root / f"{split}_r" / "source" / f"{stem}_R.png",
+        "target": root / f"{split}_c" / "target" / scene.target,
+    }
+
+
 def _is_made(folder: Path, scene: StandIn) -> bool:
     # Each file appears by renaming, so one that is there is whole.
-    paths = scene_paths(folder, scene.split, scene.source, scene.target)
-    return all(path.exists() for path in paths.values())
+    return all(path.exists() for path in _paths(folder, scene).values())
 
 
 def _check_space(root: Path, needed: int) -> None:
@@ -202,5 +211,5 @@ def _make_scene(work: Path, seed: int, size: tuple[int, int], scene: StandIn) ->
     sharp, radius = mosaic(size, random)
     views = render(sharp, radius, BOKEHS[random.integers(len(BOKEHS))])
     pictures = {**views._asdict(), "target": sharp}
-    for view, path in scene_paths(work, scene.split, scene.source, scene.target).items():
+    for view, path in _paths(work, scene).items():
         write_png16(path, np.rint(np.clip(pictures[view], 0, 1) * 65535).astype(np.uint16))
