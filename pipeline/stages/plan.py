@@ -145,14 +145,14 @@ def _trainings(plan: RunPlan) -> Group:
             f"{cost.row} ({cost.run})",
             f"{cost.samples:,}",
             f"{cost.steps:,}",
-            f"{cost.macs_per_sample / 1e9:,.1f}",
+            f"{cost.macs_per_sample / 1e9:,.2f}",
             _gb(cost.memory_bytes),
-            f"{cost.gpu_hours:,.1f}",
+            f"{cost.gpu_hours:,.2f}",
         )
     hours = sum(cost.gpu_hours for cost in plan.trainings)
     samples = sum(cost.samples for cost in plan.trainings)
     table.add_section()
-    table.add_row("Total", f"{samples:,}", "", "", "", f"{hours:,.1f}")
+    table.add_row("Total", f"{samples:,}", "", "", "", f"{hours:,.2f}")
     note = (
         f"GPU hours: 3 (forward and backward) x 2 FLOP x MAC x samples at {plan.speed.tflops:g} "
         f"TFLOP/s peak, of which {plan.speed.utilisation:.0%} is reached. Both are assumptions, "
