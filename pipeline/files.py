@@ -29,8 +29,8 @@ def sha256_of(path: Path) -> str:
 
 
 @contextmanager
-def explained(target: Path) -> Iterator[None]:
-    """Turn errors of the operating system into one line about `target`.
+def writing(target: Path) -> Iterator[None]:
+    """Explain what the operating system refuses while `target` is written.
 
     Raises:
         DataError: the folder is read-only or full.
@@ -53,7 +53,7 @@ def atomic_file(target: Path) -> Iterator[Path]:
     Raises:
         DataError: the folder is read-only or full.
     """
-    with explained(target):
+    with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=".tmp-", suffix=target.suffix)
         os.close(handle)
@@ -75,7 +75,7 @@ def atomic_folder(target: Path) -> Iterator[Path]:
     Raises:
         DataError: the parent folder is read-only or full.
     """
-    with explained(target):
+    with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".tmp-{target.name}-"))
         try:

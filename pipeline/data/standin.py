@@ -24,7 +24,7 @@ from pipeline.data.synthesize import SCENE_COLUMNS
 from pipeline.data.synthetic_dp import BOKEHS, render
 from pipeline.data.tables import read_table
 from pipeline.errors import ConfigError, DataError
-from pipeline.files import explained, free_bytes, write_text
+from pipeline.files import free_bytes, write_text, writing
 
 CANON_SIZE = (1120, 1680)
 """Height and width of the pictures of the Canon set, in pixels."""
@@ -123,7 +123,7 @@ def make_standin(
     _check_space(root, len(missing) * size[0] * size[1] * BYTES_PER_PIXEL)
     _make(work, missing, seed, size, workers, progress)
     write_text(work / "scenes.csv", table)
-    with explained(root):
+    with writing(root):
         work.replace(root)
     return len(missing)
 
