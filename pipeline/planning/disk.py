@@ -46,7 +46,7 @@ def disk_use(workflow: Workflow, pictures: Pictures, weights: int) -> list[DiskU
         uses.insert(0, DiskUse("archive, if kept", "", 0, raw))
     written = (
         ("pixel store", f"{workflow.data}/store", store),
-        ("weights", workflow.runs, weights),
+        ("weights", workflow.runs, size_of(Path(workflow.runs)) + weights),
         ("sample pictures", workflow.results, samples),
     )
     return [

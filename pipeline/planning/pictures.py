@@ -64,11 +64,7 @@ def pictures_of(experiment: Experiment, manifest: Path) -> Pictures:
         return Pictures(rows, str(manifest), counted=True)
     dataset = experiment.dataset
     if isinstance(dataset, Synthetic):
-        parts = {
-            "train": dataset.train,
-            "val": dataset.val,
-            "test": dataset.test,
-        }
+        parts = {"train": dataset.train, "val": dataset.val, "test": dataset.test}
         counts = {
             split: part.leaves + len(part.photographs) + part.stereo
             for split, part in parts.items()
