@@ -18,6 +18,7 @@ from pipeline.config_blocks import (
     Budget,
     Canon,
     Compute,
+    Folder,
     Listed,
     Patches,
     Recipe,
@@ -33,6 +34,7 @@ __all__ = [
     "Canon",
     "Compute",
     "Experiment",
+    "Folder",
     "MethodEntry",
     "MethodList",
     "MetricEntry",
@@ -120,9 +122,9 @@ class Experiment(MethodList):
     seed: int = Field(ge=0)
     repetitions: int = Field(ge=1)
     only: Listed[tuple[str, ...]] | None = None
-    dataset: Annotated[Synthetic | Canon, Field(discriminator="kind")]
+    dataset: Annotated[Synthetic | Canon | Folder, Field(discriminator="kind")]
     patches: Patches
-    protocol: Literal["dpdd-16"]
+    protocol: Literal["dpdd-16", "dpdd-8"]
     recipes: dict[str, Recipe]
     trained_size: dict[str, dict[str, Any]]
     budgets: dict[str, Budget] = Field(default_factory=dict)

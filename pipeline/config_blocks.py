@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Item = TypeVar("Item")
 # YAML has lists only: tuples are accepted from them although the models are strict.
@@ -50,11 +50,29 @@ class Synthetic(Strict):
 
 
 class Canon(Strict):
-    """The Canon dual-pixel set (DPDD); `root` is the unpacked folder with `train_c` … `test_r`."""
+    """The official Canon dual-pixel set (DPDD), from any mirror; `root` is the unpacked folder."""
 
     kind: Literal["canon"]
     name: Literal["canon"]
     root: str
+
+
+class Folder(Strict):
+    """Any other set of pictures in a known layout, labelled by its own `scenes.csv`.
+
+    Its results bear the label `demo` and are never compared with published ones.
+    """
+
+    kind: Literal["folder"]
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    root: str
+
+    @field_validator("name")
+    @classmethod
+    def _not_canon(cls, name: str) -> str:
+        if name == "canon":
+            raise ValueError("'canon' is the name of the official set; choose another one")
+        return name
 
 
 class Patches(Strict):

@@ -134,8 +134,52 @@ class ComplexityRecord(_Record):
     key: str
 
 
-AnyRecord = TypeVar("AnyRecord", RunRecord, ResultRecord, ComplexityRecord)
-RECORD_TYPES: tuple[type[_Record], ...] = (RunRecord, ResultRecord, ComplexityRecord)
+class PictureReport(_Record):
+    """A picture that could be decoded.
+
+    Size in pixels, bits per channel, length in bytes, SHA-256. `correlation` with the combined
+    view of its scene (-1 to 1) and `shift` against it (pixels to the right and down, coarse);
+    `null` for that view itself and where they cannot be judged.
+    """
+
+    width: int
+    height: int
+    bit_depth: int
+    bytes: int
+    sha256: str
+    correlation: float | None
+    shift: tuple[float, float] | None
+
+
+class DoctorReport(_Record):
+    """What `dmtbench doctor` found in a data set.
+
+    `layout`: name of the layout and its folder. `labels`: where indoor and outdoor come from.
+    `ground_truth`: whether there are sharp pictures. `scenes`: their number by split. `pictures`:
+    by path relative to `root`. `unjudged`: views too small or too flat to compare with their
+    scene. `seconds` that the examination took. `problems`, `notes`: one line each.
+    """
+
+    kind: Literal["doctor"] = "doctor"
+    root: str
+    layout: str
+    labels: str
+    ground_truth: bool
+    scenes: dict[str, int]
+    unjudged: int
+    seconds: float
+    problems: tuple[str, ...]
+    notes: tuple[str, ...]
+    pictures: dict[str, PictureReport]
+
+
+AnyRecord = TypeVar("AnyRecord", RunRecord, ResultRecord, ComplexityRecord, DoctorReport)
+RECORD_TYPES: tuple[type[_Record], ...] = (
+    RunRecord,
+    ResultRecord,
+    ComplexityRecord,
+    DoctorReport,
+)
 
 
 def write_record(path: Path, record: _Record) -> None:

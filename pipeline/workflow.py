@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import Canon, Experiment, digest_of, load_experiment
+from pipeline.config import Experiment, Synthetic, digest_of, load_experiment
 from pipeline.errors import ConfigError, UserError
 from pipeline.methods import get_method
 from pipeline.sources import source_hash
@@ -36,7 +36,7 @@ class Workflow:
         self.runs = f"runs/{dataset.name}"
         self.results = f"results/{dataset.name}"
         self.logs = f"logs/{dataset.name}"
-        self.raw = dataset.root if isinstance(dataset, Canon) else f"{self.data}/raw"
+        self.raw = f"{self.data}/raw" if isinstance(dataset, Synthetic) else dataset.root
         self.threads = self.experiment.compute.torch_threads
         self.gpus = int(self.experiment.compute.device != "cpu")
 

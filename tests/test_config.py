@@ -74,6 +74,8 @@ METHOD = {"module": "dmtnet", "row": "Mine", "recipe": "dmtnet"}
         ({"patches/overlap": 1.0}, ["patches.overlap", "less"]),
         ({"dataset/kind": "nikon"}, ["dataset", "nikon"]),
         ({"dataset/name": "My Set"}, ["name"]),
+        # Results on other pictures must not pass for those on the official set.
+        ({"dataset": {"kind": "folder", "name": "canon", "root": "x"}}, ["name", "another one"]),
         ({"compute/precision": "float16"}, ["precision"]),
         ({"protocol": "dpdd-12"}, ["protocol"]),
         ({"methods": 3}, ["methods"]),

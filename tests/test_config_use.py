@@ -17,6 +17,7 @@ from pipeline.config import (
     Canon,
     Compute,
     Experiment,
+    Folder,
     MethodEntry,
     MethodList,
     MetricEntry,
@@ -44,6 +45,7 @@ MODELS = [
     Canon,
     Compute,
     Experiment,
+    Folder,
     MethodEntry,
     MetricEntry,
     Patches,
@@ -85,8 +87,15 @@ def reads(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str]]:
 
 
 def run_everything(experiment: Experiment, folder: Path) -> None:
-    for name in ("tiny.yaml", "../../config/canon.yaml"):
-        workflow = Workflow(ROOT / "tests" / "e2e" / name)
+    (folder / "own.yaml").write_text(
+        (ROOT / "config" / "canon.yaml")
+        .read_text()
+        .replace("kind: canon", "kind: folder")
+        .replace("name: canon", "name: own")
+    )
+    tiny, canon = ROOT / "tests" / "e2e" / "tiny.yaml", ROOT / "config" / "canon.yaml"
+    for config in (tiny, canon, folder / "own.yaml"):
+        workflow = Workflow(config)
         assert workflow.table2_methods
         for method in workflow.all_methods:
             workflow.named_runs([method])
@@ -109,8 +118,8 @@ def run_everything(experiment: Experiment, folder: Path) -> None:
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 def test_every_field_is_read(model: type[Strict], reads: set[tuple[str, str]]) -> None:
     fields = {(model.__name__, name) for name in model.model_fields}
-    if model in (Canon, Synthetic):
-        # pydantic reads it, to tell the two apart.
+    if model in (Canon, Folder, Synthetic):
+        # pydantic reads it, to tell them apart.
         fields.remove((model.__name__, "kind"))
     unread = fields - reads
     assert not unread

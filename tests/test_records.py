@@ -15,6 +15,8 @@ from pipeline.errors import DataError, RecordError
 from pipeline.records import (
     RECORD_TYPES,
     ComplexityRecord,
+    DoctorReport,
+    PictureReport,
     ResultRecord,
     RunRecord,
     read_record,
@@ -27,6 +29,28 @@ RECORDS = [
     run(learned={"amount": 1 / 3}),
     result(extra={"lpips": None}, groups={}),
     complexity(by_operator={"conv": 2**53}),
+    DoctorReport(
+        root="raw",
+        layout="official layout in raw",
+        labels="published list",
+        ground_truth=True,
+        scenes={"test": 1},
+        unjudged=0,
+        seconds=0.5,
+        problems=("raw/b.png: is missing; copy it again",),
+        notes=(),
+        pictures={
+            "a.png": PictureReport(
+                width=8,
+                height=6,
+                bit_depth=16,
+                bytes=99,
+                sha256="0" * 64,
+                correlation=0.9,
+                shift=(0.0, -2.0),
+            )
+        },
+    ),
 ]
 
 
@@ -61,8 +85,9 @@ def refused(tmp_path: Path, text: str | bytes, kind: Any = RunRecord) -> str:
 def test_unknown_and_missing_fields(tmp_path: Path, record: Any) -> None:
     data = json.loads(record.model_dump_json())
     assert "colour" in refused(tmp_path, json.dumps({**data, "colour": 1}), type(record))
-    assert "row" in refused(
-        tmp_path, json.dumps({k: v for k, v in data.items() if k != "row"}), type(record)
+    lost = "root" if isinstance(record, DoctorReport) else "row"
+    assert lost in refused(
+        tmp_path, json.dumps({k: v for k, v in data.items() if k != lost}), type(record)
     )
 
 

@@ -54,6 +54,7 @@ ROW_B = {"module": "dmtnet", "row": "DMTNet-B", "recipe": "dmtnet", "table2": 3}
         ({"recipes/dmtnet/epochs": 3}, all_of("train", NETS)),
         ({"patches/overlap": 0.5}, all_of("train", NETS)),
         ({"sample_images": 1}, all_of("evaluate")),
+        ({"protocol": "dpdd-8"}, all_of("evaluate")),
         (
             {"metrics/psnr2": {"module": "pipeline.evaluation.metrics.psnr"}},
             all_of("evaluate"),
@@ -130,11 +131,14 @@ def test_names_and_paths(tiny: Tiny) -> None:
     assert [name for name in NAMES if workflow.learns(name)] == [*NETS, "unsharp"]
 
 
-def test_real_pictures_stay_where_they_are(tmp_path: Path, tiny: Tiny) -> None:
-    dataset = {"kind": "canon", "name": "canon", "root": "/somewhere/DPDD"}
+@pytest.mark.parametrize(("kind", "name"), [("canon", "canon"), ("folder", "mine")])
+def test_real_pictures_stay_where_they_are(
+    tmp_path: Path, tiny: Tiny, kind: str, name: str
+) -> None:
+    dataset = {"kind": kind, "name": name, "root": "/somewhere/DPDD"}
     workflow = Workflow(write(tmp_path, tiny, {"dataset": dataset}))
     assert workflow.raw == "/somewhere/DPDD"
-    assert workflow.data == "data/canon"
+    assert workflow.data == f"data/{name}"
 
 
 @pytest.mark.parametrize(("device", "gpus"), [("cpu", 0), ("auto", 1), ("cuda", 1)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +18,8 @@ from pipeline.cli.app import (
     app,
     example,
 )
+
+_CORES = os.cpu_count() or 1
 
 
 @app.command(epilog=example("data --root data/demo/raw --manifest data/demo/manifest.csv"))
@@ -34,6 +37,38 @@ def data(
         load_experiment(config), root, manifest, workers, progress=sys.stderr.isatty()
     )
     print(f"{manifest}: {count} scenes")
+
+
+@app.command(epilog=example("doctor --root data/canon/raw --report doctor.json"))
+def doctor(
+    root: RootOption,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="Experiment file that the set must suit; without one it must be the official "
+            "Canon set, unless it has a scenes.csv or no ground truth."
+        ),
+    ] = None,
+    workers: WorkersOption = _CORES,
+    report: Annotated[Path | None, typer.Option(help="Report to write, as JSON.")] = None,
+) -> None:
+    """Examine every picture of a data set and list all that is wrong; exit code 1 if anything is.
+
+    Decodes each picture once: size, depth, checksum, damage; whether the views of a scene belong
+    together; pictures that stand twice; names, pairs, numbers and labels of the official set.
+    """
+    from pipeline.config import load_experiment
+    from pipeline.records import write_record
+    from pipeline.stages.doctor import examine_set, report_lines
+
+    experiment = None if config is None else load_experiment(config)
+    found = examine_set(root, experiment, workers, progress=sys.stderr.isatty())
+    for line in report_lines(found):
+        print(line)
+    if report is not None:
+        write_record(report, found)
+    if found.problems:
+        raise typer.Exit(1)
 
 
 @app.command(

@@ -18,6 +18,9 @@ from pipeline.cli.app import (
     example,
 )
 
+RunOption = Annotated[
+    Path | None, typer.Option(help="Run folder with the weights, for methods that learn.")
+]
 MethodArgument = Annotated[str, typer.Argument(help="Method or ablation, see `dmtbench methods`.")]
 
 
@@ -74,9 +77,7 @@ def evaluate(
     output: Annotated[Path, typer.Option(help="Result folder to make.")],
     config: ConfigOption = DEFAULT_CONFIG,
     repetition: RepetitionOption = 0,
-    run: Annotated[
-        Path | None, typer.Option(help="Run folder with the weights, for methods that learn.")
-    ] = None,
+    run: RunOption = None,
 ) -> None:
     """Score one method on the whole images of the test split."""
     from pipeline.config import load_experiment
@@ -87,6 +88,28 @@ def evaluate(
     )
     mean = record.scores["combined"].mean
     print(f"{output}: combined {mean['psnr']:.2f} dB, SSIM {mean['ssim']:.3f} ({record.label})")
+
+
+@app.command(
+    epilog=example("predict dmtnet-b --root RAW --manifest manifest.csv --run RUN --output sharp")
+)
+def predict(
+    method: MethodArgument,
+    root: RootOption,
+    manifest: ManifestOption,
+    output: Annotated[Path, typer.Option(help="Folder of the pictures to make.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    repetition: RepetitionOption = 0,
+    run: RunOption = None,
+) -> None:
+    """Deblur the test split into 16-bit PNG files; needs no ground truth (Pixel 4)."""
+    from pipeline.config import load_experiment
+    from pipeline.stages.predict import predict_method
+
+    count, made = predict_method(
+        load_experiment(config), method, repetition, root, manifest, run, output
+    )
+    print(f"{output}: {count} pictures, {made} of them made now")
 
 
 @app.command(epilog=example("complexity dmtnet-t dmtnet-b --size 1120 1680 --json"))

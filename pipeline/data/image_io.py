@@ -1,4 +1,4 @@
-"""16-bit RGB PNG files, checked before they are decoded.
+"""RGB PNG files of 16 bits (or 8, where a copy has no more), checked before they are decoded.
 
 Only OpenCV's unchanged mode keeps 16 bits per channel; Pillow and the readers built on it
 silently return 8.
@@ -42,6 +42,13 @@ class PngHeader(NamedTuple):
     colour_type: int
 
 
+class Picture(NamedTuple):
+    """Pixels, uint16 [H, W, 3], RGB, full range 0..65535, and the header of their file."""
+
+    pixels: Image
+    header: PngHeader
+
+
 def probe_png(path: Path) -> PngHeader:
     """Read the header of a PNG file without decoding anything.
 
@@ -51,7 +58,7 @@ def probe_png(path: Path) -> PngHeader:
     Raises:
         DataError: the file is missing, no PNG, damaged, or larger than `MAX_PIXELS`.
     """
-    return _parse_header(path, _read_bytes(path, _HEADER_BYTES))
+    return _parse_header(path, read_bytes(path, _HEADER_BYTES))
 
 
 def check_png16(path: Path) -> PngHeader:
@@ -63,7 +70,7 @@ def check_png16(path: Path) -> PngHeader:
     Raises:
         DataError: the file is missing, truncated, damaged, too large, or not 16-bit RGB.
     """
-    return _check_content(path, _read_bytes(path))
+    return _check_content(path, read_bytes(path), (16,))
 
 
 def read_png16(path: Path) -> Image:
@@ -75,17 +82,48 @@ def read_png16(path: Path) -> Image:
     Raises:
         DataError: the file is missing, truncated, damaged, too large, or not 16-bit RGB.
     """
-    content = _read_bytes(path)
-    header = _check_content(path, content)
+    content = read_bytes(path)
+    _check_content(path, content, (16,))
+    return decode_png(path, content).pixels
+
+
+def read_png(path: Path) -> Picture:
+    """Read a 16-bit or 8-bit RGB PNG; see `decode_png`.
+
+    Raises:
+        DataError: the file is missing, truncated, damaged, too large, or another kind of PNG.
+    """
+    return decode_png(path, read_bytes(path))
+
+
+def decode_png(path: Path, content: bytes) -> Picture:
+    """Decode the content of a 16-bit or 8-bit RGB PNG.
+
+    8-bit values are multiplied by 257: then v * 257 / 65535 is v / 255 exactly (65535 = 255 * 257),
+    and the high byte is v again.
+
+    Args:
+        path: where the content came from, for messages.
+        content: the whole file.
+
+    Returns:
+        uint16 pixels [H, W, 3], RGB, 0..65535, and the header, which tells the depth of the file.
+
+    Raises:
+        DataError: the content is truncated, damaged, too large, or neither 16-bit nor 8-bit RGB.
+    """
+    header = _check_content(path, content, (8, 16))
     image: Any = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     if image is None:
         raise _damaged(path, "its image data cannot be decoded")
-    if image.dtype != np.uint16 or image.shape != (header.height, header.width, 3):
+    expected = np.uint16 if header.bit_depth == 16 else np.uint8
+    if image.dtype != expected or image.shape != (header.height, header.width, 3):
         raise DataError(
-            f"{path}: decodes to {image.dtype} {image.shape}, which is not 16-bit RGB; "
-            "export it again as 16-bit RGB PNG without transparency"
+            f"{path}: decodes to {image.dtype} {image.shape}, which is not {header.bit_depth}-bit "
+            "RGB; export it again as RGB PNG without transparency"
         )
-    return np.ascontiguousarray(image[:, :, ::-1])
+    pixels = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return Picture(pixels if header.bit_depth == 16 else pixels * np.uint16(257), header)
 
 
 def write_png16(path: Path, image: Image) -> None:
@@ -108,9 +146,14 @@ def write_png16(path: Path, image: Image) -> None:
         temporary.write_bytes(content.tobytes())
 
 
-def _read_bytes(path: Path, count: int = -1) -> bytes:
+def read_bytes(path: Path, count: int = -1) -> bytes:
+    """Read a file that should be a picture, or its first `count` bytes.
+
+    Raises:
+        DataError: it is missing, no file, cannot be read, or is too large for a picture.
+    """
     if path.exists() and not path.is_file():
-        raise DataError(f"{path}: not a file; name a 16-bit RGB PNG")
+        raise DataError(f"{path}: not a file; name an RGB PNG")
     try:
         if count < 0 and path.stat().st_size > 8 * MAX_PIXELS:
             raise DataError(f"{path}: too large for a picture; check where this file came from")
@@ -144,15 +187,15 @@ def _parse_header(path: Path, content: bytes) -> PngHeader:
     return PngHeader(width, height, depth, colour)
 
 
-def _check_content(path: Path, content: bytes) -> PngHeader:
+def _check_content(path: Path, content: bytes, depths: tuple[int, ...]) -> PngHeader:
     header = _parse_header(path, content)
-    if header.bit_depth != 16 or header.colour_type != _RGB:
+    if header.bit_depth not in depths or header.colour_type != _RGB:
         raise DataError(
             f"{path}: {header.bit_depth}-bit {_COLOURS[header.colour_type]}, not 16-bit RGB; "
             "export it again from the original as 16-bit RGB PNG"
         )
     data_bytes = _walk_chunks(path, content)
-    if header.height * (1 + 6 * header.width) > _MAX_EXPANSION * data_bytes:
+    if header.height * (1 + 3 * header.bit_depth // 8 * header.width) > _MAX_EXPANSION * data_bytes:
         raise _damaged(
             path,
             f"{data_bytes} bytes cannot hold the {header.width}x{header.height} pixels claimed",

@@ -7,6 +7,7 @@ exchanged picture cannot slip in.
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,19 +15,45 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
-from pipeline.data.image_io import check_png16, probe_png, read_png16
-from pipeline.data.layout import SceneFiles, find_scenes, scene_paths
+from pipeline.data.image_io import decode_png, read_bytes
+from pipeline.data.layout import VIEWS
+from pipeline.data.survey import Survey, require_sound, survey
 from pipeline.data.tables import read_table
 from pipeline.errors import DataError
-from pipeline.files import sha256_of, write_text
+from pipeline.files import write_text
 
-VIEWS = ("combined", "left", "right", "target")
-"""Keys of a scene, in the order of the manifest's checksums."""
+__all__ = [
+    "VIEWS",
+    "ManifestRow",
+    "build_manifest",
+    "read_manifest",
+    "read_scene",
+    "rows_of",
+    "write_manifest",
+]
+
+
+def _inside_root(path: str) -> str:
+    parts = path.split("/")
+    if not path.lower().endswith(".png") or {"", ".", ".."} & set(parts):
+        raise ValueError("must name a PNG below the root, without '..'")
+    if not path.isprintable() or "\\" in path or ":" in parts[0]:
+        raise ValueError("must be a relative path with forward slashes")
+    return path
+
 
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+\.png$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+FilePath = Annotated[str, AfterValidator(_inside_root)]
 Group = Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")]
 
 
@@ -35,8 +62,11 @@ class ManifestRow(BaseModel):
 
     `split`: train, val or test. `group`: what is reported together; `main` is the data set proper.
     `category`: indoor, outdoor, or empty where nobody labelled it. `source`, `target`: names of the
-    blurred combined picture and of the sharp one. `width`, `height`: pixels, the same for all
-    four pictures. `bit_depth`: bits per channel. `sha256_*`: checksum of each file.
+    blurred combined picture and of the sharp one, as the Canon set spells them. `width`, `height`:
+    pixels, the same for all four pictures. `bit_depth`: bits per channel, 16, or 8 for a copy that
+    has no more. `file_*`: path of each file relative to the root of the set, with forward slashes.
+    `sha256_*`: checksum of each file. Test scenes may have no sharp picture: then the three cells
+    of the target are empty.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,30 +75,69 @@ class ManifestRow(BaseModel):
     group: Group
     category: Literal["indoor", "outdoor", ""]
     source: FileName
-    target: FileName
+    target: FileName | Literal[""]
     width: int = Field(ge=1)
     height: int = Field(ge=1)
-    bit_depth: int = Field(ge=16, le=16)
+    bit_depth: int = Field(ge=8, le=16, multiple_of=8)
+    file_combined: FilePath
+    file_left: FilePath
+    file_right: FilePath
+    file_target: FilePath | Literal[""]
     sha256_combined: Sha256
     sha256_left: Sha256
     sha256_right: Sha256
-    sha256_target: Sha256
+    sha256_target: Sha256 | Literal[""]
+
+    @model_validator(mode="after")
+    def _target_is_whole(self) -> ManifestRow:
+        cells = [self.target, self.file_target, self.sha256_target]
+        if any(cells) and not all(cells):
+            raise ValueError("target, file_target and sha256_target go together")
+        if not self.target and self.split != "test":
+            raise ValueError("only test scenes may lack a target")
+        return self
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Path of each picture that the scene has, relative to the root, by view."""
+        files = {view: str(getattr(self, f"file_{view}")) for view in VIEWS}
+        return {view: name for view, name in files.items() if name}
 
 
 def build_manifest(root: Path) -> list[ManifestRow]:
-    """Take stock of a data set in the layout of the Canon set.
+    """Take stock of a data set in any known layout; every picture is decoded once.
 
     Args:
-        root: the folder with `train_c` … `test_r`.
+        root: the set lies in it or up to three folders below.
 
     Returns:
         One row per scene: train, val, test; sorted by source within a split.
 
     Raises:
-        DataError: scenes are incomplete or unlabelled (see `find_scenes`); a picture is damaged,
-            not 16-bit RGB, or of another size than its combined view.
+        DataError: anything is wrong with the set (see `survey`); the message names the first
+            problem and their number.
     """
-    return [_row(root, scene) for scene in find_scenes(root)]
+    return rows_of(root, survey(root))
+
+
+def rows_of(root: Path, found: Survey) -> list[ManifestRow]:
+    """The manifest of a set that was examined.
+
+    Raises:
+        DataError: anything is wrong with it.
+    """
+    require_sound(root, found)
+    rows = []
+    for scene, facts in zip(found.inventory.scenes, found.facts, strict=False):
+        first = facts.files["combined"]
+        row: dict[str, Any] = {"width": first.width, "height": first.height}
+        row |= {"bit_depth": first.bit_depth, **scene._asdict()}
+        del row["files"]
+        for view in VIEWS:
+            row[f"file_{view}"] = scene.files.get(view, "")
+            row[f"sha256_{view}"] = facts.files[view].sha256 if view in facts.files else ""
+        rows.append(ManifestRow.model_validate(row))
+    return rows
 
 
 def write_manifest(path: Path, rows: Iterable[ManifestRow]) -> None:
@@ -101,7 +170,7 @@ def read_manifest(path: Path) -> list[ManifestRow]:
             row = ManifestRow.model_validate(record)
         except ValidationError as error:
             first = error.errors()[0]
-            column = ".".join(str(part) for part in first["loc"])
+            column = str(first["loc"][0]) if first["loc"] else "target"
             raise DataError(
                 f"{path}:{line}: {column}: {first['msg']}; build the manifest again"
             ) from error
@@ -109,6 +178,11 @@ def read_manifest(path: Path) -> list[ManifestRow]:
             raise DataError(
                 f"{path}:{line}: scene {row.source} stands on line {seen[row.source]} already; "
                 "build the manifest again"
+            )
+        if rows and row.bit_depth != rows[0].bit_depth:
+            raise DataError(
+                f"{path}:{line}: scene {row.source} has {row.bit_depth} bits per channel, those "
+                f"before {rows[0].bit_depth}; take the whole set from one source"
             )
         seen[row.source] = line
         rows.append(row)
@@ -118,55 +192,34 @@ def read_manifest(path: Path) -> list[ManifestRow]:
 
 
 def read_scene(root: Path, row: ManifestRow) -> dict[str, npt.NDArray[np.uint16]]:
-    """Read the four pictures of a scene and check them against the manifest.
+    """Read the pictures of a scene and check them against the manifest.
 
     Args:
-        root: the folder with `train_c` … `test_r`.
+        root: the root of the set.
         row: the scene.
 
     Returns:
-        uint16 arrays [H, W, 3], RGB, under the keys of `VIEWS`.
+        uint16 arrays [H, W, 3], RGB, under the keys of `VIEWS`; no `target` where there is none.
+        8-bit values are widened, see `decode_png`.
 
     Raises:
         DataError: a picture is missing, damaged or not the one that the manifest describes.
     """
     pictures = {}
-    for view, path in scene_paths(root, row.split, row.source, row.target).items():
-        header = probe_png(path)
-        if (header.width, header.height) != (row.width, row.height):
-            raise DataError(
-                f"{path}: is {header.width}x{header.height}, the manifest says "
-                f"{row.width}x{row.height}; restore the file or build the manifest again"
-            )
-        if sha256_of(path) != getattr(row, f"sha256_{view}"):
+    for view, name in row.files.items():
+        path = root / name
+        content = read_bytes(path)
+        if hashlib.sha256(content).hexdigest() != getattr(row, f"sha256_{view}"):
             raise DataError(
                 f"{path}: is not the file in the manifest (its sha256 differs); "
                 "restore it or build the manifest again"
             )
-        pictures[view] = read_png16(path)
-    return pictures
-
-
-def _row(root: Path, scene: SceneFiles) -> ManifestRow:
-    paths = scene_paths(root, scene.split, scene.source, scene.target)
-    headers = {view: check_png16(path) for view, path in paths.items()}
-    first = headers["combined"]
-    for view, header in headers.items():
-        if header != first:
+        picture = decode_png(path, content)
+        width, height, depth, _ = picture.header
+        if (width, height, depth) != (row.width, row.height, row.bit_depth):
             raise DataError(
-                f"{paths[view]}: is {header.width}x{header.height}, its combined view "
-                f"{first.width}x{first.height}; copy or download the set again"
+                f"{path}: is {width}x{height} with {depth} bits, the manifest says "
+                f"{row.width}x{row.height} with {row.bit_depth}; build the manifest again"
             )
-    values: dict[str, Any] = {
-        **scene._asdict(),
-        **{"width": first.width, "height": first.height, "bit_depth": first.bit_depth},
-        **{f"sha256_{view}": sha256_of(path) for view, path in paths.items()},
-    }
-    try:
-        return ManifestRow.model_validate(values)
-    except ValidationError as error:
-        first_error = error.errors()[0]
-        raise DataError(
-            f"{root}: scene {scene.source}: {first_error['loc'][0]}: {first_error['msg']}; "
-            "mend scenes.csv or the file name"
-        ) from error
+        pictures[view] = picture.pixels
+    return pictures

@@ -1,16 +1,17 @@
 """Whole-image inference and scoring after the protocol: the only place that applies bit depth.
 
-Protocol `dpdd-16`: whole image, no tiling; 16-bit input and ground truth / 65535; the prediction
-stays float and is clamped to [0, 1], never quantized.
+Whole image, no tiling; the prediction stays float and is clamped to [0, 1], never quantized.
+Protocol `dpdd-16`: 16-bit input and ground truth / 65535. Protocol `dpdd-8`: the high byte of
+both / 255, as OpenCV's 8-bit reading truncates them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import cv2
 import numpy as np
@@ -20,7 +21,7 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor, nn
 
-from pipeline.config import Compute, Experiment
+from pipeline.config import Compute
 from pipeline.data.manifest import ManifestRow
 from pipeline.errors import DataError
 from pipeline.evaluation.metrics import Metric, score_image
@@ -30,6 +31,7 @@ from pipeline.records import MAIN_GROUP, Protocol, Scores
 
 Scene = Mapping[str, NDArray[np.uint16]]
 Precision = Literal["float32", "bfloat16"]
+Real = TypeVar("Real", np.float32, np.float64)
 PER_IMAGE_FILE = "per_image.csv"
 IMAGES_FOLDER = "images"
 _PEAK = 65535
@@ -45,20 +47,6 @@ class Evaluation:
     images: tuple[str, ...]
 
 
-def protocol_for(experiment: Experiment, method: Method) -> Protocol:
-    """How this experiment scores this method."""
-    return Protocol(
-        id=experiment.protocol,
-        input_bits=method.input_bits,
-        ground_truth_bits=16,
-        clamp=True,
-        quantization="none",
-        ssim="scikit-image: 7x7 uniform window, sample covariance, per channel, data range 1",
-        tiling="none: whole image",
-        views=method.views,
-    )
-
-
 def model_input(scene: Scene, views: Sequence[str], input_bits: int) -> Tensor:
     """The network's input.
 
@@ -71,16 +59,19 @@ def model_input(scene: Scene, views: Sequence[str], input_bits: int) -> Tensor:
         float32 `[1, 3 * len(views), H, W]` in [0, 1].
     """
     stacked = np.concatenate([scene[view] for view in views], axis=-1)
-    if input_bits == 8:
-        values = (stacked >> 8).astype(np.float32) / np.float32(255)
-    else:
-        values = stacked.astype(np.float32) / np.float32(_PEAK)
+    values = _at_depth(stacked, input_bits, np.float32)
     return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))[None]
 
 
-def ground_truth(scene: Scene) -> NDArray[np.float64]:
-    """The target, `v / 65535`: float64 `[H, W, 3]`, RGB in [0, 1]."""
-    return scene["target"].astype(np.float64) / _PEAK
+def ground_truth(scene: Scene, bits: int = 16) -> NDArray[np.float64]:
+    """The target at 16 or 8 bits (see `model_input`): float64 `[H, W, 3]`, RGB in [0, 1]."""
+    return _at_depth(scene["target"], bits, np.float64)
+
+
+def _at_depth(values: NDArray[np.uint16], bits: int, kind: type[Real]) -> NDArray[Real]:
+    if bits == 8:
+        return (values >> 8).astype(kind) / kind(255)
+    return values.astype(kind) / kind(_PEAK)
 
 
 def predict(
@@ -133,6 +124,7 @@ def predict(
 def evaluate(
     network: nn.Module,
     method: Method,
+    protocol: Protocol,
     rows: Sequence[ManifestRow],
     read: Callable[[ManifestRow], Scene],
     metrics: Mapping[str, Metric],
@@ -146,7 +138,8 @@ def evaluate(
 
     Args:
         network: the method's network with its weights.
-        method: gives views and bit depth.
+        method: gives the name.
+        protocol: gives views and bit depths.
         rows: the scenes to score, in the order of the table to write.
         read: reads one scene, e.g. `partial(read_scene, root)`.
         metrics: what `load_metrics` returned.
@@ -156,40 +149,60 @@ def evaluate(
         sample_images: how many scenes of the main group, from the first, are kept as pictures.
 
     Raises:
-        DataError: there are no scenes, one cannot be read, or a prediction is not finite.
+        DataError: there are no scenes, one has no ground truth or cannot be read, or a prediction
+            is not finite.
     """
-    if not rows:
-        raise DataError("no scenes to evaluate; the manifest has no rows of this split")
+    for row in rows:
+        if not row.target:
+            raise DataError(
+                f"{row.source}: no ground truth: inference only, use `dmtbench predict`"
+            )
     kept = [row.source for row in rows if row.group == MAIN_GROUP][:sample_images]
     table: list[ImageScores] = []
     images: list[str] = []
-    for row in _progress(rows, method.name):
-        scene, name = read(row), Path(row.source).stem
-        prediction = _predict_row(network, method, scene, row, compute, device)
-        values = score_image(metrics, prediction, ground_truth(scene))
+    for row, scene, prediction in predictions(
+        network, method, protocol, rows, read, compute=compute, device=device
+    ):
+        name, target = Path(row.source).stem, ground_truth(scene, protocol.ground_truth_bits)
+        values = score_image(metrics, prediction, target)
         table.append(ImageScores(name, row.group, row.category, values))
         if row.source in kept:
             images.append(f"{IMAGES_FOLDER}/{name}.png")
-            _write_sample(folder / images[-1], scene, prediction)
+            _write_sample(folder / images[-1], scene, prediction, target)
     write_per_image(folder / PER_IMAGE_FILE, table, list(metrics))
     scores, groups = aggregate(table)
     status = {name: metric.status() for name, metric in metrics.items()}
     return Evaluation(scores, groups, status, tuple(images))
 
 
-def _predict_row(
+def predictions(
     network: nn.Module,
     method: Method,
-    scene: Scene,
-    row: ManifestRow,
+    protocol: Protocol,
+    rows: Sequence[ManifestRow],
+    read: Callable[[ManifestRow], Scene],
+    *,
     compute: Compute,
     device: torch.device | str,
-) -> NDArray[np.float64]:
-    how = (method.views, method.input_bits, device, compute.precision, compute.channels_last)
-    try:
-        return predict(network, scene, *how)
-    except DataError as error:
-        raise DataError(f"{method.name} on {row.source}: {error}") from error
+) -> Iterator[tuple[ManifestRow, Scene, NDArray[np.float64]]]:
+    """Deblur scene after scene, with a progress bar; arguments as for `evaluate`.
+
+    Yields:
+        The row, its pictures and the prediction: float64 `[H, W, 3]`, RGB, in [0, 1].
+
+    Raises:
+        DataError: there are no scenes, one cannot be read, or a prediction is not finite.
+    """
+    if not rows:
+        raise DataError("no scenes to evaluate; the manifest has no rows of this split")
+    how = (protocol.views, protocol.input_bits, device, compute.precision, compute.channels_last)
+    for row in _progress(rows, method.name):
+        scene = read(row)
+        try:
+            prediction = predict(network, scene, *how)
+        except DataError as error:
+            raise DataError(f"{method.name} on {row.source}: {error}") from error
+        yield row, scene, prediction
 
 
 def _progress(rows: Sequence[ManifestRow], name: str) -> Iterable[ManifestRow]:
@@ -197,9 +210,11 @@ def _progress(rows: Sequence[ManifestRow], name: str) -> Iterable[ManifestRow]:
     return track(rows, name, console=console, disable=not console.is_terminal, transient=True)
 
 
-def _write_sample(path: Path, scene: Scene, prediction: NDArray[np.float64]) -> None:
+def _write_sample(
+    path: Path, scene: Scene, prediction: NDArray[np.float64], target: NDArray[np.float64]
+) -> None:
     """Input, prediction and target side by side, as an 8-bit PNG."""
-    images = (scene["combined"] / _PEAK, prediction, ground_truth(scene))
+    images = (scene["combined"] / _PEAK, prediction, target)
     row = np.rint(np.concatenate(images, axis=1) * 255).astype(np.uint8)
     encoded, content = cv2.imencode(".png", np.ascontiguousarray(row[..., ::-1]))
     if not encoded:

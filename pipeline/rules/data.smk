@@ -5,7 +5,7 @@ rule data:
         f"{bench.logs}/data.log",
     conda:
         "../../environment.yml"
-    threads: 1
+    threads: 8
     resources:
         mem_mb=4000,
         runtime=240,

@@ -5,20 +5,66 @@ from __future__ import annotations
 import time
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import nn
 
 from pipeline.config import Experiment
-from pipeline.data.manifest import read_manifest, read_scene
+from pipeline.data.manifest import ManifestRow, read_manifest, read_scene
 from pipeline.errors import ConfigError
-from pipeline.evaluation.inference import evaluate, protocol_for
+from pipeline.evaluation.inference import evaluate
 from pipeline.evaluation.metrics import load_metrics
+from pipeline.evaluation.protocol import check_bit_depth, protocol_for
 from pipeline.files import atomic_folder
-from pipeline.methods import get_method
+from pipeline.methods import Method, get_method
 from pipeline.provenance import collect
-from pipeline.records import ResultRecord, write_record
+from pipeline.records import Protocol, ResultRecord, write_record
 from pipeline.seeds import derive_seed
 from pipeline.stages.train import RECORD, WEIGHTS, label_of
 from pipeline.training.checkpoint import load_weights
 from pipeline.training.device import prepare_device
+
+
+class Prepared(NamedTuple):
+    """A method ready to predict: its network on the CPU, and everything that it depends on."""
+
+    method: Method
+    network: nn.Module
+    protocol: Protocol
+    weights: Path | None
+    device: torch.device
+    seed: int
+    rows: list[ManifestRow]
+
+
+def prepare(
+    experiment: Experiment, name: str, repetition: int, manifest: Path, run: Path | None
+) -> Prepared:
+    """Load a method with its weights, and the test scenes of a manifest.
+
+    Raises:
+        ConfigError: unknown method, or `run` is missing or superfluous.
+        DataError: the manifest is malformed, or its pictures have too few bits for the protocol.
+        WeightsError: the weights are damaged or of another architecture.
+    """
+    method = get_method(name, experiment)
+    if method.trainable != (run is not None):
+        remedy = "give its folder with --run" if method.trainable else "leave out --run"
+        raise ConfigError(
+            f"method {name!r} needs {'a' if method.trainable else 'no'} run; {remedy}"
+        )
+    rows = [row for row in read_manifest(manifest) if row.split == "test"]
+    for row in rows:
+        check_bit_depth(experiment, row.bit_depth, str(manifest))
+    seed = derive_seed(experiment.seed, "evaluate", repetition)
+    device = prepare_device(experiment.compute, seed)
+    network = method.build(**experiment.trained_kwargs(name))
+    weights = None if run is None else run / WEIGHTS
+    if weights is not None:
+        load_weights(weights, network, name)
+    protocol = protocol_for(experiment, method)
+    return Prepared(method, network, protocol, weights, device, seed, rows)
 
 
 def evaluate_method(
@@ -45,33 +91,24 @@ def evaluate_method(
 
     Raises:
         ConfigError: unknown method, or `run` is missing or superfluous.
-        DataError: an image is not the one in the manifest; no space left.
+        DataError: an image is not the one in the manifest, has too few bits for the protocol, or
+            has no ground truth; no space left.
         WeightsError: the weights are damaged or of another architecture.
     """
     started = time.perf_counter()
-    method = get_method(name, experiment)
-    if method.trainable != (run is not None):
-        remedy = "give its folder with --run" if method.trainable else "leave out --run"
-        raise ConfigError(
-            f"method {name!r} needs {'a' if method.trainable else 'no'} run; {remedy}"
-        )
-    seed = derive_seed(experiment.seed, "evaluate", repetition)
-    device = prepare_device(experiment.compute, seed)
-    network = method.build(**experiment.trained_kwargs(name))
-    weights = None if run is None else run / WEIGHTS
-    if weights is not None:
-        load_weights(weights, network, name)
-    rows = [row for row in read_manifest(manifest) if row.split == "test"]
+    ready = prepare(experiment, name, repetition, manifest, run)
+    method, network = ready.method, ready.network
     with atomic_folder(target) as folder:
         found = evaluate(
             network,
             method,
-            rows,
+            ready.protocol,
+            ready.rows,
             partial(read_scene, root),
             load_metrics(experiment.metrics),
             folder,
             compute=experiment.compute,
-            device=device,
+            device=ready.device,
             sample_images=experiment.sample_images,
         )
         record = ResultRecord(
@@ -82,12 +119,14 @@ def evaluate_method(
             repetition=repetition,
             label=label_of(experiment),
             trained_params=sum(parameter.numel() for parameter in network.parameters()),
-            protocol=protocol_for(experiment, method),
+            protocol=ready.protocol,
             scores=found.scores,
             groups=found.groups,
             metric_status=found.metric_status,
             images=found.images,
-            provenance=collect(experiment, command, {"evaluate": seed}, manifest, weights, started),
+            provenance=collect(
+                experiment, command, {"evaluate": ready.seed}, manifest, ready.weights, started
+            ),
         )
         write_record(folder / RECORD, record)
     return record

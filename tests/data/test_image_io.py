@@ -11,7 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pipeline.data.image_io import MAX_PIXELS, check_png16, probe_png, read_png16, write_png16
+from pipeline.data.image_io import (
+    MAX_PIXELS,
+    check_png16,
+    probe_png,
+    read_png,
+    read_png16,
+    write_png16,
+)
 from pipeline.errors import DataError
 
 PICTURE = np.random.default_rng(3).integers(0, 65536, (12, 17, 3)).astype(np.uint16)
@@ -81,6 +88,34 @@ def test_every_changed_byte_is_noticed(tmp_path_factory, encoded, data):
     content = bytearray(encoded)
     content[position] ^= change
     refused(tmp_path_factory.mktemp("bit") / "a.png", bytes(content), "PNG")
+
+
+def test_eight_bits_are_widened_without_loss(tmp_path):
+    values = np.arange(256, dtype=np.uint8)
+    image = np.stack([values, values[::-1], np.roll(values, 7)], axis=-1)[None]
+    path = tmp_path / "a.png"
+    path.write_bytes(cv2.imencode(".png", np.ascontiguousarray(image[..., ::-1]))[1].tobytes())
+    pixels, header = read_png(path)
+    assert (pixels.dtype, header) == (np.uint16, (256, 1, 8, 2))
+    np.testing.assert_array_equal(pixels >> 8, image)
+    np.testing.assert_array_equal(pixels.astype(np.float64) / 65535, image / 255)
+    narrow = image.astype(np.float32) / np.float32(255)
+    np.testing.assert_array_equal(pixels.astype(np.float32) / np.float32(65535), narrow)
+
+
+def test_sixteen_bits_stay_as_they_are(tmp_path):
+    write_png16(tmp_path / "a.png", PICTURE)
+    pixels, header = read_png(tmp_path / "a.png")
+    np.testing.assert_array_equal(pixels, PICTURE)
+    assert header.bit_depth == 16
+
+
+def test_eight_bit_reading_of_sixteen_bits_truncates(tmp_path):
+    # What protocol dpdd-8 stands for: OpenCV's own 8-bit reading.
+    image = np.array([[[0x00FF, 0x01FF, 0x7FFF]]], np.uint16)
+    write_png16(tmp_path / "a.png", image)
+    read = cv2.imread(str(tmp_path / "a.png"), cv2.IMREAD_COLOR)[..., ::-1]
+    assert read.ravel().tolist() == (image >> 8).ravel().tolist() == [0, 1, 127]
 
 
 def test_a_large_file_cut_in_half_is_noticed(tmp_path):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from picture_sets import SCENES, picture, write_set
 
 from pipeline.data.image_io import write_png16
 from pipeline.data.manifest import (
@@ -21,24 +22,9 @@ from pipeline.data.manifest import (
 from pipeline.errors import DataError
 from pipeline.files import sha256_of
 
-# Captures of the Canon set: train, val, and one outdoor and one indoor test scene.
-CANON = [
-    *(("train", 890, 891), ("train", 911, 910), ("val", 2027, 2029)),
-    *(("test", 917, 916), ("test", 1434, 1435)),
-]
 
-
-def picture(seed, size=(6, 8)):
-    return np.random.default_rng(seed).integers(0, 65536, (*size, 3)).astype(np.uint16)
-
-
-def canon_set(root, scenes=tuple(CANON)):
-    for split, source, target in scenes:
-        for view, suffix in (("c", ""), ("l", "_L"), ("r", "_R")):
-            name = f"1P0A{source:04d}{suffix}.png"
-            write_png16(root / f"{split}_{view}" / "source" / name, picture(source + ord(view)))
-        write_png16(root / f"{split}_c" / "target" / f"1P0A{target:04d}.png", picture(target))
-    return root
+def canon_set(root, scenes=SCENES):
+    return write_set(root, scenes)
 
 
 def label(root, rows):
@@ -97,7 +83,7 @@ def test_own_labels_win_over_the_published_ones(tmp_path):
 
 
 def test_the_test_split_alone_is_enough(tmp_path):
-    root = canon_set(tmp_path / "test-only", CANON[3:])
+    root = canon_set(tmp_path / "test-only", SCENES[3:])
     assert [row.split for row in build_manifest(root)] == ["test", "test"]
 
 
@@ -105,9 +91,8 @@ def test_reading_a_scene_gives_the_pictures_in_the_manifest(canon):
     row = build_manifest(canon)[3]
     scene = read_scene(canon, row)
     assert tuple(scene) == VIEWS
-    for view, seed in (("combined", "c"), ("left", "l"), ("right", "r")):
-        np.testing.assert_array_equal(scene[view], picture(917 + ord(seed)))
-    np.testing.assert_array_equal(scene["target"], picture(916))
+    for view in VIEWS:
+        np.testing.assert_array_equal(scene[view], picture(917, view))
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -119,15 +104,21 @@ def test_an_exchanged_picture_is_noticed(canon, view):
         "right": canon / "test_r" / "source" / "1P0A0917_R.png",
         "target": canon / "test_c" / "target" / "1P0A0916.png",
     }[view]
-    write_png16(path, picture(1))
+    write_png16(path, picture(1, view))
     with pytest.raises(DataError, match="sha256 differs"):
-        read_scene(canon, row)
-    write_png16(path, picture(1, (6, 9)))
-    with pytest.raises(DataError, match="is 9x6, the manifest says 8x6"):
         read_scene(canon, row)
     path.unlink()
     with pytest.raises(DataError, match=path.name):
         read_scene(canon, row)
+
+
+@pytest.mark.parametrize(
+    ("cell", "match"),
+    [({"width": 9}, "is 8x6 with 16 bits, .* 9x6 with 16"), ({"bit_depth": 8}, "8x6 with 8;")],
+)
+def test_a_manifest_that_is_wrong_about_its_pictures_is_noticed(canon, cell, match):
+    with pytest.raises(DataError, match=match):
+        read_scene(canon, build_manifest(canon)[3].model_copy(update=cell))
 
 
 @pytest.mark.parametrize(
@@ -149,7 +140,7 @@ def test_missing_pictures_are_named(canon, lost, words):
 
 
 def test_surplus_views_are_named(canon):
-    write_png16(canon / "test_l" / "source" / "1P0A5555_L.png", picture(0))
+    write_png16(canon / "test_l" / "source" / "1P0A5555_L.png", picture(0, "right"))
     refuses(canon, "1P0A5555_L.png", "has no combined view")
 
 
@@ -179,9 +170,9 @@ def test_hidden_files_of_foreign_archives_are_no_pictures(canon):
 
 def test_pictures_of_another_size_depth_or_state_are_refused(canon):
     right = canon / "test_r" / "source" / "1P0A0917_R.png"
-    write_png16(right, picture(0, (8, 6)))
+    write_png16(right, picture(0, "right", (8, 6)))
     refuses(canon, right.name, "6x8", "8x6")
-    write_png16(right, picture(0))
+    write_png16(right, picture(0, "right"))
     content = right.read_bytes()
     right.write_bytes(content[:-20])
     refuses(canon, right.name, "truncated")
@@ -209,8 +200,9 @@ def test_scenes_without_labels_and_labels_without_scenes_are_refused(tmp_path):
 
 def test_wrong_roots_are_refused_with_a_hint(tmp_path):
     refuses(tmp_path, "check the root")
-    canon_set(tmp_path / "dd_dp_dataset_png")
-    refuses(tmp_path, "one folder deeper", str(tmp_path / "dd_dp_dataset_png"))
+    refuses(tmp_path / "gone", "cannot be read (No such file")
+    canon_set(tmp_path / "set")
+    refuses(tmp_path / "set" / "train_c", "use ", str(tmp_path / "set"))
 
 
 DIGEST = st.text("0123456789abcdef", min_size=64, max_size=64)
@@ -225,6 +217,10 @@ ROWS = st.builds(
     width=st.integers(1, 10**5),
     height=st.integers(1, 10**5),
     bit_depth=st.just(16),
+    file_combined=st.just("train_c/source/a.png"),
+    file_left=st.just("train_l/source/a_L.PNG"),
+    file_right=st.just("DPDD (1)/train_r/source/ä.png"),
+    file_target=st.just("train_c/target/b.png"),
     sha256_combined=DIGEST,
     sha256_left=DIGEST,
     sha256_right=DIGEST,
@@ -248,11 +244,19 @@ def test_manifests_come_back_and_have_fixed_bytes(tmp_path_factory, rows):
     ("old", "new", "match"),
     [
         ("train,", "trian,", r"m\.csv:2: split"),
-        (",8,6,16", ",8,6,8", r"m\.csv:2: bit_depth"),
+        (",8,6,16", ",8,6,12", r"m\.csv:2: bit_depth"),
+        (",8,6,16", ",8,6,8", r"m\.csv:3: scene 1P0A0911\.png has 16 bits"),
+        ("train_c/source", "../train_c/source", r"m\.csv:2: file_combined"),
+        ("train_c/source", "/train_c/source", r"m\.csv:2: file_combined"),
+        ("train_l/source", "train_l//source", r"m\.csv:2: file_left"),
+        ("train_l/source", "train_l\\source", r"m\.csv:2: file_left"),
+        ("train_l/source", "C:/source", r"m\.csv:2: file_left"),
+        ("train_c/target/1P0A0891.png", "train_c/target/x.gif", r"m\.csv:2: file_target"),
+        ("train_c/target/1P0A0891.png", "", r"m\.csv:2: target: .* go together"),
         (",8,6,16", ",8,0,16", r"m\.csv:2: height"),
         (",8,6,16", ",8,six,16", r"m\.csv:2: height"),
-        (",8,6,16", ",8,6", r"m\.csv:2: needs 12 values"),
-        (",8,6,16", ",8,6,16,16", r"m\.csv:2: needs 12 values"),
+        (",8,6,16", ",8,6", r"m\.csv:2: needs 16 values"),
+        (",8,6,16", ",8,6,16,16", r"m\.csv:2: needs 16 values"),
         ("1P0A0890.png", "../../1P0A0890.png", r"m\.csv:2: source"),
         ("1P0A0911.png", "1P0A0890.png", r"m\.csv:3: scene 1P0A0890\.png stands on line 2"),
         ("sha256_left", "sha1_left", r"m\.csv:1: columns must be split,"),

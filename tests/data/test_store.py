@@ -13,7 +13,6 @@ import pytest
 from conftest import Tiny
 from miniatures import random_scene, write_store
 
-from pipeline.data.layout import scene_paths
 from pipeline.data.manifest import read_manifest, write_manifest
 from pipeline.data.store import STORED_VIEWS, PixelStore, build_store
 from pipeline.errors import DataError
@@ -33,7 +32,7 @@ def test_the_pictures_bit_for_bit(tiny: Tiny) -> None:
     ]
     for number, row in enumerate(rows):
         found = store.read(number)
-        paths = scene_paths(tiny.raw, row.split, row.source, row.target)
+        paths = {view: tiny.raw / name for view, name in row.files.items()}
         assert list(found) == list(paths) == list(STORED_VIEWS)
         for view, path in paths.items():
             assert found[view].dtype == np.uint16

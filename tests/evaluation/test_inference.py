@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipeline.config import Compute, MetricEntry, load_experiment, load_methods
+from pipeline.config import Compute, Experiment, MetricEntry, load_experiment, load_methods
 from pipeline.data.manifest import ManifestRow
 from pipeline.errors import DataError
 from pipeline.evaluation.inference import (
@@ -22,13 +22,15 @@ from pipeline.evaluation.inference import (
     ground_truth,
     model_input,
     predict,
-    protocol_for,
 )
 from pipeline.evaluation.metrics import load_metrics
+from pipeline.evaluation.protocol import check_bit_depth, protocol_for
 from pipeline.evaluation.scores import ImageScores, aggregate, write_per_image
-from pipeline.methods import get_method
+from pipeline.methods import Method, get_method
 
 DEMO = Path(__file__).parents[2] / "config" / "demo.yaml"
+DPDD_16 = load_experiment(DEMO)
+DPDD_8 = DPDD_16.model_copy(update={"protocol": "dpdd-8"})
 SIZE = (20, 28)
 COMPUTE = Compute(
     device="cpu", torch_threads=1, loader_workers=0, precision="float32", channels_last=False
@@ -50,9 +52,9 @@ class Affine(nn.Module):
 
 
 def row(name: str, group: str = "main", category: str = "indoor") -> ManifestRow:
-    sums: dict[str, Any] = {
-        f"sha256_{v}": "0" * 64 for v in ("combined", "left", "right", "target")
-    }
+    views = ("combined", "left", "right", "target")
+    cells: dict[str, Any] = {f"sha256_{view}": "0" * 64 for view in views}
+    cells |= {f"file_{view}": f"{view}/{name}.png" for view in views}
     return ManifestRow(
         split="test",
         group=group,
@@ -62,7 +64,7 @@ def row(name: str, group: str = "main", category: str = "indoor") -> ManifestRow
         width=SIZE[1],
         height=SIZE[0],
         bit_depth=16,
-        **sums,
+        **cells,
     )
 
 
@@ -79,8 +81,9 @@ def read(item: ManifestRow) -> dict[str, NDArray[np.uint16]]:
 def run(network: nn.Module, rows: list[ManifestRow], folder: Path, **changes: Any) -> Evaluation:
     metrics = load_metrics({k: v for k, v in load_methods().metrics.items() if k != "lpips"})
     how: dict[str, Any] = {"compute": COMPUTE, "device": "cpu", "sample_images": 0}
-    how = {"metrics": metrics, **how, **changes}
-    return evaluate(network, get_method("input"), rows, read, folder=folder, **how)
+    method = get_method("input")
+    how = {"metrics": metrics, "protocol": protocol_for(DPDD_16, method), **how, **changes}
+    return evaluate(network, method, rows=rows, read=read, folder=folder, **how)
 
 
 def test_input_is_the_views_in_the_method_s_order_over_65535() -> None:
@@ -218,7 +221,53 @@ def test_means_weigh_images_not_categories_and_miss_nothing() -> None:
 
 
 def test_protocol_of_a_method() -> None:
-    protocol = protocol_for(load_experiment(DEMO), get_method("dmtnet-t"))
+    protocol = protocol_for(DPDD_16, get_method("dmtnet-t"))
     assert (protocol.id, protocol.input_bits, protocol.ground_truth_bits) == ("dpdd-16", 16, 16)
     assert (protocol.clamp, protocol.quantization) == (True, "none")
     assert protocol.views == ("right", "left")
+
+
+class EightBits(Method):
+    """A method that was made for 8-bit pictures."""
+
+    input_bits = 8
+    views = ("left",)
+
+
+@pytest.mark.parametrize(
+    ("experiment", "bits", "method", "found"),
+    [(DPDD_16, 16, 8, (8, 16)), (DPDD_8, 8, 8, (8, 8)), (DPDD_8, 8, 16, (8, 8))],
+)
+def test_no_more_bits_than_method_and_protocol_have(
+    experiment: Experiment, bits: int, method: int, found: tuple[int, int]
+) -> None:
+    plain = get_method("dmtnet-t")
+    protocol = protocol_for(experiment, EightBits("e", plain.entry) if method == 8 else plain)
+    assert protocol.id == f"dpdd-{bits}"
+    assert (protocol.input_bits, protocol.ground_truth_bits) == found
+
+
+def test_eight_bit_scoring_sees_the_high_bytes_of_both(tmp_path: Path) -> None:
+    protocol = protocol_for(DPDD_8, get_method("input")).model_copy(update={"views": ("left",)})
+    found = run(Affine(), [row("s1")], tmp_path, protocol=protocol)
+    left, target = ((scene(1)[view] >> 8) / 255 for view in ("left", "target"))
+    expected = -10 * np.log10(np.mean((left - target) ** 2))
+    assert found.scores["combined"].mean["psnr"] == pytest.approx(expected, abs=1e-5)
+    values = np.array([0x00FF, 0x01FF, 0x7FFF], dtype=np.uint16).reshape(1, 1, 3)
+    assert (ground_truth({"target": values}, 8) * 255).ravel().tolist() == [0, 1, 127]
+
+
+def test_the_protocol_must_suit_the_pictures() -> None:
+    check_bit_depth(DPDD_16, 16, "m.csv")
+    for depth in (8, 16):
+        check_bit_depth(DPDD_8, depth, "m.csv")
+    with pytest.raises(DataError, match=r"^m\.csv: .* 8 bits .*`protocol: dpdd-8` in a copy"):
+        check_bit_depth(DPDD_16, 8, "m.csv")
+
+
+def test_scenes_without_ground_truth_are_not_scored(tmp_path: Path) -> None:
+    empty = dict.fromkeys(("target", "file_target", "sha256_target"), "")
+    rows = [row("s1"), row("s2").model_copy(update=empty)]
+    with pytest.raises(DataError, match=r"s2\.png: no ground truth.*dmtbench predict"):
+        run(Affine(), rows, tmp_path)
+    assert not list(tmp_path.iterdir())

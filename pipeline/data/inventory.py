@@ -1,0 +1,133 @@
+"""What a data set consists of, by its names alone: layout, scenes, labels, and what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.data.labels import Label, Labels, own_labels, read_labels
+from pipeline.data.layout import Location, locate, picture_folders, splits_of
+from pipeline.data.official import check_categories, check_official, official_targets
+from pipeline.data.pairing import SceneFiles, pair_split
+from pipeline.errors import DataError
+
+
+class Inventory(NamedTuple):
+    """A data set before any picture is opened.
+
+    `place`: layout and folder. `scenes`: train, val, test; sorted by source within a split. A
+    scene of an incomplete set may lack files. `loose`: pictures of no scene. `labels`: where
+    labels come from. `truth`: whether there are sharp pictures. `problems`, `notes`: what is
+    wrong, and what one should know, one line each.
+    """
+
+    place: Location
+    scenes: list[SceneFiles]
+    loose: list[str]
+    labels: str
+    truth: bool
+    problems: list[str]
+    notes: list[str]
+
+
+def take_inventory(root: Path, *, official: bool | None = False) -> Inventory:
+    """List the scenes of a data set, with their labels.
+
+    A split of which no folder exists is left out. A set that has a test split only, and no folder
+    for targets, has no ground truth (Pixel 4); its scenes need no labels.
+
+    Args:
+        root: the set lies in it or up to three folders below.
+        official: whether the set must be the official Canon set, scene by scene; `None`: unless
+            it has labels of its own or no ground truth.
+
+    Raises:
+        DataError: no set is found, or more than one.
+    """
+    place = locate(root)
+    splits = splits_of(place)
+    truth = splits != ["test"] or picture_folders(place, "test")["target"].exists()
+    pairings = [pair_split(root, place, split, truth=truth) for split in splits]
+    problems = [problem for pairing in pairings for problem in pairing.problems]
+    scenes = [_named_officially(scene) for pairing in pairings for scene in pairing.scenes]
+    problems += _in_two_splits(root, scenes)
+    own = own_labels(root, place)
+    if official is None:
+        official = own is None and truth
+    if official:
+        problems += _not_official(root, place, own, truth) or check_official(place, scenes)
+    tests = sorted(scene.source for scene in scenes if scene.split == "test")
+    labels = Labels({}, "none")
+    try:
+        if truth or own:
+            labels = read_labels(root, place, tests)
+            problems += _without_scene(labels, scenes)
+            problems += _without_label(place, labels, scenes)
+    except DataError as error:
+        problems.append(str(error))
+    scenes = [_labelled(scene, labels.of) for scene in scenes]
+    if official and labels.of and truth:
+        problems += check_categories(place, scenes)
+    loose = [path for pairing in pairings for path in pairing.loose]
+    notes = list(labels.differences)
+    return Inventory(place, scenes, loose, labels.origin, truth, problems, notes)
+
+
+def _named_officially(scene: SceneFiles) -> SceneFiles:
+    """Mirrors that rename targets after their sources describe the same scenes."""
+    target = official_targets().get((scene.split, scene.source))
+    return scene._replace(target=target) if target and scene.target == scene.source else scene
+
+
+def _not_official(root: Path, place: Location, own: Path | None, truth: bool) -> list[str]:
+    remedy = "set `dataset.kind: folder` in a copy of the experiment file"
+    if own is not None:
+        return [f"{own}: a set with labels of its own is not the official one; {remedy}"]
+    if not truth:
+        return [f"{place.folder}: no ground truth, hence not the official set; {remedy}"]
+    return []
+
+
+def _in_two_splits(root: Path, scenes: Sequence[SceneFiles]) -> list[str]:
+    owner: dict[str, str] = {}
+    problems = []
+    for scene in scenes:
+        first = owner.setdefault(scene.source, scene.split)
+        if first != scene.split:
+            path = root / scene.files["combined"]
+            problems.append(f"{path}: is in {first} and in {scene.split}; remove one of them")
+    return problems
+
+
+def _without_scene(labels: Labels, scenes: Sequence[SceneFiles]) -> list[str]:
+    if not labels.complete:
+        return []
+    present = {(scene.split, scene.source) for scene in scenes}
+    return [
+        f"{labels.origin}: {source} of {split} has no pictures; make the set again"
+        for split, source in labels.of
+        if (split, source) not in present
+    ]
+
+
+def _without_label(place: Location, labels: Labels, scenes: Sequence[SceneFiles]) -> list[str]:
+    problems = []
+    for scene in scenes:
+        if (scene.split, scene.source) in labels.of:
+            continue
+        if labels.complete:
+            problems.append(
+                f"{labels.origin}: has no row for {scene.source} of {scene.split}; add it"
+            )
+        elif scene.split == "test":
+            problems.append(
+                f"{place.folder}: {scene.source} is not one of the published test scenes; "
+                "remove it or label all scenes in scenes.csv"
+            )
+    return problems
+
+
+def _labelled(scene: SceneFiles, labels: Mapping[tuple[str, str], Label]) -> SceneFiles:
+    label = labels.get((scene.split, scene.source), Label(""))
+    return scene._replace(category=label.category, group=label.group)

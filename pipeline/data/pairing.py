@@ -1,0 +1,160 @@
+"""Which pictures of a split make up its scenes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.data.layout import Location, is_picture, picture_folders
+
+MAX_NUMBER_DIFFERENCE = 2
+
+_SUFFIX = {"left": "_L", "right": "_R"}
+_AGAIN = "copy or download the set again"
+_Stems = dict[str, Path]
+
+
+class SceneFiles(NamedTuple):
+    """A scene: names, labels and files.
+
+    `source`, `target`: names of the combined and of the sharp picture as the Canon set spells
+    them; `target` is empty where there is none. `files`: path of each view relative to the root,
+    with forward slashes. `group`: what is reported together. `category`: indoor, outdoor or empty.
+    """
+
+    split: str
+    source: str
+    target: str
+    files: Mapping[str, str]
+    group: str = "main"
+    category: str = ""
+
+
+class Pairing(NamedTuple):
+    """Scenes of a split, files that belong to none, and what is wrong, one line each."""
+
+    scenes: list[SceneFiles]
+    loose: list[str]
+    problems: list[str]
+
+
+def pair_split(root: Path, place: Location, split: str, *, truth: bool) -> Pairing:
+    """Put the pictures of a split together.
+
+    Sources and targets pair up by position in sorted order; their capture numbers differ by 1 or
+    2, or their names are the same where a mirror renamed the targets. Left and right views bear
+    the name of their source, with or without `_L` and `_R`.
+
+    Args:
+        root: the root of the set, which paths are relative to.
+        place: what `locate` found.
+        split: train, val or test.
+        truth: whether there are sharp pictures.
+    """
+    problems: list[str] = []
+    loose: list[Path] = []
+    folders = picture_folders(place, split)
+    if not truth:
+        del folders["target"]
+    found = {
+        view: _by_stem(folder, _SUFFIX.get(view, ""), problems, loose)
+        for view, folder in folders.items()
+    }
+    sources = found["combined"]
+    targets = _targets(place, sources, found["target"], problems, loose) if truth else {}
+    if sources:
+        for view in _SUFFIX:
+            _check_view(view, folders[view], sources, found[view], problems, loose)
+    else:
+        if not truth:
+            problems.append(f"{folders['combined']}: holds no pictures; {_AGAIN}")
+        loose += [*found["left"].values(), *found["right"].values()]
+    scenes = []
+    for stem, path in sources.items():
+        views = {"combined": path, "left": found["left"].get(stem)}
+        views |= {"right": found["right"].get(stem), "target": targets.get(stem)}
+        files = {view: _relative(root, file) for view, file in views.items() if file is not None}
+        target = f"{targets[stem].stem}.png" if stem in targets else ""
+        scenes.append(SceneFiles(split, f"{stem}.png", target, files))
+    return Pairing(scenes, [_relative(root, path) for path in loose], problems)
+
+
+def _relative(root: Path, path: Path) -> str:
+    return path.relative_to(root).as_posix()
+
+
+def _by_stem(folder: Path, suffix: str, problems: list[str], loose: list[Path]) -> _Stems:
+    """Pictures of a folder by name without ending and suffix, sorted by it."""
+    found: _Stems = {}
+    paths = [path for path in folder.iterdir() if is_picture(path)] if folder.is_dir() else []
+    for path in sorted(paths):
+        stem = re.sub(f"{suffix}$", "", path.stem, flags=re.IGNORECASE)
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", stem):
+            problems.append(
+                f"{path}: its name holds other characters than letters, digits, - and _; "
+                "rename it, or remove it if it is a copy"
+            )
+            loose.append(path)
+        elif stem in found:
+            problems.append(f"{path}: has the same name as {found[stem].name}; remove one of them")
+            loose.append(path)
+        else:
+            found[stem] = path
+    return dict(sorted(found.items()))
+
+
+def _targets(
+    place: Location, sources: _Stems, targets: _Stems, problems: list[str], loose: list[Path]
+) -> _Stems:
+    """The target of each source, by the source's stem."""
+    if not sources or len(sources) != len(targets):
+        folder = next((path.parents[1] for path in [*sources.values(), *targets.values()]), "")
+        problems.append(
+            f"{folder or place.folder}: {len(sources)} sources and {len(targets)} targets; "
+            f"every scene needs one of each, {_AGAIN}"
+        )
+        loose += targets.values()
+        return {}
+    renamed = place.layout == "restormer"
+    for (stem, path), target in zip(sources.items(), targets, strict=True):
+        if renamed and stem == target:
+            continue
+        numbers = [_number(stem), _number(target)]
+        if None in numbers:
+            wrong = path if numbers[0] is None else targets[target]
+            problems.append(f"{wrong}: has no capture number; names look like 1P0A0917.png")
+        elif not 1 <= abs((numbers[0] or 0) - (numbers[1] or 0)) <= MAX_NUMBER_DIFFERENCE:
+            problems.append(
+                f"{path}: it and target {target}.png do not belong together; "
+                "find the picture that is missing or surplus"
+            )
+    return dict(zip(sources, targets.values(), strict=True))
+
+
+def _number(stem: str) -> int | None:
+    match = re.search(r"\d{4,}$", stem)
+    return int(match[0]) if match else None
+
+
+def _check_view(
+    view: str,
+    folder: Path,
+    sources: _Stems,
+    found: _Stems,
+    problems: list[str],
+    loose: list[Path],
+) -> None:
+    if not folder.exists():
+        problems.append(f"{folder}: is missing; {_AGAIN}")
+        return
+    bare = bool(found) and all(path.stem == stem for stem, path in found.items())
+    for stem in sources:
+        if stem not in found:
+            name = f"{stem}{'' if bare else _SUFFIX[view]}.png"
+            problems.append(f"{folder / name}: is missing; {_AGAIN}")
+    for stem, path in found.items():
+        if stem not in sources:
+            problems.append(f"{path}: has no combined view; remove it, or {_AGAIN}")
+            loose.append(path)

@@ -1,0 +1,201 @@
+"""Reading zip and tar archives: the list of members, and their bytes, with nothing trusted."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO, NamedTuple
+
+from pipeline.errors import DataError
+from pipeline.fetch.archive import HEAD_BYTES, Kind, Unavailable, kind_of
+from pipeline.fetch.members import (
+    MAX_MEMBERS,
+    MAX_RATIO,
+    SMALL_BYTES,
+    Member,
+    check_tar_entry,
+    check_zip_entry,
+    safe_path,
+)
+from pipeline.fetch.tree import is_junk
+
+_CHUNK = 1 << 20
+# A tar header that asks for more than this at once is no header of a picture.
+_MAX_READ = 1 << 24
+# What the standard library raises on damaged archives.
+_BROKEN = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    ValueError,
+    OverflowError,
+    IndexError,
+    RuntimeError,
+)
+
+Reader = Callable[[Member], Iterator[bytes]]
+
+
+class Listing(NamedTuple):
+    """Files and folders that an archive names, without the by-products of file managers."""
+
+    files: list[Member]
+    folders: list[PurePosixPath]
+
+
+def list_archive(archive: Path) -> Listing:
+    """List an archive.
+
+    Compressed tar archives are read to their end, and with them their checksum.
+
+    Raises:
+        DataError: it cannot be read, is damaged or no archive, or has a member that may not be.
+    """
+    kind = _kind(archive)
+    files, folders = [], []
+    with _explained(archive):
+        for count, (entry, name, folder, size) in enumerate(
+            _zip_entries(archive) if kind == "zip" else _tar_entries(archive, kind)
+        ):
+            if count == MAX_MEMBERS:
+                raise DataError(
+                    f"{archive}: has more than {MAX_MEMBERS} members; check where it came from"
+                )
+            if folder and not name.strip("./"):
+                continue
+            path = safe_path(archive, name)
+            if folder:
+                folders.append(path)
+            elif not is_junk(path):
+                files.append(Member(archive, entry, path, size))
+    if not files:
+        raise Unavailable(f"{archive}: holds no files; download it again")
+    return Listing(files, [path for path in folders if not is_junk(path)])
+
+
+@contextmanager
+def reader(archive: Path) -> Iterator[Reader]:
+    """A function that yields the bytes of a member of this archive, checked to its end.
+
+    Members of compressed tar archives are best asked for in their order.
+
+    Raises:
+        DataError: (by the function) the member is damaged, or longer or shorter than stated.
+    """
+    kind = _kind(archive)
+    with _explained(archive):
+        container = zipfile.ZipFile(archive) if kind == "zip" else _Unpacked(archive, kind)
+    with container:
+
+        def read(member: Member) -> Iterator[bytes]:
+            done = 0
+            with _explained(archive, member):
+                for chunk in _chunks(container, member):
+                    done += len(chunk)
+                    yield chunk
+                if done != member.size:
+                    raise EOFError(f"it ends after {done} of {member.size} bytes")
+
+        yield read
+
+
+def _chunks(container: zipfile.ZipFile | _Unpacked, member: Member) -> Iterator[bytes]:
+    if isinstance(container, zipfile.ZipFile):
+        # Never reads beyond the size stated, and checks the checksum at the end.
+        with container.open(member.entry) as stream:  # type: ignore[arg-type]
+            yield from iter(lambda: stream.read(_CHUNK), b"")
+        return
+    container.seek(member.entry.offset_data)  # type: ignore[union-attr]
+    left = member.size
+    while left and (chunk := container.read(min(_CHUNK, left))):
+        left -= len(chunk)
+        yield chunk
+
+
+Entry = tuple[zipfile.ZipInfo | tarfile.TarInfo, str, bool, int]
+
+
+def _zip_entries(archive: Path) -> Iterator[Entry]:
+    with zipfile.ZipFile(archive) as container:
+        for entry in container.infolist():
+            check_zip_entry(archive, entry)
+            # `filename` is cut at a NUL; the name that was written is not.
+            yield entry, entry.orig_filename, entry.is_dir(), entry.file_size
+
+
+def _tar_entries(archive: Path, kind: Kind) -> Iterator[Entry]:
+    with _Unpacked(archive, kind) as stream:
+        with tarfile.open(fileobj=stream, mode="r:") as container:  # type: ignore[call-overload]
+            for entry in container:
+                check_tar_entry(archive, entry)
+                yield entry, entry.name, entry.isdir(), entry.size
+            # At a broken header the library stops as if the archive ended there.
+            if stream.last != bytes(HEAD_BYTES):
+                raise EOFError("it has no end mark")
+        while stream.read(_CHUNK):
+            pass
+
+
+class _Unpacked:
+    """A tar archive without its compression, that expands no further than `MAX_RATIO`."""
+
+    def __init__(self, archive: Path, kind: Kind) -> None:
+        opener = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}.get(kind, open)
+        self._archive = archive
+        self._stream: IO[bytes] = opener(archive, "rb")  # type: ignore[operator]
+        self._limit = max(SMALL_BYTES, MAX_RATIO * archive.stat().st_size)
+        self.last = b""
+
+    def __enter__(self) -> _Unpacked:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stream.close()
+
+    def read(self, count: int) -> bytes:
+        """The next `count` bytes; fewer at the end."""
+        if not 0 <= count <= _MAX_READ or self._stream.tell() > self._limit:
+            raise DataError(f"{self._archive}: expands too far; check where it came from")
+        self.last = self._stream.read(count)
+        return self.last
+
+    def seek(self, offset: int) -> int:
+        """Go to a byte."""
+        return self._stream.seek(offset)
+
+    def tell(self) -> int:
+        """The byte that is read next."""
+        return self._stream.tell()
+
+
+def _kind(archive: Path) -> Kind:
+    try:
+        with archive.open("rb") as stream:
+            return kind_of(str(archive), stream.read(HEAD_BYTES))
+    except OSError as error:
+        raise DataError(
+            f"{archive}: cannot be read ({error.strerror}); check the path and its permissions"
+        ) from error
+
+
+@contextmanager
+def _explained(archive: Path, member: Member | None = None) -> Iterator[None]:
+    try:
+        yield
+    except _BROKEN as error:
+        where = f"its member {str(member.path)!a} is damaged" if member else "is damaged"
+        raise Unavailable(
+            f"{archive}: {where} ({error or type(error).__name__}); delete it and download it again"
+        ) from error

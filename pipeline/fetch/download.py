@@ -1,0 +1,209 @@
+"""One file over HTTP: resumed, retried, and kept under its name only if it is what it should be."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from zipfile import is_zipfile
+
+import requests
+from requests.exceptions import ConnectionError as NoConnection
+from requests.exceptions import SSLError, Timeout
+from rich.progress import Progress
+from urllib3.exceptions import HTTPError
+
+from pipeline.fetch.answer import TryAgain, read_answer
+from pipeline.fetch.archive import HEAD_BYTES, Unavailable, kind_of
+from pipeline.fetch.bars import byte_bar
+from pipeline.fetch.partial import Origin, Partial
+from pipeline.fetch.registry import Archive
+from pipeline.fetch.space import need_room
+from pipeline.files import sha256_of, write_text, writing
+
+_CHUNK = 1 << 16
+_REDIRECTS = 10
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a server is borne with.
+
+    `connect_s`, `read_s`: seconds without any answer. `tries`: failures in a row that bring no new
+    byte. `requests`: requests in all. `longest_wait_s`: the most that a Retry-After is heeded.
+    """
+
+    connect_s: float = 15
+    read_s: float = 60
+    tries: int = 8
+    requests: int = 1000
+    longest_wait_s: float = 300
+    sleep: Callable[[float], None] = time.sleep
+
+
+def download(
+    archive: Archive, target: Path, unpacked: Path, *, patience: Patience, progress: bool
+) -> None:
+    """Download `archive` to `target`; nothing is done if it is there.
+
+    What has arrived stays in `NAME.part` until it is whole, so that an interrupted download goes
+    on where it stopped. `NAME.sha256` is written beside the finished file.
+
+    Args:
+        archive: address, and size and checksum where they are known.
+        target: file to make.
+        unpacked: folder that it will be unpacked into: both must fit before the first byte is
+            written.
+        patience: limits of waiting.
+        progress: whether a progress bar is shown.
+
+    Raises:
+        Unavailable: the server doesn't deliver, or something else than the archive.
+        DataError: no space, or no right to write.
+    """
+    with writing(target):
+        partial = Partial(target, archive.address)
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with requests.Session() as session, byte_bar(progress) as bar:
+                session.max_redirects = _REDIRECTS
+                _Download(session, partial, archive, unpacked, patience).run(bar)
+            accept(partial.path, target, archive)
+        partial.forget()
+
+
+def accept(arrived: Path, target: Path, archive: Archive) -> None:
+    """Give a file that has arrived its name, if it is the archive that was expected.
+
+    Raises:
+        Unavailable: it is a web page, truncated, or not the one that is known; it is removed.
+    """
+    try:
+        with arrived.open("rb") as stream:
+            kind = kind_of(archive.address, stream.read(HEAD_BYTES))
+        size = arrived.stat().st_size
+        _check_size(archive, size)
+        # Of zip archives alone the end can be checked without unpacking them.
+        if kind == "zip" and not is_zipfile(arrived):
+            raise Unavailable(f"{archive.address}: sent a zip archive of {size} bytes without end")
+        digest = sha256_of(arrived)
+        if archive.sha256 not in (None, digest):
+            raise Unavailable(
+                f"{archive.address}: sent another file than the known one (sha256 {digest})"
+            )
+    except Unavailable:
+        arrived.unlink()
+        raise
+    write_text(target.with_name(f"{target.name}.sha256"), f"{digest}  {target.name}\n")
+    arrived.replace(target)
+
+
+def _check_size(archive: Archive, size: int) -> None:
+    # Printed figures are rounded, and don't say whether 1000 or 1024 was meant.
+    if (archive.bytes and size != archive.bytes) or size < 0.9e9 * (archive.about_gb or 0):
+        expected = archive.bytes or f"about {archive.about_gb} GB"
+        raise Unavailable(f"{archive.address}: has {size} bytes where {expected} are expected")
+
+
+@dataclass(frozen=True)
+class _Download:
+    session: requests.Session
+    partial: Partial
+    archive: Archive
+    unpacked: Path
+    patience: Patience
+
+    def run(self, bar: Progress) -> None:
+        """Ask for the file, and for its rest, until it is here or patience ends."""
+        partial, patience = self.partial, self.patience
+        task = bar.add_task(self.archive.name, total=None)
+        most, idle, last = partial.size, 0, TryAgain("was never asked")
+        for _ in range(patience.requests):
+            try:
+                for size in self._receive():
+                    total = partial.origin.total if partial.origin else None
+                    bar.update(task, completed=size, total=total)
+                return
+            except TryAgain as failure:
+                last = failure
+            idle = 0 if partial.size > most else idle + 1
+            most = max(most, partial.size)
+            if idle >= patience.tries or last.wait > patience.longest_wait_s:
+                break
+            pause = last.wait or min(60, 2**idle)
+            bar.console.out(f"{self.archive.name}: {last}; again in {pause:.0f} s", highlight=False)
+            patience.sleep(pause)
+        wait = f" and asks to wait {last.wait:.0f} s" if last.wait else ""
+        kept = f", {partial.size} bytes are kept" if partial.size else ""
+        raise Unavailable(f"{partial.address}: {last}{wait}; try again later{kept}")
+
+    def _receive(self) -> Iterator[int]:
+        """One request; yields the bytes that are here as they grow."""
+        partial = self.partial
+        if partial.complete:
+            return
+        headers = {"Accept-Encoding": "identity"}
+        if partial.size:
+            headers["Range"] = f"bytes={partial.size}-"
+            if partial.origin and partial.origin.condition:
+                headers["If-Range"] = partial.origin.condition
+        with self._ask(headers) as response:
+            origin = read_answer(response, partial)
+            if response.status_code == 416:
+                return
+            body = _body(response)
+            self._check_room(origin)
+            if origin is not None:
+                body = self._begin(origin, response, body)
+            with partial.path.open("ab") as stream:
+                for chunk in body:
+                    stream.write(chunk)
+                    stream.flush()
+                    yield partial.size
+        total = partial.origin.total if partial.origin else None
+        if total is not None and partial.size != total:
+            raise TryAgain(f"ended after {partial.size} of {total} bytes")
+
+    def _begin(
+        self, origin: Origin, response: requests.Response, body: Iterator[bytes]
+    ) -> Iterator[bytes]:
+        """Start the file over, unless what comes is no archive."""
+        if origin.total is not None:
+            _check_size(self.archive, origin.total)
+        head = next(body, b"")
+        kind_of(origin.address, head, response.headers.get("Content-Type", ""))
+        self.partial.start(origin)
+        return chain([head], body)
+
+    def _check_room(self, origin: Origin | None) -> None:
+        """Make sure that the file, or its rest, and what it holds will fit."""
+        whole = origin or self.partial.origin
+        if whole is not None and whole.total is not None:
+            missing = whole.total - (0 if origin else self.partial.size)
+            need_room((self.partial.path.parent, missing), (self.unpacked, whole.total))
+
+    def _ask(self, headers: dict[str, str]) -> requests.Response:
+        address, patience = self.partial.address, self.patience
+        limits = (patience.connect_s, patience.read_s)
+        try:
+            return self.session.get(address, headers=headers, stream=True, timeout=limits)
+        except SSLError as error:
+            raise Unavailable(f"{address}: its certificate is not valid") from error
+        except Timeout as error:
+            raise TryAgain("does not answer") from error
+        except NoConnection as error:
+            raise TryAgain("cannot be reached") from error
+        except requests.TooManyRedirects as error:
+            raise Unavailable(f"{address}: redirects without end") from error
+        except requests.RequestException as error:
+            raise Unavailable(f"{address}: cannot be asked for ({error})") from error
+
+
+def _body(response: requests.Response) -> Iterator[bytes]:
+    """Bytes as they were sent, none of them decoded."""
+    try:
+        yield from response.raw.stream(_CHUNK, decode_content=False)
+    except HTTPError as error:
+        raise TryAgain("broke off") from error

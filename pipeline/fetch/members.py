@@ -1,0 +1,117 @@
+"""Members of archives: their names, kinds and sizes, checked before anything is written."""
+
+from __future__ import annotations
+
+import re
+import stat
+import tarfile
+import unicodedata
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from pipeline.errors import DataError
+
+MAX_MEMBERS = 20_000
+"""Most files and folders of a set: ten times the 2000 pictures of DPDD."""
+
+MAX_RATIO = 100
+"""Most bytes that a byte of an archive may unpack to: pictures are compressed already."""
+
+SMALL_BYTES = 1 << 20
+"""Up to this size a member may be packed as tightly as it likes."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_DRIVE = re.compile(r"[A-Za-z]:")
+_MAX_NAME_BYTES, _MAX_PATH_BYTES = 255, 1024
+_ENCRYPTED = 0x1 | 0x40 | 0x2000
+
+
+class Member(NamedTuple):
+    """A regular file in an archive: where it belongs below the target, and its size in bytes."""
+
+    archive: Path
+    entry: zipfile.ZipInfo | tarfile.TarInfo
+    path: PurePosixPath
+    size: int
+
+
+def safe_path(archive: Path, name: str) -> PurePosixPath:
+    """The path of a member below the target.
+
+    Raises:
+        DataError: it would leave the target, or cannot be a name on every file system.
+    """
+    if name.startswith("/") or _DRIVE.match(name) or ".." in name.split("/") or "\\" in name:
+        raise _refused(archive, name, "would leave the target")
+    path = PurePosixPath(name)
+    try:
+        longest = max((len(part.encode()) for part in path.parts), default=0)
+        fits = longest <= _MAX_NAME_BYTES and len(name.encode()) <= _MAX_PATH_BYTES
+    except UnicodeEncodeError:
+        fits = False
+    if _CONTROL.search(name) or not fits or not path.parts:
+        raise _refused(archive, name, "has an impossible name")
+    return path
+
+
+def check_zip_entry(archive: Path, entry: zipfile.ZipInfo) -> None:
+    """Make sure that an entry of a zip archive is a plain file or folder that can be read.
+
+    Raises:
+        DataError: it is a link, a device or encrypted, or expands beyond `MAX_RATIO`.
+    """
+    if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise _refused(archive, entry.filename, "is a link or a device")
+    if entry.flag_bits & _ENCRYPTED:
+        raise _refused(archive, entry.filename, "is encrypted")
+    if entry.file_size > max(SMALL_BYTES, MAX_RATIO * entry.compress_size):
+        raise _refused(archive, entry.filename, f"unpacks to {entry.file_size} bytes")
+
+
+def check_tar_entry(archive: Path, entry: tarfile.TarInfo) -> None:
+    """Make sure that an entry of a tar archive is a plain file or folder.
+
+    Raises:
+        DataError: it is a link, a device or a sparse file, or has an impossible size.
+    """
+    if not (entry.isdir() or (entry.isreg() and not entry.issparse())):
+        raise _refused(archive, entry.name, "is a link, a device or a sparse file")
+    # The library reads them from the header as they are, and would go back by them for ever.
+    if entry.size < 0:
+        raise _refused(archive, entry.name, f"has a size of {entry.size}")
+
+
+def check_together(folders: Iterable[tuple[Path, PurePosixPath]], members: list[Member]) -> None:
+    """Make sure that all members can lie beside each other, on any file system.
+
+    Args:
+        folders: archive and path of the folders that archives name.
+        members: the files of all archives.
+
+    Raises:
+        DataError: two bear one name (but for case), or a file bears that of a folder; or their
+            sizes together are beyond `MAX_RATIO`.
+    """
+    taken: dict[str, Member] = {}
+    for member in members:
+        if taken.setdefault(_folded(member.path), member) is not member:
+            raise _refused(member.archive, str(member.path), "is there twice")
+    inner = [(member.archive, parent) for member in members for parent in member.path.parents]
+    for archive, folder in [*folders, *inner]:
+        if _folded(folder) in taken:
+            raise _refused(archive, str(folder), "is both a file and a folder")
+    for archive in {member.archive for member in members}:
+        size = sum(member.size for member in members if member.archive == archive)
+        if size > max(SMALL_BYTES, MAX_RATIO * archive.stat().st_size):
+            raise DataError(f"{archive}: would unpack to {size} bytes; check where it came from")
+
+
+def _folded(path: PurePosixPath) -> str:
+    # As file systems of macOS and Windows compare names.
+    return unicodedata.normalize("NFC", str(path)).casefold()
+
+
+def _refused(archive: Path, name: str, reason: str) -> DataError:
+    return DataError(f"{archive}: its member {name!a} {reason}; check where the archive came from")

@@ -1,0 +1,83 @@
+"""Doctor stage: everything that is wrong with a data set, at once."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.config import Canon, Experiment
+from pipeline.data.survey import Survey, survey
+from pipeline.errors import DataError
+from pipeline.evaluation.protocol import check_bit_depth
+from pipeline.records import DoctorReport, PictureReport
+
+
+def examine_set(
+    root: Path, experiment: Experiment | None, workers: int, *, progress: bool
+) -> DoctorReport:
+    """Examine every picture of a data set and the set as a whole; goes on after a bad file.
+
+    Args:
+        root: the set lies in it or up to three folders below.
+        experiment: which set it must be and what protocol it must suit. Without one, it must be
+            the official Canon set unless it has labels of its own or no ground truth.
+        workers: processes; the findings don't depend on them.
+        progress: whether a progress bar is shown.
+
+    Raises:
+        DataError: there is no set, or more than one; a process was killed.
+    """
+    started = time.perf_counter()
+    official = None if experiment is None else isinstance(experiment.dataset, Canon)
+    found = survey(root, official=official, workers=workers, progress=progress)
+    inventory, problems = found.inventory, list(found.problems)
+    depths = {facts.bit_depth for _, facts, _ in found.pictures()}
+    if experiment is not None and depths:
+        try:
+            check_bit_depth(experiment, min(depths), str(root))
+        except DataError as error:
+            problems.append(str(error))
+    judged = [lies for facts in found.facts for lies in facts.registration.values()]
+    return DoctorReport(
+        root=str(root),
+        layout=f"{inventory.place.layout} layout in {inventory.place.folder}",
+        labels=inventory.labels,
+        ground_truth=inventory.truth,
+        scenes=dict(Counter(scene.split for scene in inventory.scenes)),
+        unjudged=judged.count(None),
+        seconds=time.perf_counter() - started,
+        problems=tuple(problems),
+        notes=tuple(inventory.notes),
+        pictures=dict(_pictures(found)),
+    )
+
+
+def report_lines(report: DoctorReport) -> list[str]:
+    """The report for a reader: one line per problem and note, then a summary."""
+    scenes = ", ".join(f"{split} {count}" for split, count in report.scenes.items())
+    depths = sorted({picture.bit_depth for picture in report.pictures.values()})
+    size = sum(picture.bytes for picture in report.pictures.values())
+    summary = [
+        f"{report.layout}; labels: {report.labels}",
+        f"{sum(report.scenes.values())} scenes ({scenes}), {len(report.pictures)} sound pictures, "
+        f"{' and '.join(map(str, depths)) or 'no'} bits per channel; {size / 1e9:.2f} GB in "
+        f"{report.seconds:.1f} s ({size / 1e6 / report.seconds:.1f} MB/s)",
+    ]
+    if 8 in depths:
+        summary.append("8-bit pictures: evaluate them with `protocol: dpdd-8`")
+    if not report.ground_truth:
+        summary.append("no ground truth: inference only, use `dmtbench predict`")
+    if report.unjudged:
+        summary.append(f"{report.unjudged} views are too small or flat to compare with their scene")
+    notes = [f"warning: {note}" for note in report.notes]
+    count = len(report.problems)
+    verdict = f"{count or 'no'} problem{'' if count == 1 else 's'}"
+    return [*report.problems, *notes, *summary, verdict]
+
+
+def _pictures(found: Survey) -> Iterator[tuple[str, PictureReport]]:
+    for name, facts, lies in found.pictures():
+        correlation, shift = (lies.correlation, lies.shift) if lies else (None, None)
+        yield name, PictureReport(**facts.model_dump(), correlation=correlation, shift=shift)

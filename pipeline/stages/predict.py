@@ -1,0 +1,107 @@
+"""Prediction stage: one method on the test scenes of any manifest, to pictures."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.config import Experiment
+from pipeline.data.image_io import check_png16, write_png16
+from pipeline.data.manifest import ManifestRow, read_scene
+from pipeline.errors import DataError
+from pipeline.evaluation.inference import predictions
+from pipeline.files import sha256_of, write_text
+from pipeline.stages.evaluate import Prepared, prepare
+from pipeline.stages.train import label_of
+
+ORIGIN = "predictions.json"
+
+
+def predict_method(
+    experiment: Experiment,
+    name: str,
+    repetition: int,
+    root: Path,
+    manifest: Path,
+    run: Path | None,
+    target: Path,
+) -> tuple[int, int]:
+    """Deblur every test scene into `target`, one 16-bit PNG each, named after its source.
+
+    Each picture appears complete or not at all. `predictions.json` in the same folder says what
+    made them; pictures of the same origin are kept, so that a killed run goes on.
+
+    Args:
+        experiment: the experiment.
+        name: method or ablation.
+        repetition: which seed trained it.
+        root: folder of the images.
+        manifest: their manifest; ground truth is not needed.
+        run: run folder with the weights; `None` for a method that learns nothing.
+        target: folder to fill.
+
+    Returns:
+        How many pictures there are, and how many of them were made now.
+
+    Raises:
+        ConfigError: unknown method, or `run` is missing or superfluous.
+        DataError: an image is not the one in the manifest or has too few bits for the protocol;
+            `target` holds something else; no space left.
+        WeightsError: the weights are damaged or of another architecture.
+    """
+    ready = prepare(experiment, name, repetition, manifest, run)
+    _claim(target, _origin(experiment, name, ready, manifest))
+    missing = [row for row in ready.rows if not _is_done(target / row.source, row)]
+    # Nothing to do is no error, nothing to predict is.
+    if missing or not ready.rows:
+        how: dict[str, Any] = {"compute": experiment.compute, "device": ready.device}
+        made = predictions(
+            ready.network, ready.method, ready.protocol, missing, partial(read_scene, root), **how
+        )
+        for row, _, prediction in made:
+            write_png16(target / row.source, np.rint(prediction * 65535).astype(np.uint16))
+    return len(ready.rows), len(missing)
+
+
+def _origin(experiment: Experiment, name: str, ready: Prepared, manifest: Path) -> str:
+    """All that the pictures depend on."""
+    origin = {
+        "method": name,
+        "dataset": experiment.dataset.name,
+        "label": label_of(experiment),
+        "arguments": experiment.trained_kwargs(name),
+        "code": ready.method.code_hash(),
+        "manifest_sha256": sha256_of(manifest),
+        "weights_sha256": ready.weights and sha256_of(ready.weights),
+        "protocol": ready.protocol.model_dump(mode="json"),
+        "device": str(ready.device),
+        "compute": experiment.compute.model_dump(mode="json", exclude={"loader_workers"}),
+    }
+    return json.dumps(origin, indent=2) + "\n"
+
+
+def _claim(target: Path, origin: str) -> None:
+    """Make sure that `target` holds nothing but pictures of this origin."""
+    note = target / ORIGIN
+    if note.is_file() and note.read_bytes() == origin.encode():
+        pass
+    elif target.is_dir() and any(not path.name.startswith(".tmp-") for path in target.iterdir()):
+        raise DataError(
+            f"{target}: holds something else than predictions of this method, run and data; "
+            "choose another folder"
+        )
+    else:
+        write_text(note, origin)
+    for torn in target.glob(".tmp-*"):
+        torn.unlink()
+
+
+def _is_done(path: Path, row: ManifestRow) -> bool:
+    try:
+        return check_png16(path)[:2] == (row.width, row.height)
+    except DataError:
+        return False
