@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data import official
 from pipeline.data.image_io import write_png16
+from pipeline.data.official import official_targets
 
 Capture = tuple[str, int, int]
 """Split and capture numbers of source and target."""
@@ -27,11 +26,10 @@ LETTERS = {"combined": "c", "left": "l", "right": "r"}
 
 def official_scenes() -> list[Capture]:
     """The 500 scenes of the official list."""
-    with official._NAMES.open(newline="") as stream:
-        return [
-            (row["split"], int(row["source"][4:]), int(row["target"][4:]))
-            for row in csv.DictReader(stream)
-        ]
+    return [
+        (split, int(source[4:8]), int(target[4:8]))
+        for (split, source), target in official_targets().items()
+    ]
 
 
 def picture(number: int, view: str, size: tuple[int, int] = (6, 8)) -> NDArray[np.uint16]:

@@ -25,10 +25,10 @@ def fetch(
         ),
     ] = None,
     target: Annotated[
-        Path | None, typer.Option(help="Folder to make.  [default: data/DATASET/raw]")
+        Path | None, typer.Option(help="Folder to make; data/DATASET/raw when absent.")
     ] = None,
     archives: Annotated[
-        Path | None, typer.Option(help="Folder of downloads.  [default: data/DATASET/archives]")
+        Path | None, typer.Option(help="Folder of downloads; data/DATASET/archives when absent.")
     ] = None,
     keep_archives: Annotated[
         bool,

@@ -43,8 +43,17 @@ def take_inventory(root: Path, *, official: bool | None = False) -> Inventory:
             it has labels of its own or no ground truth.
 
     Raises:
-        DataError: no set is found, or more than one.
+        DataError: no set is found, or more than one; a folder cannot be read.
     """
+    try:
+        return _take(root, official)
+    except OSError as error:
+        raise DataError(
+            f"{error.filename or root}: cannot be read ({error.strerror}); check its permissions"
+        ) from error
+
+
+def _take(root: Path, official: bool | None) -> Inventory:
     place = locate(root)
     splits = splits_of(place)
     truth = splits != ["test"] or picture_folders(place, "test")["target"].exists()

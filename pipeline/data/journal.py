@@ -82,10 +82,6 @@ class Journal(Generic[Facts]):
             raise self._error("written", error) from error
         self._torn = False
 
-    def remove(self) -> None:
-        """The scan's result is safe elsewhere: the journal has done its duty."""
-        self.path.unlink(missing_ok=True)
-
     def _error(self, what: str, error: OSError) -> DataError:
         return DataError(
             f"{self.path}: cannot be {what} ({error.strerror}); "

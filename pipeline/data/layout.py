@@ -45,7 +45,8 @@ def locate(root: Path) -> Location:
     """Find the one set that lies in `root` or up to `MAX_DEPTH` folders below it.
 
     Raises:
-        DataError: there is none, or more than one, or a folder cannot be read.
+        DataError: there is none, or more than one.
+        OSError: a folder cannot be read.
     """
     found = list(_search(root, 0, set()))
     if not found:
@@ -105,17 +106,11 @@ def _search(folder: Path, depth: int, seen: set[Path]) -> Iterator[Location]:
 
 
 def _subfolders(folder: Path) -> list[str]:
-    try:
-        return sorted(
-            path.name
-            for path in folder.iterdir()
-            if path.is_dir() and not path.name.startswith(".") and path.name != _FOREIGN
-        )
-    except OSError as error:
-        raise DataError(
-            f"{folder}: cannot be read ({error.strerror}); "
-            "check the root of the data set and its permissions"
-        ) from error
+    return sorted(
+        path.name
+        for path in folder.iterdir()
+        if path.is_dir() and not path.name.startswith(".") and path.name != _FOREIGN
+    )
 
 
 def _official_or_flat(folder: Path, splits: set[str]) -> LayoutName:

@@ -124,7 +124,7 @@ def rows_of(root: Path, found: Survey) -> list[ManifestRow]:
     """The manifest of a set that was examined.
 
     Raises:
-        DataError: anything is wrong with it.
+        DataError: anything is wrong with it, or a path cannot stand in a manifest.
     """
     require_sound(root, found)
     rows = []
@@ -136,7 +136,13 @@ def rows_of(root: Path, found: Survey) -> list[ManifestRow]:
         for view in VIEWS:
             row[f"file_{view}"] = scene.files.get(view, "")
             row[f"sha256_{view}"] = facts.files[view].sha256 if view in facts.files else ""
-        rows.append(ManifestRow.model_validate(row))
+        try:
+            rows.append(ManifestRow.model_validate(row))
+        except ValidationError as error:
+            first_error = error.errors()[0]
+            raise DataError(
+                f"{root}: scene {scene.source}: {first_error['msg']}; rename its files or folders"
+            ) from error
     return rows
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -184,6 +185,8 @@ def _spread(
 
 def _prepare_worker() -> None:
     cv2.setNumThreads(1)
+    # An interrupt ends the parent, which ends its workers: no need for their tracebacks.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # A killed parent says no goodbye: without this its workers would wait for ever.
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -24,10 +24,13 @@ class Survey(NamedTuple):
     problems: list[str]
 
     def pictures(self) -> Iterator[tuple[str, FileFacts, Registration | None]]:
-        """Path relative to the root and facts of every picture that could be decoded."""
+        """Path relative to the root and facts of every picture that could be decoded.
+
+        Characters of a path that cannot be shown are escaped.
+        """
         for files, found in zip(_jobs(self.inventory), self.facts, strict=True):
             for view, facts in found.files.items():
-                yield files[view], facts, found.registration.get(view)
+                yield shown(files[view]), facts, found.registration.get(view)
 
 
 def survey(
@@ -55,7 +58,13 @@ def survey(
     facts = scan(root, jobs, workers, journal=journal, progress=progress)
     problems = [*inventory.problems, *(problem for one in facts for problem in one.problems)]
     found = Survey(inventory, facts, problems)
-    return found._replace(problems=[*problems, *_same_twice(root, found), *_mixed(root, found)])
+    problems = [*problems, *_same_twice(root, found), *_mixed(root, found)]
+    return found._replace(problems=[shown(problem) for problem in problems])
+
+
+def shown(text: str) -> str:
+    """Text on one line that any terminal and JSON can hold: file names may be anything."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def require_sound(root: Path, found: Survey) -> None:

@@ -54,14 +54,18 @@ def read_answer(response: Response, partial: Partial) -> Origin | None:
 
 
 def _check_rest(text: str, etag: str | None, modified: str | None, partial: Partial) -> None:
-    """Check that a 206 holds the very bytes that were asked for, to the end of the same file."""
+    """Check that a 206 goes on where the part ends, with the same version of the file.
+
+    It may be shorter than asked for, and need not repeat what is known (RFC 9110, 15.3.7).
+    """
     origin = partial.origin
     match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", text)
     first, last, total = (int(number) for number in match.groups()) if match else (-1, -1, -1)
-    if origin is None or first != partial.size or last != total - 1:
+    if origin is None or first != partial.size or not first <= last < total:
         partial.discard()
         raise TryAgain(f"answers with another range ({text or 'none'}) than asked for")
-    if (origin.etag, origin.modified) != (etag, modified) or origin.total not in (None, total):
+    pairs = (origin.etag, etag), (origin.modified, modified), (origin.total, total)
+    if any(None not in pair and pair[0] != pair[1] for pair in pairs):
         partial.discard()
         raise TryAgain("has another version of the file since")
 

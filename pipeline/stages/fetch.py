@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from pipeline.data.inventory import take_inventory
 from pipeline.errors import ConfigError, DataError
 from pipeline.fetch.archive import Unavailable
 from pipeline.fetch.cloud import download_drive, download_snapshot
@@ -138,7 +140,9 @@ class Fetch:
             places += [item] if isinstance(item, Path) else self._obtain(item)
         if len(places) == 1 and places[0].is_dir():
             self._check_apart(places[0])
+            _tell(f"{self.dataset}: linking {places[0]}")
             return link_folder(places[0], work, progress=self.progress)
+        _tell(f"{self.dataset}: unpacking {', '.join(str(place) for place in places)}")
         return unpack(places, work, progress=self.progress)
 
     def _check_apart(self, source: Path) -> None:
@@ -167,15 +171,20 @@ class Fetch:
 
 
 def _describe(root: Path) -> str:
-    """What the folder holds, in a few words.
+    """What the folder holds, by its names alone, in a few words.
 
     Raises:
-        DataError: no pictures.
+        DataError: no set of pictures in a known layout, or more than one.
     """
-    count = sum(1 for path in root.rglob("*.png") if not path.name.startswith("."))
-    if not count:
-        raise DataError(f"{root}: holds no PNG pictures; check what was downloaded")
-    return f"{count} pictures"
+    found = take_inventory(root, official=None)
+    splits = Counter(scene.split for scene in found.scenes)
+    scenes = ", ".join(f"{count} {split}" for split, count in splits.items())
+    count = len(found.problems)
+    problems = f"{count} problem{'' if count == 1 else 's'} with its names, " if count else ""
+    return (
+        f"{found.place.layout} layout, scenes: {scenes}; {problems}"
+        f"check it with: dmtbench doctor --root {root}"
+    )
 
 
 def _measure(root: Path) -> tuple[int, int]:

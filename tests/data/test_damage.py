@@ -11,7 +11,7 @@ import os
 import shutil
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -19,7 +19,9 @@ import numpy as np
 import pytest
 from picture_sets import SCENES, picture, write_picture, write_set
 
+from pipeline.data.manifest import build_manifest
 from pipeline.data.survey import survey
+from pipeline.errors import DataError
 
 Complaint = tuple[str, str]
 Spoil = Callable[[Path], list[Complaint]]
@@ -57,7 +59,10 @@ END = (b"IEND", b"")
 CONTENTS: dict[str, tuple[bytes, str]] = {
     "header-empty file": (b"", "not a PNG"),
     "header-zeroed file": (bytes(900), "not a PNG"),
-    "header-another format": (cv2.imencode(".jpg", np.zeros((6, 8, 3)))[1].tobytes(), "not a PNG"),
+    "header-another format": (
+        cv2.imencode(".jpg", np.zeros((6, 8, 3), np.uint8))[1].tobytes(),
+        "not a PNG",
+    ),
     "header-login page": (b"<!DOCTYPE html><title>Sign in</title>", "not a PNG"),
     "header-ends early": (png((b"IHDR", head(8, 6)))[:20], "ends within its header"),
     "header-first chunk is another": (png((b"gAMA", bytes(13)), END), "header is not valid"),
@@ -433,6 +438,46 @@ def test_each_cause_is_told_and_nothing_is_lost(tmp_path: Path, name: str) -> No
     pictures = {str(path) for path in root.rglob("*.png") if str(path) not in about}
     assert pictures <= sound
     assert contents(root) == before
+
+
+@pytest.mark.parametrize("name", [b"1P0A\n0917.png", b"1P0A\xff0917.png", "1P0A0917é.png".encode()])
+def test_any_file_name_can_be_told_on_one_line(tmp_path: Path, name: bytes) -> None:
+    root = write_set(tmp_path / "set")
+    strange = os.fsdecode(os.fsencode(root / "test_l" / "source") + b"/" + name)
+    Path(strange).write_bytes((root / LEFT).read_bytes())
+    names, same = survey(root).problems
+    for line in (names, same):
+        assert line.isprintable()
+        assert line.encode()
+    assert "other characters than letters" in names
+    assert "same picture as" in same
+
+
+def test_folders_that_a_manifest_cannot_name_are_refused(tmp_path: Path) -> None:
+    write_set(tmp_path / "new\nline")
+    with pytest.raises(DataError, match="rename its files or folders"):
+        build_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("folder", ["", "test_l", "test_l/source"])
+def test_folders_that_may_not_be_listed_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    phone = folder == "test_l"
+    layout, scenes = ("flat", SCENES[3:]) if phone else ("official", SCENES)
+    root = write_set(tmp_path / "set", scenes, layout, truth=not phone)
+    plain = Path.iterdir
+
+    def iterdir(path: Path) -> Iterator[Path]:
+        if path == root / folder:
+            raise PermissionError(13, "Permission denied", str(path))
+        return plain(path)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    with pytest.raises(DataError) as caught:
+        survey(root)
+    expected = f"{root / folder}: cannot be read (Permission denied); check its permissions"
+    assert str(caught.value) == expected
 
 
 def test_there_are_many_causes() -> None:

@@ -287,18 +287,50 @@ def test_a_server_that_ignores_ranges_and_always_breaks(lab: Lab) -> None:
     "span",
     [
         f"bytes 60000-{TOTAL - 1}/{TOTAL}",
-        f"bytes 70000-{TOTAL - 2}/{TOTAL}",
+        f"bytes 70000-{TOTAL}/{TOTAL}",
+        f"bytes 70000-69999/{TOTAL}",
         f"bytes 70000-{TOTAL}/{TOTAL + 1}",
         "pieces of eight",
         None,
     ],
-    ids=["start", "end", "total", "nonsense", "none"],
+    ids=["start", "end", "backwards", "total", "nonsense", "none"],
 )
 def test_a_wrong_range_is_not_glued_on(lab: Lab, span: str) -> None:
     lab.acts(servers.breaks_after(70_000), servers.partial(span))
     lab.download()
     check(lab)
     assert lab.ranges() == [None, "bytes=70000-", None]
+
+
+def test_a_server_that_hands_out_pieces(lab: Lab) -> None:
+    def act(request: servers.Request) -> None:
+        start = request.start or 0
+        piece = CONTENT[start : start + 100_000]
+        span = f"bytes {start}-{start + len(piece) - 1}/{TOTAL}"
+        request.head(206, Content_Range=span, Content_Length=len(piece))
+        request.wfile.write(piece)
+
+    lab.acts(servers.breaks_after(70_000), usual=act)
+    lab.download()
+    check(lab)
+    assert lab.ranges() == [None, "bytes=70000-", "bytes=170000-", "bytes=270000-"]
+
+
+def test_an_answer_that_does_not_repeat_the_date(lab: Lab) -> None:
+    def first(request: servers.Request) -> None:
+        date = "Tue, 04 Aug 2020 10:00:00 GMT"
+        request.head(200, Content_Length=TOTAL, Last_Modified=date)
+        request.wfile.write(CONTENT[:70_000])
+
+    def rest(request: servers.Request) -> None:
+        assert request.headers["If-Range"] == "Tue, 04 Aug 2020 10:00:00 GMT"
+        span = f"bytes 70000-{TOTAL - 1}/{TOTAL}"
+        request.head(206, Content_Range=span, Content_Length=TOTAL - 70_000)
+        request.wfile.write(CONTENT[70_000:])
+
+    lab.acts(first, rest, usual=servers.status(404))
+    lab.download()
+    check(lab)
 
 
 def test_a_range_nobody_asked_for(lab: Lab) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import shutil
@@ -443,6 +444,36 @@ def test_a_full_disk_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         with pytest.raises(DataError, match=r"raw.partial: cannot be written \(No space left"):
             run(tmp_path, zip_of(FILES))
     assert content(run(tmp_path, tmp_path / "archive0")) == FILES
+
+
+def refusing(code: int, name: str) -> Callable[..., Any]:
+    """`Path.open` for which `name` is out of bounds: tests may run as root, whom nothing stops."""
+    opened = Path.open
+
+    def act(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path.name == name:
+            raise OSError(code, os.strerror(code))
+        return opened(path, *arguments, **options)
+
+    return act
+
+
+def test_an_archive_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = tmp_path / "set.zip"
+    archive.write_bytes(zip_of(FILES))
+    monkeypatch.setattr(Path, "open", refusing(errno.EACCES, "set.zip"))
+    with pytest.raises(DataError, match=r"set.zip: cannot be read \(Permission denied\); check"):
+        run(tmp_path, archive)
+    assert not (tmp_path / "raw.partial").exists()
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS], ids=["permission", "read-only"])
+def test_a_place_that_may_not_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    monkeypatch.setattr(Path, "open", refusing(code, "incoming"))
+    with pytest.raises(DataError, match=r"raw.partial: cannot be written \(.*choose an output"):
+        run(tmp_path, zip_of(FILES))
 
 
 def test_a_bound_holds_for_members_too(tmp_path: Path) -> None:
