@@ -114,12 +114,14 @@ class Experiment(MethodList):
     `trained_size`: constructor arguments, by module, that make the trained nets narrower than the
     paper's. `budgets`: methods that train for longer or shorter than their recipe says.
     `methods`, `ablations`, `metrics`: added to (or replacing) those of the method list.
+    `only`: the methods and ablations that take part, all of them when absent.
     `complexity_size`: height and width at which FLOPs are counted.
     `sample_images`: how many test pictures each evaluation keeps.
     """
 
     seed: int = Field(ge=0)
     repetitions: int = Field(ge=1)
+    only: Listed[tuple[str, ...]] | None = None
     dataset: Annotated[Synthetic | Canon | Folder, Field(discriminator="kind")]
     patches: Patches
     protocol: Literal["dpdd-16", "dpdd-8"]
@@ -135,6 +137,9 @@ class Experiment(MethodList):
         for name, ablation in self.ablations.items():
             if ablation.base not in self.methods:
                 raise ValueError(f"ablation {name!r} is based on unknown method {ablation.base!r}")
+        for name in self.only or ():
+            if name not in {*self.methods, *self.ablations}:
+                raise ValueError(f"only names unknown method {name!r}")
         known = {*self.recipes, "fit", None}
         for name, method in self.methods.items():
             if method.recipe not in known:
@@ -238,6 +243,8 @@ def load_experiment(path: Path) -> Experiment:
         own = data.get(block, {})
         if isinstance(own, dict):
             data[block] = {**shared[block], **own}
+            if block != "metrics" and isinstance(only := data.get("only"), list):
+                data[block] = {name: data[block][name] for name in data[block] if name in only}
     try:
         return Experiment.model_validate(data)
     except ValidationError as error:

@@ -93,6 +93,8 @@ class Recipe(Strict):
     `crop`: side of the sub-crop drawn inside a window (`null`: the whole window).
     `learning_rate` falls along one cosine to `final_learning_rate` after `warmup_epochs` linear
     ones. `validations`: how many times, evenly spread, the validation set is scored.
+    `max_steps` cuts the training off after so many optimizer steps, for trials; they are the first
+    ones of the whole training, and the validation set is scored after the last one.
     """
 
     epochs: int = Field(ge=1)
@@ -110,6 +112,7 @@ class Recipe(Strict):
     flip_vertical: bool
     flip_swaps_views: bool
     validations: int = Field(ge=1)
+    max_steps: int | None = Field(default=None, ge=1)
 
 
 class Budget(Strict):

@@ -29,12 +29,17 @@ def need_room(*needs: tuple[Path, int]) -> None:
         together[device] += size
         folders.setdefault(device, there)
     for device, size in together.items():
-        free = shutil.disk_usage(folders[device]).free
+        free = free_bytes(folders[device])
         if size > free:
             raise DataError(
                 f"{folders[device]}: needs {decimal(size)} and has {decimal(free)} free; "
                 "free some space or choose another folder"
             )
+
+
+def free_bytes(folder: Path) -> int:
+    """Bytes free where `folder` lies, or would lie."""
+    return shutil.disk_usage(_existing(folder)).free
 
 
 def _existing(folder: Path) -> Path:

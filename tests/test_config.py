@@ -88,6 +88,10 @@ METHOD = {"module": "dmtnet", "row": "Mine", "recipe": "dmtnet"}
         ),
         # Otherwise a slip of the pen would train nets of full width.
         ({"trained_size/dmtnett": {"channels": 8}}, ["'dmtnett'", "module of no method"]),
+        ({"only": ["dmtnet-t", "dmtnet-x"]}, ["only", "unknown method 'dmtnet-x'"]),
+        ({"only": ["dmtnet-b-fixed"]}, ["'dmtnet-b-fixed'", "unknown method 'dmtnet-b'"]),
+        ({"only": "dmtnet-t"}, ["only", "tuple"]),
+        ({"recipes/dmtnet/max_steps": 0}, ["max_steps", "greater"]),
         ({"budgets/dmtnet-x": {"epochs": 8}}, ["'dmtnet-x'", "unknown method"]),
         ({"budgets/dmtnet-t": {"crop": 8}}, ["crop", "unknown key"]),
     ],
@@ -135,6 +139,15 @@ def test_own_methods_are_added_and_replace(tmp_path: Path) -> None:
     assert list(experiment.methods) == [*load_methods().methods, "mine"]
     assert experiment.entry("dmtnet-t").kwargs == {}
     assert experiment.entry("dmtnet-s").kwargs == {"variant": "s"}
+
+
+def test_a_selection_leaves_the_others_out(tmp_path: Path) -> None:
+    own = {"base": "dmtnet-b", "row": "Mine"}
+    only = ["input", "dmtnet-b", "mine"]
+    changes = {"only": only, "ablations/mine": own, "budgets": ...}
+    experiment = load_experiment(changed(tmp_path, changes))
+    assert list(experiment.methods) == ["dmtnet-b", "input"]
+    assert list(experiment.ablations) == ["mine"]
 
 
 def test_an_ablation_is_its_base_with_changes() -> None:
@@ -214,6 +227,22 @@ def test_the_demo_keeps_the_topology() -> None:
                 *modules, _ = scale.rgm.body
                 assert len(modules) >= 2
                 assert all(len(module.body) - 1 >= 2 for module in modules)
+
+
+SOURCES = ("paper", "reconstruction", "DPDNet", "free choice", "machine")
+
+
+def test_every_value_of_the_canon_run_names_its_source() -> None:
+    above, silent, values = "", [], 0
+    for line in (CONFIG / "canon.yaml").read_text(encoding="utf-8").splitlines():
+        value, _, source = line.partition("#")
+        if value.strip() and not value.rstrip().endswith(":"):
+            values += 1
+            if not any(word in source + above for word in SOURCES):
+                silent.append(line)
+        above = above + source if not value.strip() and source else ""
+    assert not silent
+    assert values > 25
 
 
 def test_the_canon_run_trains_the_papers_nets() -> None:

@@ -101,7 +101,7 @@ def photograph_scene(
     """
     if name not in PHOTOGRAPHS:
         raise ConfigError(f"unknown photograph {name!r}; known: {', '.join(sorted(PHOTOGRAPHS))}")
-    sharp = _fit(_bundled_picture(PHOTOGRAPHS[name]), size)
+    sharp = _fit(bundled_picture(PHOTOGRAPHS[name]), size)
     if random.random() < 0.5:
         rank = _smooth_field(size, random)
     else:
@@ -131,7 +131,20 @@ def stereo_scene(size: tuple[int, int]) -> Scene:
     depth = depth[rows, columns]
     # Averaging would invent depths between an object and what is behind it.
     depth = depth[_centres(depth.shape[0], size[0])][:, _centres(depth.shape[1], size[1])]
-    return Scene(_fit(_bundled_picture(picture), size), depth)
+    return Scene(_fit(bundled_picture(picture), size), depth)
+
+
+def bundled_picture(file_name: str) -> Floats:
+    """A colour picture inside the scikit-image package, float64 [H, W, 3], RGB in 0..1.
+
+    Raises:
+        DataError: the installed scikit-image lacks the file, or it cannot be decoded.
+    """
+    path = _bundled(file_name)
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise DataError(f"{path}: cannot be decoded; reinstall scikit-image")
+    return image[:, :, ::-1].astype(np.float64) / 255
 
 
 def depth_from_rank(rank: Floats, category: Category, focus: float) -> Floats:
@@ -159,14 +172,6 @@ def _bundled(file_name: str) -> Path:
     if not path.is_file():
         raise DataError(f"{path}: not part of the installed scikit-image; install the locked one")
     return path
-
-
-def _bundled_picture(file_name: str) -> Floats:
-    path = _bundled(file_name)
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise DataError(f"{path}: cannot be decoded; reinstall scikit-image")
-    return image[:, :, ::-1].astype(np.float64) / 255
 
 
 def _central_crop(shape: tuple[int, ...], size: tuple[int, int]) -> tuple[slice, slice]:

@@ -87,11 +87,11 @@ def train(
     plan = Plan.of(recipe, len(windows))
     curve: list[CurvePoint] = []
     best, step = Trained({}, -1, float("-inf"), curve), 0
-    for epoch in range(1, recipe.epochs + 1):
+    for epoch in range(1, plan.epochs + 1):
         network.train()
         batches = feed.epoch(epoch)
-        loss_sum = 0.0
-        while group := list(islice(batches, recipe.accumulate)):
+        loss_sum, before = 0.0, plan.samples_at(step)
+        while step < plan.steps and (group := list(islice(batches, recipe.accumulate))):
             rate = plan.learning_rate(step)
             optimizer.param_groups[0]["lr"] = rate
             crops = sum(len(target) for _, target in group)
@@ -106,14 +106,14 @@ def train(
             loss_sum += batch_loss * crops
             observer.step(plan.samples_at(step), plan.samples, batch_loss)
         psnr = None
-        if is_validated(epoch, recipe):
+        if is_validated(epoch, recipe) or step == plan.steps:
             psnr = validate(network, store, views, compute, device)
             # Weights can overflow in the very last step, after its loss.
             _check_finite("validation PSNR", psnr, epoch)
             if psnr > best.psnr:
                 best = Trained(_copy_of(network), epoch, psnr, curve)
         samples = plan.samples_at(step)
-        curve.append(CurvePoint(epoch, samples, rate, loss_sum / plan.per_epoch, psnr))
+        curve.append(CurvePoint(epoch, samples, rate, loss_sum / (samples - before), psnr))
         observer.epoch(curve[-1])
     return best
 
@@ -133,9 +133,20 @@ class Plan:
         return cls(recipe, per_epoch, -(-per_epoch // (recipe.batch_size * recipe.accumulate)))
 
     @property
+    def steps(self) -> int:
+        """Optimizer steps that are taken."""
+        whole = self.recipe.epochs * self.steps_per_epoch
+        return min(whole, self.recipe.max_steps or whole)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that are begun."""
+        return -(-self.steps // self.steps_per_epoch)
+
+    @property
     def samples(self) -> int:
         """Crops seen in the whole training."""
-        return self.recipe.epochs * self.per_epoch
+        return self.samples_at(self.steps)
 
     def samples_at(self, step: int) -> int:
         """Crops seen after `step` optimizer steps."""

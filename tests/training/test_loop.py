@@ -105,6 +105,28 @@ def test_the_observer_sees_every_step_and_epoch(store: PixelStore) -> None:
     assert trained.curve[0].loss == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize(("steps", "curve"), [(2, [6]), (3, [8]), (4, [8, 11]), (99, [8, 16, 24])])
+def test_a_cut_off_training_is_the_beginning_of_the_whole_one(
+    store: PixelStore, steps: int, curve: list[int]
+) -> None:
+    whole, cut = Watcher(), Watcher()
+    how = {"epochs": 3, "batch_size": 3, "validations": 1}
+    run(store, small(), observer=whole, **how)
+    trained = run(store, small(), observer=cut, max_steps=steps, **how)
+    seen = [(samples, loss) for samples, _, loss in cut.steps]
+    assert seen == [(samples, loss) for samples, _, loss in whole.steps[:steps]]
+    assert [point.samples for point in trained.curve] == curve
+    assert cut.steps[-1][0] == cut.steps[-1][1]
+    # What was learned is scored, whatever epoch it ends in.
+    assert (trained.epoch, trained.psnr) == (len(curve), trained.curve[-1].psnr)
+    ends = [0, *curve]
+    losses = [loss for _, _, loss in cut.steps if loss]
+    sizes = np.diff([0, *(samples for samples, _ in seen)])
+    last = [i for i, (samples, _) in enumerate(seen) if samples > ends[-2]]
+    expected = np.average([losses[i] for i in last], weights=[sizes[i] for i in last])
+    assert trained.curve[-1].loss == pytest.approx(expected, rel=1e-6)
+
+
 @pytest.mark.parametrize("make", [small, narrow])
 def test_one_seed_gives_one_result(store: PixelStore, make: Callable[[], nn.Module]) -> None:
     one, two, other = (run(store, make(), seed) for seed in (7, 7, 8))

@@ -1,0 +1,35 @@
+"""The command that tells what a run would do, without doing it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, app, example
+
+
+@app.command(epilog=example("plan reports/table1.csv --config config/canon.yaml"))
+def plan(
+    targets: Annotated[
+        list[str] | None, typer.Argument(help="Files to make; everything when absent.")
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    gpu_tflops: Annotated[
+        float, typer.Option(min=0.1, help="Peak of the GPU in TFLOP/s; assumed: V100, float32.")
+    ] = 15.7,
+    utilisation: Annotated[
+        float, typer.Option(min=0.01, max=1, help="Share of the peak that is reached; assumed.")
+    ] = 0.35,
+    json: Annotated[bool, typer.Option("--json", help="As JSON, every job by itself.")] = False,
+) -> None:
+    """Show which jobs would run and why, and the disk, memory and GPU hours they would take."""
+    from rich.console import Console
+
+    from pipeline.stages.plan import Speed, make_plan, plan_json, print_plan
+
+    made = make_plan(config, targets or [], Speed(gpu_tflops, utilisation))
+    if json:
+        print(plan_json(made))
+    else:
+        print_plan(made, Console())

@@ -1,0 +1,155 @@
+"""What a training takes: samples, steps, operations and memory of the net that it trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from pipeline.config import Compute, Experiment
+from pipeline.errors import RecordError
+from pipeline.evaluation.complexity import complexity_key
+from pipeline.evaluation.flops_fvcore import flops_fvcore
+from pipeline.methods import Method, get_method
+from pipeline.records import ComplexityRecord, read_record
+from pipeline.training.device import autocast
+from pipeline.training.loop import Plan
+
+FORWARD_AND_BACKWARD = 3
+"""Cost of a training step over that of a forward pass: the gradients of inputs and of weights."""
+
+FLOPS_PER_MAC = 2
+
+_STATE_BYTES = 16
+"""Bytes per parameter: float32 weight, gradient and Adam's two moments."""
+
+# Of a single window, a network keeps views where it keeps copies of several.
+_SIDES = (64, 96)
+_COUNTED_SIDE = 64
+
+
+@dataclass(frozen=True)
+class TrainingCost:
+    """One training run.
+
+    `samples`: crops of `crop` pixels squared, `steps` of the optimizer. `macs_per_sample`:
+    multiply-accumulates of one forward pass, fvcore's count. `memory_bytes`: what the backward
+    pass needs kept of a batch, with weights, gradients and Adam's moments; the passing memory of
+    single operations comes on top. `gpu_hours` at the speed assumed.
+    """
+
+    run: str
+    row: str
+    crop: int
+    samples: int
+    steps: int
+    macs_per_sample: int
+    memory_bytes: int
+    weight_bytes: int
+    gpu_hours: float
+
+
+def training_cost(
+    experiment: Experiment, name: str, run: str, windows: int, complexity: Path, flops: float
+) -> TrainingCost | None:
+    """Cost of training method `name`; `None` if it is not trained by gradients.
+
+    Args:
+        experiment: the experiment.
+        name: method or ablation.
+        run: name of the run.
+        windows: training windows.
+        complexity: folder of complexity records; one that is up to date saves counting.
+        flops: floating-point operations per second that a training reaches.
+    """
+    recipe = experiment.recipe_of(name)
+    if recipe is None:
+        return None
+    method = get_method(name, experiment)
+    network = method.build(**experiment.trained_kwargs(name))
+    crop = min(recipe.crop or experiment.patches.size, experiment.patches.size)
+    plan = Plan.of(recipe, windows)
+    macs = macs_of(experiment, method, network, crop, complexity)
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    kept = saved_bytes(network, 3 * len(method.views), crop, experiment.compute)
+    work = FORWARD_AND_BACKWARD * FLOPS_PER_MAC * macs * plan.samples
+    return TrainingCost(
+        run=run,
+        row=method.entry.row,
+        crop=crop,
+        samples=plan.samples,
+        steps=plan.steps,
+        macs_per_sample=macs,
+        memory_bytes=kept * recipe.batch_size + _STATE_BYTES * parameters,
+        weight_bytes=4 * parameters,
+        gpu_hours=work / flops / 3600,
+    )
+
+
+def macs_of(
+    experiment: Experiment, method: Method, network: nn.Module, crop: int, complexity: Path
+) -> int:
+    """Multiply-accumulates of one crop: those of another size, times the ratio of the areas.
+
+    Counted at full size where an up-to-date record of the same net is there, else once at a small
+    size. Windows that do not fit a picture, and what is computed once per picture, make the two
+    differ by less than a percent.
+    """
+    record = _record(experiment, method, complexity)
+    if record is not None:
+        height, width = record.size
+        return round(record.flops_fvcore * crop * crop / (height * width))
+    side = min(_COUNTED_SIDE, crop)
+    small = flops_fvcore(network, 3 * len(method.views), side, side, fit=False).total
+    return round(small * crop * crop / (side * side))
+
+
+def _record(experiment: Experiment, method: Method, folder: Path) -> ComplexityRecord | None:
+    if experiment.trained_kwargs(method.name) != method.entry.kwargs:
+        return None
+    try:
+        record = read_record(folder / f"{method.name}.json", ComplexityRecord)
+    except RecordError:
+        return None
+    known = complexity_key(method, experiment.complexity_size)
+    return record if record.key == known else None
+
+
+def saved_bytes(network: nn.Module, in_channels: int, crop: int, compute: Compute) -> int:
+    """Bytes that the backward pass of one square crop needs kept, without the weights.
+
+    The network runs at two small sizes; what it keeps grows linearly with the area.
+
+    Args:
+        network: with real weights.
+        in_channels: channels of its input.
+        crop: side in pixels.
+        compute: precision.
+    """
+    small, large = (_kept(network, in_channels, side, compute) for side in _SIDES)
+    areas = [side * side for side in _SIDES]
+    per_pixel = (large - small) / (areas[1] - areas[0])
+    return round(small + per_pixel * (crop * crop - areas[0]))
+
+
+def _kept(network: nn.Module, in_channels: int, side: int, compute: Compute) -> int:
+    own = {parameter.untyped_storage().data_ptr() for parameter in network.parameters()}
+    kept: dict[int, torch.UntypedStorage] = {}
+
+    def note(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        # Several operations may keep one tensor, or views of it.
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = storage
+        return tensor
+
+    cpu = torch.device("cpu")
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        # The result keeps the graph, and with it every storage, until all are counted.
+        with autocast(compute, cpu):
+            result = network.train()(torch.rand(1, in_channels, side, side))
+        total = sum(storage.nbytes() for storage in kept.values())
+        del result
+    return total

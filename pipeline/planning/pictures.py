@@ -1,0 +1,78 @@
+"""How many pictures of which size an experiment works on, before any of them is there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.config import Canon, Experiment, Patches, Synthetic
+from pipeline.data.manifest import read_manifest
+from pipeline.data.patches import image_windows
+from pipeline.data.sharpness import discarded
+from pipeline.data.standin import CANON_SCENES, CANON_SIZE
+from pipeline.errors import DataError
+
+VIEWS = 4
+"""Pictures of a scene."""
+
+PIXEL_BYTES = 6
+"""Of a 16-bit RGB picture, uncompressed."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Scenes by split, height and width in pixels.
+
+    `source` says how they are known; `counted` whether the pictures are there, in a manifest.
+    """
+
+    scenes: Counter[tuple[str, int, int]]
+    source: str
+    counted: bool
+
+    def raw_bytes(self, *splits: str) -> int:
+        """Bytes of all four views of these splits, uncompressed."""
+        return sum(
+            number * VIEWS * height * width * PIXEL_BYTES
+            for (name, height, width), number in self.scenes.items()
+            if name in splits
+        )
+
+    def windows(self, patches: Patches) -> int:
+        """Training windows."""
+        total = 0
+        for (split, height, width), number in self.scenes.items():
+            if split == "train":
+                windows = len(image_windows(height, width, patches))
+                total += number * (windows - discarded(windows, patches.discard))
+        return total
+
+
+def pictures_of(experiment: Experiment, manifest: Path) -> Pictures:
+    """What the manifest says if it is there, else what is known of the set beforehand.
+
+    Raises:
+        DataError: the manifest is damaged, or nothing is known of the set without it.
+    """
+    if manifest.exists():
+        rows: Counter[tuple[str, int, int]] = Counter(
+            (row.split, row.height, row.width) for row in read_manifest(manifest)
+        )
+        return Pictures(rows, str(manifest), counted=True)
+    dataset = experiment.dataset
+    if isinstance(dataset, Synthetic):
+        parts = {"train": dataset.train, "val": dataset.val, "test": dataset.test}
+        counts = {
+            split: part.leaves + len(part.photographs) + part.stereo
+            for split, part in parts.items()
+        }
+        return Pictures(_equal(counts, dataset.size), "the configuration", counted=False)
+    if isinstance(dataset, Canon):
+        source = "the published counts (an estimate)"
+        return Pictures(_equal(CANON_SCENES, CANON_SIZE), source, counted=False)
+    raise DataError(f"{manifest}: not there yet; make it first: dmtbench run {manifest}")
+
+
+def _equal(counts: dict[str, int], size: tuple[int, int]) -> Counter[tuple[str, int, int]]:
+    return Counter({(split, *size): number for split, number in counts.items()})

@@ -1,0 +1,167 @@
+"""Planning stage: what a run of the workflow would do, why, and what it would take."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group
+from rich.table import Table
+
+from pipeline.planning.costs import TrainingCost, training_cost
+from pipeline.planning.disk import DiskUse, disk_use
+from pipeline.planning.jobs import Job, planned_jobs
+from pipeline.planning.pictures import pictures_of
+from pipeline.space import free_bytes
+from pipeline.workflow import Workflow
+
+COMPLEXITY = Path("results/complexity")
+
+
+@dataclass(frozen=True)
+class Speed:
+    """The GPU that hours are estimated for: peak in TFLOP/s, and the share of it reached."""
+
+    tflops: float
+    utilisation: float
+
+    @property
+    def flops(self) -> float:
+        """Operations per second."""
+        return self.tflops * 1e12 * self.utilisation
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """Jobs, costs of their trainings, disk; `windows` are the training windows of the set."""
+
+    config: str
+    jobs: list[Job]
+    trainings: list[TrainingCost]
+    disk: list[DiskUse]
+    free_bytes: int
+    pictures: str
+    windows: int
+    speed: Speed
+
+
+def make_plan(config: Path, targets: list[str], speed: Speed) -> RunPlan:
+    """Find out what the workflow would do in the current folder; writes nothing.
+
+    Raises:
+        ConfigError: the experiment file or a target cannot be used.
+        DataError: nothing is known of the pictures, or a window does not fit them.
+    """
+    workflow = Workflow(config)
+    experiment = workflow.experiment
+    pictures = pictures_of(experiment, Path(workflow.data) / "manifest.csv")
+    windows = pictures.windows(experiment.patches)
+    jobs = planned_jobs(config, targets)
+    trainings = [
+        cost
+        for job in jobs
+        if job.rule == "train"
+        and (
+            cost := training_cost(
+                experiment, job.wildcards["method"], job.name, windows, COMPLEXITY, speed.flops
+            )
+        )
+    ]
+    order = {name: place for place, name in enumerate(workflow.named_runs(workflow.all_methods))}
+    trainings.sort(key=lambda cost: order[cost.run])
+    disk = disk_use(workflow, pictures, sum(cost.weight_bytes for cost in trainings))
+    free = free_bytes(Path(workflow.data))
+    return RunPlan(workflow.config, jobs, trainings, disk, free, pictures.source, windows, speed)
+
+
+def plan_json(plan: RunPlan) -> str:
+    """The plan as JSON, with totals."""
+    data: dict[str, Any] = asdict(plan)
+    data["total"] = {
+        "jobs": len(plan.jobs),
+        "gpu_hours": sum(cost.gpu_hours for cost in plan.trainings),
+        "samples": sum(cost.samples for cost in plan.trainings),
+        "missing_bytes": sum(use.missing for use in plan.disk),
+    }
+    return json.dumps(data, indent=1)
+
+
+def print_plan(plan: RunPlan, console: Console) -> None:
+    """Print the plan as tables."""
+    if not plan.jobs:
+        console.print(f"{plan.config}: nothing to do, everything is up to date.")
+    else:
+        console.print(_jobs(plan.jobs))
+    console.print(_disk(plan))
+    if plan.trainings:
+        console.print(_trainings(plan))
+
+
+def _jobs(jobs: list[Job]) -> Table:
+    table = Table(title=f"{len(jobs)} jobs would run", title_justify="left")
+    for heading in ("Rule", "Jobs", "Each may take", "Why", "Which"):
+        table.add_column(heading, overflow="fold", justify="right" if heading == "Jobs" else "left")
+    for (rule, why, asks), group in _grouped(jobs):
+        names = " ".join(sorted(job.name for job in group))
+        table.add_row(rule, str(len(group)), asks, why, names)
+    return table
+
+
+def _grouped(jobs: list[Job]) -> Iterator[tuple[tuple[str, str, str], list[Job]]]:
+    groups: dict[tuple[str, str, str], list[Job]] = {}
+    for job in jobs:
+        asks = f"{job.mem_mb / 1000:g} GB" + (f", {job.gpu} GPU" if job.gpu else "")
+        groups.setdefault((job.rule, job.why, asks), []).append(job)
+    yield from groups.items()
+
+
+def _disk(plan: RunPlan) -> Group:
+    table = Table(title="Disk, at most", title_justify="left")
+    for heading in ("What", "Where", "There", "In all", "Missing"):
+        table.add_column(heading, justify="left" if heading in ("What", "Where") else "right")
+    for use in plan.disk:
+        table.add_row(
+            use.what, use.path, *(_gb(n) for n in (use.present, use.expected, use.missing))
+        )
+    missing = sum(use.missing for use in plan.disk)
+    enough = "enough" if missing <= plan.free_bytes else "NOT ENOUGH"
+    note = (
+        f"Missing {_gb(missing)}, free {_gb(plan.free_bytes)}: {enough}. "
+        f"Pictures counted after {plan.pictures}, as if uncompressed."
+    )
+    return Group(table, note)
+
+
+def _trainings(plan: RunPlan) -> Group:
+    table = Table(title=f"Trainings, {plan.windows} windows", title_justify="left")
+    headings = ("Row", "Samples", "Steps", "GMAC a sample", "Memory", "GPU hours")
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading == "Row" else "right")
+    for cost in plan.trainings:
+        table.add_row(
+            f"{cost.row} ({cost.run})",
+            f"{cost.samples:,}",
+            f"{cost.steps:,}",
+            f"{cost.macs_per_sample / 1e9:,.2f}",
+            _gb(cost.memory_bytes),
+            f"{cost.gpu_hours:,.2f}",
+        )
+    hours = sum(cost.gpu_hours for cost in plan.trainings)
+    samples = sum(cost.samples for cost in plan.trainings)
+    table.add_section()
+    table.add_row("Total", f"{samples:,}", "", "", "", f"{hours:,.2f}")
+    note = (
+        f"GPU hours: 3 (forward and backward) x 2 FLOP x MAC x samples at {plan.speed.tflops:g} "
+        f"TFLOP/s peak, of which {plan.speed.utilisation:.0%} is reached. Both are assumptions, "
+        "not measurements; validation and evaluation come on top.\n"
+        "Memory: what the backward pass keeps of a batch, counted on a small crop and scaled with "
+        "the area, with weights, gradients and Adam's moments; on the GPU if there is one."
+    )
+    return Group(table, note)
+
+
+def _gb(size: int) -> str:
+    return f"{size / 1e9:,.1f} GB" if size >= 5e7 else f"{size / 1e6:,.1f} MB"
