@@ -81,7 +81,9 @@ def stages(scenes: int, size: tuple[int, int], seed: int, workers: int) -> list[
         Stage("stand-in", [*dmtbench, "standin", "--output", ".", *make, "--workers", cores]),
         Stage("archive", [sys.executable, "-m", "benchmarks.pack", SET, ARCHIVE]),
         Stage("fetch", [*dmtbench, "fetch", "canon", *fetch]),
-        Stage("doctor", [*dmtbench, "doctor", "--root", raw, "--config", CONFIG]),
+        Stage(
+            "doctor", [*dmtbench, "doctor", "--root", raw, "--config", CONFIG, "--workers", cores]
+        ),
         Stage("manifest", workflow("data/rehearsal/manifest.csv")),
         Stage("store", workflow("data/rehearsal/store/index.json")),
         Stage("patches", workflow("data/rehearsal/patches.csv")),
