@@ -13,10 +13,7 @@ here. The last figure is the share of the training of DMTNet-T that is spent wai
 from __future__ import annotations
 
 import argparse
-import ctypes
-import gc
 import json
-import mmap
 import os
 import tempfile
 import time
@@ -33,6 +30,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from benchmarks.cache import drop
 from benchmarks.pictures import write_patches, write_store
 from dmtnet import build
 from pipeline.config import Compute, Patches, Recipe
@@ -133,24 +131,6 @@ def rate(epochs: Iterator[Any], seconds: float) -> float:
         if time.perf_counter() - started >= seconds:
             break
     return count / (time.perf_counter() - started)
-
-
-def drop(files: list[Path]) -> float:
-    """Drop the files from the page cache; the share of their pages that stayed."""
-    gc.collect()
-    libc, pages, present = ctypes.CDLL(None, use_errno=True), 0, 0
-    for path in files:
-        with path.open("rb") as stream:
-            os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-            view = mmap.mmap(stream.fileno(), 0, prot=mmap.PROT_READ)
-        states = np.zeros(-(-len(view) // mmap.PAGESIZE), np.uint8)
-        addresses = [np.frombuffer(view, np.uint8).ctypes.data, states.ctypes.data]
-        start, result = map(ctypes.c_void_p, addresses)
-        if libc.mincore(start, ctypes.c_size_t(len(view)), result):
-            raise OSError(ctypes.get_errno(), "mincore failed")
-        pages, present = pages + len(states), present + int((states & 1).sum())
-        view.close()
-    return present / pages
 
 
 def copy_speed(batch: int) -> float:

@@ -55,8 +55,8 @@ def psnr_vs_params(table1: pd.DataFrame, stem: Path) -> list[Path]:
     from matplotlib.figure import Figure
 
     run = table1[table1["n_seeds"].notna()]
-    canon = run[run["dataset"] == tables.CANON]
-    others = [part for _, part in run[run["dataset"] != tables.CANON].groupby("dataset")]
+    same = (run["dataset"] == tables.CANON) & (run["protocol"] == tables.PROTOCOL)
+    canon, others = run[same], [part for _, part in run[~same].groupby("dataset")]
     margins = [_MARGIN if len(_flat(part)) else _GUTTER for part in (canon, *others)]
     style: Any = {**seaborn.axes_style("whitegrid"), **_STYLE}
     with rc_context(style):

@@ -35,7 +35,7 @@ def build_table1(
     (empty for one seed), `_published,_diff,_verdict`; `trained_params` of the net that made the
     quality cells; of the full model `params`, and FLOPs in 10^9 by the rule behind the paper's
     column (`flops_paper_g`) and by fvcore (`flops_fvcore_g`), beside `params_published_m` (10^6)
-    and `flops_published_g`. Differences exist only on Canon DP, where the verdict is
+    and `flops_published_g`. Differences exist only on Canon DP by `dpdd-16`, where the verdict is
     `inconclusive` until tolerances are applied; elsewhere it is `not comparable`.
 
     Raises:

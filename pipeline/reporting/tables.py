@@ -19,6 +19,8 @@ LEADING = ("method", "kind", "label", "dataset", "protocol", "n_seeds")
 SPREAD = ("sd", "ci_lo", "ci_hi")
 DETAILS = (*SPREAD, "published", "diff", "verdict")
 CANON = "canon"
+PROTOCOL = "dpdd-16"
+"""Data set and protocol whose numbers stand beside the published ones."""
 PUBLISHED = "published"
 
 _CONFIDENCE = 0.95
@@ -154,16 +156,17 @@ def compared_cells(
     """The cell `name` with spread, published value, difference and verdict.
 
     Without records the published value stands in for ours and the verdict is `not run`. On
-    Canon DP the difference is ours - published and the verdict `inconclusive`: tolerances are a
-    matter of verification, not of this table. On any other data set there is no difference and
-    the verdict is `not comparable`. Where nothing is published the verdict stays empty.
+    Canon DP by `PROTOCOL` the difference is ours - published and the verdict `inconclusive`:
+    tolerances are a matter of verification, not of this table. On any other data set, or by
+    another protocol, there is no difference and the verdict is `not comparable`. Where nothing is
+    published the verdict stays empty.
     """
     cells = estimate_cells(name, values)
     target = float("nan") if published is None else float(str(published))
     difference, verdict = float("nan"), ""
     if not records:
         cells[name], verdict = target, "not run"
-    elif records[0].dataset != CANON:
+    elif (records[0].dataset, records[0].protocol.id) != (CANON, PROTOCOL):
         verdict = "not comparable"
     else:
         difference = float(str(cells[name])) - target

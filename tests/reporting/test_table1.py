@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from factories import complexity, control, protocol, result
@@ -70,6 +71,14 @@ def test_rows_without_records_are_as_published(published: pd.DataFrame) -> None:
         assert set(frame[f"{column}_verdict"]) == {"not run"}
         assert frame[f"{column}_diff"].isna().all()
     assert set(frame["combined_lpips_verdict"]) == {""}
+
+
+def test_other_protocols_are_not_comparable(published: pd.DataFrame) -> None:
+    eight = result(dataset="canon", label="reproduced", scoring=protocol("dpdd-8"))
+    row = _row(build_table1([eight], [], published), "DMTNet-B")
+    assert row["protocol"] == "dpdd-8"
+    assert row["combined_psnr_verdict"] == "not comparable"
+    assert np.isnan(row["combined_psnr_diff"])
 
 
 def test_other_data_sets_are_not_comparable(published: pd.DataFrame) -> None:
