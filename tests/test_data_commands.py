@@ -16,7 +16,7 @@ from conftest import Tiny
 from picture_sets import SCENES, folder_of, official_scenes, write_picture, write_set
 
 from pipeline.cli import main
-from pipeline.data.image_io import read_png16
+from pipeline.data.image_io import read_png
 from pipeline.data.manifest import read_manifest
 from pipeline.records import DoctorReport, ResultRecord, read_record
 
@@ -239,7 +239,7 @@ def test_pixel_4_pictures_are_predicted_and_not_scored(
     assert sorted(path.name for path in out.iterdir()) == [*names, "predictions.json"]
     for name in names:
         left = tmp_path / "phone" / "PixelDP" / "test_l" / name.replace(".png", "_L.png")
-        np.testing.assert_array_equal(read_png16(out / name), read_png16(left))
+        np.testing.assert_array_equal(read_png(out / name).pixels, read_png(left).pixels)
     doctor = run("doctor", *pixel[:2], "--workers", 1)
     assert doctor.code == 0
     assert "no ground truth: inference only, use `dmtbench predict`" in doctor.out

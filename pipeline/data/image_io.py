@@ -49,18 +49,6 @@ class Picture(NamedTuple):
     header: PngHeader
 
 
-def probe_png(path: Path) -> PngHeader:
-    """Read the header of a PNG file without decoding anything.
-
-    Returns:
-        Its width and height in pixels, bits per channel and colour type (PNG, third edition, 11.2).
-
-    Raises:
-        DataError: the file is missing, no PNG, damaged, or larger than `MAX_PIXELS`.
-    """
-    return _parse_header(path, read_bytes(path, _HEADER_BYTES))
-
-
 def check_png16(path: Path) -> PngHeader:
     """Check that a file is a whole 16-bit RGB PNG, chunk by chunk, without decoding it.
 
@@ -71,20 +59,6 @@ def check_png16(path: Path) -> PngHeader:
         DataError: the file is missing, truncated, damaged, too large, or not 16-bit RGB.
     """
     return _check_content(path, read_bytes(path), (16,))
-
-
-def read_png16(path: Path) -> Image:
-    """Read a 16-bit RGB PNG.
-
-    Returns:
-        uint16 array [H, W, 3], RGB, full range 0..65535.
-
-    Raises:
-        DataError: the file is missing, truncated, damaged, too large, or not 16-bit RGB.
-    """
-    content = read_bytes(path)
-    _check_content(path, content, (16,))
-    return decode_png(path, content).pixels
 
 
 def read_png(path: Path) -> Picture:
@@ -146,8 +120,8 @@ def write_png16(path: Path, image: Image) -> None:
         temporary.write_bytes(content.tobytes())
 
 
-def read_bytes(path: Path, count: int = -1) -> bytes:
-    """Read a file that should be a picture, or its first `count` bytes.
+def read_bytes(path: Path) -> bytes:
+    """Read a file that should be a picture.
 
     Raises:
         DataError: it is missing, no file, cannot be read, or is too large for a picture.
@@ -155,10 +129,9 @@ def read_bytes(path: Path, count: int = -1) -> bytes:
     if path.exists() and not path.is_file():
         raise DataError(f"{path}: not a file; name an RGB PNG")
     try:
-        if count < 0 and path.stat().st_size > 8 * MAX_PIXELS:
+        if path.stat().st_size > 8 * MAX_PIXELS:
             raise DataError(f"{path}: too large for a picture; check where this file came from")
-        with path.open("rb") as stream:
-            return stream.read(count)
+        return path.read_bytes()
     except OSError as error:
         raise DataError(
             f"{path}: cannot be read ({error.strerror}); check the path and its permissions"

@@ -14,9 +14,7 @@ from hypothesis.extra.numpy import arrays
 from pipeline.data.image_io import (
     MAX_PIXELS,
     check_png16,
-    probe_png,
     read_png,
-    read_png16,
     write_png16,
 )
 from pipeline.errors import DataError
@@ -46,7 +44,7 @@ def header(width, height, depth=16, colour=2, interlace=0):
 def refused(path, content, match):
     path.write_bytes(content)
     with pytest.raises(DataError, match=match) as caught:
-        read_png16(path)
+        read_png(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -56,8 +54,8 @@ def refused(path, content, match):
 def test_what_is_written_comes_back(tmp_path_factory, image):
     path = tmp_path_factory.mktemp("round") / "new" / "a.png"
     write_png16(path, image)
-    np.testing.assert_array_equal(read_png16(path), image)
-    assert probe_png(path) == check_png16(path) == (image.shape[1], image.shape[0], 16, 2)
+    np.testing.assert_array_equal(read_png(path).pixels, image)
+    assert check_png16(path) == (image.shape[1], image.shape[0], 16, 2)
 
 
 def test_channels_are_red_green_blue_in_the_file(tmp_path, encoded):
@@ -128,7 +126,7 @@ def test_a_large_file_cut_in_half_is_noticed(tmp_path):
 @pytest.mark.parametrize(
     ("image", "match"),
     [
-        (np.zeros((4, 5, 3), np.uint8), "8-bit RGB"),
+        (np.zeros((4, 5), np.uint8), "8-bit grey"),
         (np.zeros((4, 5), np.uint16), "16-bit grey"),
         (np.zeros((4, 5, 4), np.uint16), "16-bit RGB with alpha"),
     ],
@@ -137,12 +135,18 @@ def test_other_kinds_of_png_are_refused_by_name(tmp_path, image, match):
     refused(tmp_path / "a.png", cv2.imencode(".png", image)[1].tobytes(), match)
 
 
+def test_8_bits_are_no_16_bits(tmp_path):
+    (tmp_path / "a.png").write_bytes(cv2.imencode(".png", np.zeros((4, 5, 3), np.uint8))[1])
+    with pytest.raises(DataError, match="8-bit RGB"):
+        check_png16(tmp_path / "a.png")
+
+
 def test_other_formats_and_missing_files_are_refused(tmp_path):
     jpeg = cv2.imencode(".jpg", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
     refused(tmp_path / "a.png", jpeg, "not a PNG")
     refused(tmp_path / "empty.png", b"", "not a PNG")
     for path in (tmp_path / "absent.png", tmp_path):
-        for read in (read_png16, probe_png, check_png16):
+        for read in (read_png, check_png16):
             with pytest.raises(DataError, match=r"cannot be read|not a file"):
                 read(path)
 
@@ -152,7 +156,7 @@ def test_a_size_beyond_the_bound_is_refused_before_anything_is_decoded(tmp_path)
     bomb = png(header(side, side), (b"IDAT", b""), (b"IEND", b""))
     refused(tmp_path / "bomb.png", bomb, f"claims {side}x{side}")
     with pytest.raises(DataError, match="claims"):
-        probe_png(tmp_path / "bomb.png")
+        check_png16(tmp_path / "bomb.png")
 
 
 def test_a_size_that_the_data_cannot_hold_is_refused(tmp_path, capfd):
@@ -168,7 +172,7 @@ def test_intact_chunks_around_a_short_or_broken_picture_are_refused(tmp_path):
     raw = b"".join(b"\0" + raw[i + 1 : i + 1021] for i in range(0, len(raw), 1021))
     whole = zlib.compress(raw)
     (tmp_path / "whole.png").write_bytes(png(size, (b"IDAT", whole), (b"IEND", b"")))
-    assert read_png16(tmp_path / "whole.png").shape == (120, 170, 3)
+    assert read_png(tmp_path / "whole.png").pixels.shape == (120, 170, 3)
     for content in (whole[: len(whole) // 2], zlib.compress(raw[: len(raw) // 2])):
         broken = png(size, (b"IDAT", content), (b"IEND", b""))
         refused(tmp_path / "broken.png", broken, "cannot be decoded")
