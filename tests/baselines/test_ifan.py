@@ -171,7 +171,7 @@ def test_the_filter_map_is_neither_copied_nor_its_input_unfolded() -> None:
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         result = adapt(features, filters, 17, corrected=False)
     kept.pop(filters.untyped_storage().data_ptr())
-    # Each iteration keeps both passes' inputs, these padded, and one activation: 5 maps and borders.
+    # Each iteration keeps the inputs of both passes, these padded, and one activation: 5 maps.
     # Unfolded inputs or copied kernels would be 3 more for each pass.
     assert sum(kept.values()) < 17 * 6 * features.untyped_storage().nbytes()
     result.sum().backward()
