@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from fnmatch import fnmatch
 from typing import Any
 
@@ -22,6 +23,15 @@ from pipeline.evaluation.flops_fvcore import flops_fvcore
 NARROW = {"iterations": 3, "channels": 4, "reblur_iterations": 2}
 KEYS = json.loads((GOLDENS / "ifan.keys.json").read_text())
 State = dict[str, Any]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    # Small pictures gain nothing from threads, and lose minutes to them on a busy machine.
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def rule(key: str, numbers: Floats) -> Floats:

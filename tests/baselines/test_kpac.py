@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,15 @@ MODELS: dict[str, dict[str, Any]] = {
     "2level": {"levels": 2, "dual": False},
     "3level": {"levels": 3, "dual": False},
 }
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    # Small pictures gain nothing from threads, and lose minutes to them on a busy machine.
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def rule(key: str, numbers: Floats) -> Floats:
