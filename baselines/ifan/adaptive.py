@@ -1,0 +1,67 @@
+"""Iterative adaptive convolution (IAC): separable filters of each pixel and channel."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional
+
+from baselines.ifan.blocks import SLOPE
+
+KERNEL = 3
+
+
+def filter_channels(channels: int, iterations: int) -> int:
+    """Channels of the filter map: two 1D kernels and a bias per channel and iteration."""
+    return iterations * channels * (2 * KERNEL + 1)
+
+
+def adapt(
+    features: Tensor,
+    filters: Tensor,
+    iterations: int,
+    *,
+    corrected: bool,
+    last_activation: bool = True,
+) -> Tensor:
+    """Filter `features` again and again, each pixel by its own kernels.
+
+    Each iteration: a vertical pass, a horizontal pass, a bias, LeakyReLU; edges are replicated,
+    kernels neither flipped nor normalised (section 3.2 of the paper).
+
+    Args:
+        features: `[B, C, H, W]`.
+        filters: `[B, iterations * C * 7, H, W]`: for each iteration the vertical kernels, channel
+            by channel, then the horizontal ones; behind all kernels the biases of each iteration.
+        iterations: N of the paper.
+        corrected: take the horizontal kernels in the horizontal pass. The authors' program takes
+            the vertical ones there too, and so do all weights they published.
+        last_activation: LeakyReLU after the last iteration too.
+
+    Returns:
+        `[B, C, H, W]`.
+    """
+    batch, channels, height, width = features.shape
+    length = channels * KERNEL
+    kernels = (batch, channels, KERNEL, height, width)
+    for step in range(iterations):
+        first = 2 * step * length
+        # Views: a copy of the filter map would be the largest thing in memory.
+        vertical = filters.narrow(1, first, length).view(kernels)
+        horizontal = filters.narrow(1, first + length, length).view(kernels)
+        bias = filters.narrow(1, 2 * iterations * length + step * channels, channels)
+        features = _pass(features, vertical, axis=2)
+        features = _pass(features, horizontal if corrected else vertical, axis=3) + bias
+        if last_activation or step < iterations - 1:
+            features = functional.leaky_relu(features, SLOPE)
+    return features
+
+
+def _pass(x: Tensor, kernels: Tensor, axis: int) -> Tensor:
+    """Sum over the taps along one axis; an unfolded input would be `KERNEL` copies of it."""
+    half, size = KERNEL // 2, x.shape[axis]
+    pad = (0, 0, half, half) if axis == 2 else (half, half, 0, 0)
+    padded = functional.pad(x, pad, mode="replicate")
+    total = padded.narrow(axis, 0, size) * kernels[:, :, 0]
+    for tap in range(1, KERNEL):
+        total = total + padded.narrow(axis, tap, size) * kernels[:, :, tap]
+    return total
