@@ -52,11 +52,15 @@ __all__ = [
 METHODS_FILE = Path(__file__).resolve().parents[1] / "config" / "methods.yaml"
 
 
+_WEIGHTS = "weights"
+_NOT_TRAINED = ("fit", _WEIGHTS, None)
+
+
 class MethodEntry(Strict):
     """A method: importable `module`, its constructor arguments, its row label and its recipe.
 
-    `recipe`: name of a training recipe, `fit` (closed-form fit by the method itself) or `null`
-    (nothing to learn). `kind` as in the paper's table, or `control`; `table2`: its row in Table 2.
+    `recipe`: name of a training recipe, `fit` (closed-form fit by the method itself), `weights` (a
+    net that is not trained here, only fed with its authors' weights) or `null` (nothing to learn). `kind` as in the paper's table, or `control`; `table2`: its row in Table 2.
     """
 
     module: str
@@ -140,7 +144,7 @@ class Experiment(MethodList):
         for name in self.only or ():
             if name not in {*self.methods, *self.ablations}:
                 raise ValueError(f"only names unknown method {name!r}")
-        known = {*self.recipes, "fit", None}
+        known = {*self.recipes, *_NOT_TRAINED}
         for name, method in self.methods.items():
             if method.recipe not in known:
                 raise ValueError(f"method {name!r} uses unknown recipe {method.recipe!r}")
@@ -152,6 +156,10 @@ class Experiment(MethodList):
             if module not in modules:
                 raise ValueError(f"trained_size names {module!r}, the module of no method")
         return self
+
+    def methods_run(self) -> list[str]:
+        """Methods that the workflow runs: all but those that only authors' weights can feed."""
+        return [name for name, entry in self.methods.items() if entry.recipe != _WEIGHTS]
 
     def table2_rows(self) -> dict[int, str]:
         """Rows of the paper's Table 2: its method numbers and our names for them."""
@@ -166,7 +174,7 @@ class Experiment(MethodList):
     def recipe_of(self, name: str) -> Recipe | None:
         """The training recipe of method `name`; `None` if it is not trained by gradients."""
         recipe = self.entry(name).recipe
-        if recipe is None or recipe == "fit":
+        if recipe in _NOT_TRAINED:
             return None
         plain, budget = self.recipes[recipe], self.budgets.get(name, Budget())
         length = {

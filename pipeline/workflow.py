@@ -42,8 +42,8 @@ class Workflow:
 
     @property
     def table1_methods(self) -> list[str]:
-        """Methods that have a row in Table 1."""
-        return list(self.experiment.methods)
+        """Methods that are run for Table 1."""
+        return self.experiment.methods_run()
 
     @property
     def table2_methods(self) -> list[str]:
@@ -53,7 +53,7 @@ class Workflow:
     @property
     def all_methods(self) -> list[str]:
         """Everything that is evaluated: methods and ablations."""
-        return [*self.experiment.methods, *self.experiment.ablations]
+        return [*self.table1_methods, *self.experiment.ablations]
 
     def learns(self, method: str) -> bool:
         """Whether a method has a training run."""

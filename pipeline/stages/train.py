@@ -77,6 +77,11 @@ def train_method(
     """
     started = time.perf_counter()
     method = get_method(name, experiment)
+    if name not in [*experiment.methods_run(), *experiment.ablations]:
+        raise ConfigError(
+            f"method {name!r} is not trained here; its rows are the published ones until a recipe "
+            "is entered under `recipe:` in the configuration"
+        )
     if not method.trainable:
         raise ConfigError(f"method {name!r} has nothing to train; evaluate it directly")
     store = PixelStore(store_folder)
