@@ -60,7 +60,8 @@ class MethodEntry(Strict):
     """A method: importable `module`, its constructor arguments, its row label and its recipe.
 
     `recipe`: name of a training recipe, `fit` (closed-form fit by the method itself), `weights` (a
-    net that is not trained here, only fed with its authors' weights) or `null` (nothing to learn). `kind` as in the paper's table, or `control`; `table2`: its row in Table 2.
+    net that is not trained here, only fed with its authors' weights) or `null` (nothing to learn).
+    `kind` as in the paper's table, or `control`; `table2`: its row in Table 2.
     """
 
     module: str
