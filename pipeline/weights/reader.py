@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from zipfile import ZipFile, is_zipfile
+from zipfile import ZipFile
 
 from baselines._shared.keras_order import name_layers
 from baselines._shared.kpac_order import name_list
 from pipeline.errors import WeightsError
-from pipeline.fetch.archive import is_page
 from pipeline.weights.arrays import MAX_BYTES, Array, Unreadable, plain
-
-HEAD_BYTES = 512
-HDF5 = b"\x89HDF\r\n\x1a\n"
-ZIP = b"PK\x03\x04"
-PICKLE = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+from pipeline.weights.kinds import HEAD_BYTES, kind_of_weights
 
 
 def read_weights(path: Path) -> dict[str, Array]:
@@ -53,21 +48,16 @@ def read_weights(path: Path) -> dict[str, Array]:
 
 
 def _read(path: Path, head: bytes) -> dict[str, Array]:
-    if is_page(head):
-        raise Unreadable("is a web page, no weights")
-    if head.startswith(HDF5):
+    kind = kind_of_weights(head)
+    if kind == "hdf5":
         from pipeline.weights.keras import read_layers
 
         return name_layers(read_layers(path))
-    if head.startswith(ZIP) and is_zipfile(path):
+    if kind == "zip":
         return _read_zip(path)
     from pipeline.weights.torch_file import read_pickle, read_safetensors
 
-    if head.startswith(PICKLE):
-        return read_pickle(path)
-    if head[8:9] == b"{":
-        return read_safetensors(path)
-    raise Unreadable("is neither of PyTorch, HDF5, safetensors nor NumPy")
+    return read_pickle(path) if kind == "pickle" else read_safetensors(path)
 
 
 def _read_zip(path: Path) -> dict[str, Array]:

@@ -499,7 +499,7 @@ def test_what_is_no_file_of_weights(tmp_path: Path) -> None:
     for content, message in (
         (b"", "is neither"),
         (b"<!DOCTYPE html><html>", "is a web page"),
-        (b"PK\x03\x04", "is neither"),
+        (b"PK\x03\x04", "not a zip file"),
         (b"\x89PNG\r\n\x1a\n" + bytes(20), "is neither"),
     ):
         path.write_bytes(content)
