@@ -39,6 +39,8 @@ def read_weights(path: Path) -> dict[str, Array]:
         if size > MAX_BYTES:
             raise Unreadable(f"has {size} bytes, more than any published network")
         return plain(_read(path, head))
+    except ImportError as error:
+        raise WeightsError(f"{path}: {error}; install this project's dependencies again") from error
     # What libraries raise over a damaged file has no end.
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__

@@ -7,6 +7,7 @@ import pickle
 import pickletools
 import random
 import struct
+import sys
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
@@ -304,6 +305,28 @@ def test_one_piece_of_data_in_a_thousand_arrays(tmp_path: Path) -> None:
     refused(npz(tmp_path / "x.npz", body), "has 10 arrays")
     many = pickle.dumps(as_objects([data] * 3000), protocol=4)
     refused(npz(tmp_path / "x.npz", many), "more than any published network")
+
+
+def test_spoilt_pickles(tmp_path: Path) -> None:
+    arrays, chance, refusals = kpac_arrays(), random.Random(1), 0
+    for good in (python2(arrays), pickle.dumps(as_objects(arrays), 4)):
+        for _ in range(200):
+            body = bytearray(good)
+            for _ in range(chance.randrange(1, 8)):
+                body[chance.randrange(len(body))] = chance.randrange(256)
+            try:
+                read_weights(npz(tmp_path / "x.npz", bytes(body)))
+            except WeightsError:
+                refusals += 1
+    assert refusals > 100
+
+
+def test_without_a_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keras_file(tmp_path / "x.hdf5", dpdnet, full=False)
+    monkeypatch.delitem(sys.modules, "pipeline.weights.keras", raising=False)
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(WeightsError, match="install this project's dependencies"):
+        read_weights(tmp_path / "x.hdf5")
 
 
 @pytest.mark.parametrize(
