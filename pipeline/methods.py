@@ -70,13 +70,23 @@ class Method:
     def load_official(self, state: Mapping[str, Any], **kwargs: Any) -> nn.Module:
         """The network with the authors' published weights.
 
+        Args:
+            state: what `pipeline.weights.reader.read_weights` returns.
+            kwargs: replace constructor arguments of the paper.
+
         Raises:
-            WeightsError: no official weights exist for this method.
+            WeightsError: the method takes no published weights, or these are of another network.
         """
         loader = getattr(self.module, "load_official", None)
         if loader is None:
             raise WeightsError(f"method {self.name!r}: its authors published no weights")
-        return loader(state, **{**self.entry.kwargs, **kwargs})
+        try:
+            return loader(state, **{**self.entry.kwargs, **kwargs})
+        except ValueError as error:
+            raise WeightsError(
+                f"method {self.name!r}: {error}; use the file that "
+                f"`dmtbench weights list` names for it"
+            ) from error
 
     @property
     def views(self) -> tuple[str, ...]:

@@ -1,1 +1,1 @@
-"""What several published methods share."""
+"""Parts that several methods use."""

@@ -84,13 +84,24 @@ def evaluate(
     config: ConfigOption = DEFAULT_CONFIG,
     repetition: RepetitionOption = 0,
     run: RunOption = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights that the authors published, instead of a run.")
+    ] = None,
 ) -> None:
     """Score one method on the whole images of the test split."""
     from pipeline.config import load_experiment
     from pipeline.stages.evaluate import evaluate_method
 
     record = evaluate_method(
-        load_experiment(config), method, repetition, root, manifest, run, output, command_line()
+        load_experiment(config),
+        method,
+        repetition,
+        root,
+        manifest,
+        run,
+        output,
+        command_line(),
+        weights,
     )
     mean = record.scores["combined"].mean
     print(f"{output}: combined {mean['psnr']:.2f} dB, SSIM {mean['ssim']:.3f} ({record.label})")

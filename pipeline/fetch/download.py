@@ -23,6 +23,9 @@ from pipeline.fetch.registry import Archive
 from pipeline.files import sha256_of, write_text, writing
 from pipeline.space import need_room
 
+Recognise = Callable[[str, bytes, str], str]
+"""Tells a file's kind by its name, first bytes and content type, as `kind_of` does."""
+
 _CHUNK = 1 << 16
 _REDIRECTS = 10
 
@@ -44,7 +47,13 @@ class Patience:
 
 
 def download(
-    archive: Archive, target: Path, unpacked: Path, *, patience: Patience, progress: bool
+    archive: Archive,
+    target: Path,
+    unpacked: Path,
+    *,
+    patience: Patience,
+    progress: bool,
+    recognise: Recognise = kind_of,
 ) -> None:
     """Download `archive` to `target`; nothing is done if it is there.
 
@@ -58,6 +67,7 @@ def download(
             written.
         patience: limits of waiting.
         progress: whether a progress bar is shown.
+        recognise: raises `Unavailable` over a file that is not of an expected kind.
 
     Raises:
         Unavailable: the server doesn't deliver, or something else than the archive.
@@ -69,12 +79,12 @@ def download(
             target.parent.mkdir(parents=True, exist_ok=True)
             with requests.Session() as session, byte_bar(progress) as bar:
                 session.max_redirects = _REDIRECTS
-                _Download(session, partial, archive, unpacked, patience).run(bar)
-            accept(partial.path, target, archive)
+                _Download(session, partial, archive, unpacked, patience, recognise).run(bar)
+            accept(partial.path, target, archive, recognise)
         partial.forget()
 
 
-def accept(arrived: Path, target: Path, archive: Archive) -> None:
+def accept(arrived: Path, target: Path, archive: Archive, recognise: Recognise = kind_of) -> None:
     """Give a file that has arrived its name, if it is the archive that was expected.
 
     Raises:
@@ -82,7 +92,7 @@ def accept(arrived: Path, target: Path, archive: Archive) -> None:
     """
     try:
         with arrived.open("rb") as stream:
-            kind = kind_of(archive.address, stream.read(HEAD_BYTES))
+            kind = recognise(archive.address, stream.read(HEAD_BYTES), "")
         size = arrived.stat().st_size
         _check_size(archive, size)
         # Of zip archives alone the end can be checked without unpacking them.
@@ -114,6 +124,7 @@ class _Download:
     archive: Archive
     unpacked: Path
     patience: Patience
+    recognise: Recognise
 
     def run(self, bar: Progress) -> None:
         """Ask for the file, and for its rest, until it is here or patience ends."""
@@ -173,7 +184,7 @@ class _Download:
         if origin.total is not None:
             _check_size(self.archive, origin.total)
         head = next(body, b"")
-        kind_of(origin.address, head, response.headers.get("Content-Type", ""))
+        self.recognise(origin.address, head, response.headers.get("Content-Type", ""))
         self.partial.start(origin)
         return chain([head], body)
 

@@ -35,7 +35,7 @@ def _read(published: Published, text: str) -> Source | Path:
         if text == source.name:
             return source
     if text.startswith(("http://", "https://")):
-        return _at_address(text)
+        return at_address(text)
     path = Path(text)
     if not path.is_file() and not path.is_dir():
         known = ", ".join(source.name for source in published.sources)
@@ -45,7 +45,8 @@ def _read(published: Published, text: str) -> Source | Path:
     return path
 
 
-def _at_address(address: str) -> Source:
+def at_address(address: str) -> Source:
+    """A source that is nothing but an address of one file."""
     parts = urlsplit(address)
     name = re.sub(r"[^A-Za-z0-9_.-]", "_", parts.path.rpartition("/")[2]).lstrip(".-")
     # Another address is another file, whatever its name.

@@ -27,7 +27,7 @@ class Archive(_Entry):
     `bytes` and `sha256` are exact; `about_gb` is a rounded figure (10^9 bytes); all may be unknown.
     """
 
-    name: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./-]*$")
+    name: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./+-]*$")
     address: str = ""
     bytes: int | None = None
     about_gb: float | None = None

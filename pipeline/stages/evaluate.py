@@ -24,6 +24,7 @@ from pipeline.seeds import derive_seed
 from pipeline.stages.train import RECORD, WEIGHTS, label_of
 from pipeline.training.checkpoint import load_weights
 from pipeline.training.device import prepare_device
+from pipeline.weights.reader import read_weights
 
 
 class Prepared(NamedTuple):
@@ -39,9 +40,23 @@ class Prepared(NamedTuple):
 
 
 def prepare(
-    experiment: Experiment, name: str, repetition: int, manifest: Path, run: Path | None
+    experiment: Experiment,
+    name: str,
+    repetition: int,
+    manifest: Path,
+    run: Path | None,
+    official: Path | None = None,
 ) -> Prepared:
     """Load a method with its weights, and the test scenes of a manifest.
+
+    Args:
+        experiment: the experiment.
+        name: method or ablation.
+        repetition: which seed trained it.
+        manifest: of the test scenes.
+        run: run folder with the weights; `None` for a method that learns nothing.
+        official: file of weights that the authors published, instead of a run: the method is
+            built at full size.
 
     Raises:
         ConfigError: unknown method, or `run` is missing or superfluous.
@@ -49,8 +64,12 @@ def prepare(
         WeightsError: the weights are damaged or of another architecture.
     """
     method = get_method(name, experiment)
-    if method.trainable != (run is not None):
-        remedy = "give its folder with --run" if method.trainable else "leave out --run"
+    if official is not None and run is not None:
+        raise ConfigError(f"method {name!r} takes a run or published weights; leave out one")
+    if official is None and method.trainable != (run is not None):
+        remedy = "leave out --run"
+        if method.trainable:
+            remedy = "give its folder with --run, or published weights with --weights"
         raise ConfigError(
             f"method {name!r} needs {'a' if method.trainable else 'no'} run; {remedy}"
         )
@@ -59,10 +78,13 @@ def prepare(
         check_bit_depth(experiment, row.bit_depth, str(manifest))
     seed = derive_seed(experiment.seed, "evaluate", repetition)
     device = prepare_device(experiment.compute, seed)
-    network = method.build(**experiment.trained_kwargs(name))
-    weights = None if run is None else run / WEIGHTS
-    if weights is not None:
-        load_weights(weights, network, name)
+    weights = official if run is None else run / WEIGHTS
+    if official is not None:
+        network = method.load_official(read_weights(official))
+    else:
+        network = method.build(**experiment.trained_kwargs(name))
+        if weights is not None:
+            load_weights(weights, network, name)
     protocol = protocol_for(experiment, method)
     return Prepared(method, network, protocol, weights, device, seed, rows)
 
@@ -76,6 +98,7 @@ def evaluate_method(
     run: Path | None,
     target: Path,
     command: str,
+    official: Path | None = None,
 ) -> ResultRecord:
     """Score one method on the test split and write `target` with metrics, pictures and record.
 
@@ -88,6 +111,7 @@ def evaluate_method(
         run: run folder with the weights; `None` for a method that learns nothing.
         target: result folder to make.
         command: the command line, for the record.
+        official: published weights, instead of a run; the record bears the label for them.
 
     Raises:
         ConfigError: unknown method, or `run` is missing or superfluous.
@@ -96,7 +120,7 @@ def evaluate_method(
         WeightsError: the weights are damaged or of another architecture.
     """
     started = time.perf_counter()
-    ready = prepare(experiment, name, repetition, manifest, run)
+    ready = prepare(experiment, name, repetition, manifest, run, official)
     method, network = ready.method, ready.network
     with atomic_folder(target) as folder:
         found = evaluate(
@@ -117,7 +141,7 @@ def evaluate_method(
             method_kind=method.entry.kind,
             dataset=experiment.dataset.name,
             repetition=repetition,
-            label=label_of(experiment),
+            label=label_of(experiment) if official is None else "official weights",
             trained_params=sum(parameter.numel() for parameter in network.parameters()),
             protocol=ready.protocol,
             scores=found.scores,

@@ -1,0 +1,194 @@
+"""RDPD+: a recurrent U-Net for dual-pixel video, trained on Canon and synthetic pictures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from baselines._shared.conv_lstm import ConvLSTM
+from baselines._shared.official import load_strictly
+from baselines._shared.unet import (
+    VIEW_CHANNELS,
+    UNet,
+    Variant,
+    check_views,
+    conv3x3,
+    pad,
+    swap_colours,
+    up_kernel,
+)
+
+VIEWS = ("left", "right")
+INPUT_BITS = 8
+CITATION = (
+    "A. Abuolaim, M. Delbracio, D. Kelly, M. S. Brown and P. Milanfar, 'Learning to Reduce "
+    "Defocus Blur by Realistically Modeling Dual-Pixel Data', ICCV 2021, pp. 2289-2298, "
+    "arXiv:2012.03255"
+)
+LICENCE = "Apache-2.0 (own implementation; the authors' program is Apache-2.0 too)"
+WITHOUT_GRADIENT = {
+    "convlstm.recurrent.weight": "a single picture meets the zero state only; sequences train it"
+}
+"""Parameters that no gradient reaches through `forward`, and why."""
+
+
+class RDPD(UNet):
+    """U-Net of DPDNet's form at half the width, with a ConvLSTM over the frames at its bottom.
+
+    Inside, blue comes first, and the distance of each pixel from the picture's centre is a seventh
+    channel. The output is clipped to [0, 1], as in the authors' program.
+
+    Args:
+        width: channels of the first level; 32 as published.
+        variant: `official`; or `table1`, whose counts are those that the DMTNet paper prints: no
+            seventh channel, a second convolution at the bottom, 3x3 convolutions on the way up.
+            Published weights fit `official` only.
+        dropout: of the ConvLSTM's input, in training; 0.4 in the authors' program.
+
+    Raises:
+        ValueError: there is no such variant.
+    """
+
+    def __init__(
+        self, *, width: int = 32, variant: Variant = "official", dropout: float = 0.4
+    ) -> None:
+        kernel, wide = up_kernel(variant), 16 * width
+        with_mask = variant == "official"
+        bottom: dict[str, nn.Module] = {"conv5_1": conv3x3(wide // 2, wide)}
+        if variant == "table1":
+            bottom["conv5_2"] = conv3x3(wide, wide)
+        modules = {**bottom, "convlstm": ConvLSTM(wide, dropout)}
+        super().__init__(VIEW_CHANNELS + with_mask, width, modules, kernel)
+        self.with_mask = with_mask
+        self.bottom_convolutions = tuple(bottom)
+
+    def forward(
+        self,
+        x: Tensor,
+        *,
+        origin: tuple[int, int] | Tensor | None = None,
+        full_size: tuple[int, int] | None = None,
+    ) -> Tensor:
+        """Deblur pictures that do not belong together: sequences of one frame.
+
+        Args:
+            x: `[B, 6, H, W]`, left then right view, RGB in [0, 1].
+            origin: row and column of the crop in the whole picture, the same for all pictures or,
+                as integers `[B, 2]`, of each; (0, 0) if absent.
+            full_size: height and width of the whole picture; absent: `x` is whole.
+
+        Returns:
+            `[B, 3, H, W]`, RGB in [0, 1].
+
+        Raises:
+            ValueError: another number of dimensions or channels, or a crop beyond the picture.
+        """
+        check_views(x, 4)
+        return self.forward_sequence(x[:, None], origin=origin, full_size=full_size)[:, 0]
+
+    def forward_sequence(
+        self,
+        frames: Tensor,
+        *,
+        origin: tuple[int, int] | Tensor | None = None,
+        full_size: tuple[int, int] | None = None,
+    ) -> Tensor:
+        """Deblur sequences of frames; the state begins at zero.
+
+        Frames are padded to multiples of 16 on the right and at the bottom, mask included, by
+        reflection (zeros along a side too short for it), and the results cropped; the authors'
+        network takes multiples of 16 only.
+
+        Args:
+            frames: `[B, T, 6, H, W]`, left then right view, RGB in [0, 1].
+            origin: as in `forward`, the same for all frames of a sequence.
+            full_size: as in `forward`.
+
+        Returns:
+            `[B, T, 3, H, W]`, RGB in [0, 1].
+
+        Raises:
+            ValueError: another number of dimensions or channels, or a crop beyond the picture.
+        """
+        check_views(frames, 5)
+        batch, count, _, height, width = frames.shape
+        x = swap_colours(frames)
+        if self.with_mask:
+            mask = radial_mask(x, origin, full_size)
+            x = torch.cat([x, mask[:, None].expand(batch, count, -1, -1, -1)], dim=2)
+        skips = self.encode(pad(x.flatten(0, 1)))
+        bottom = self.run(functional.max_pool2d(skips[-1], 2), *self.bottom_convolutions)
+        sequence = bottom.view(batch, count, *bottom.shape[1:])
+        bottom = self.get_submodule("convlstm")(sequence).flatten(0, 1)
+        restored = self.decode(bottom, skips).clamp(0, 1)[..., :height, :width]
+        return swap_colours(restored).view(batch, count, 3, height, width)
+
+
+def radial_mask(
+    like: Tensor,
+    origin: tuple[int, int] | Tensor | None = None,
+    full_size: tuple[int, int] | None = None,
+) -> Tensor:
+    """Distance of each pixel from the centre of the whole picture, 1 in the farthest corner.
+
+    Rounded to multiples of 1/255, as the authors' pictures of it are.
+
+    Args:
+        like: `[B, ..., H, W]`, gives batch, size, device and type.
+        origin: row and column of `like` in the whole picture, or `[B, 2]` of them; (0, 0) if
+            absent.
+        full_size: height and width of the whole picture; those of `like` if absent.
+
+    Returns:
+        `[B, 1, H, W]` in [0, 1].
+
+    Raises:
+        ValueError: `like` does not lie within the whole picture.
+    """
+    batch, size = like.shape[0], like.shape[-2:]
+    whole = tuple(size) if full_size is None else full_size
+    corner = torch.as_tensor((0, 0) if origin is None else origin)
+    room = torch.tensor([total - side for total, side in zip(whole, size, strict=True)])
+    if bool((corner < 0).any()) or bool((corner.cpu() > room).any()):
+        where = corner.tolist()
+        raise ValueError(f"a crop of {tuple(size)} at {where} leaves the picture of {whole}")
+    squares = []
+    for axis, side in enumerate(size):
+        # Single precision would round some values to the neighbouring step.
+        steps = torch.arange(side, device=like.device, dtype=torch.float64)
+        first = corner[..., axis].to(like.device).expand(batch)[:, None]
+        squares.append((first + steps - whole[axis] // 2) ** 2)
+    distance = (squares[0][:, :, None] + squares[1][:, None, :]).sqrt()
+    farthest = max(math.hypot(whole[0] // 2, whole[1] // 2), 1.0)
+    return ((255 * distance / farthest).round() / 255).to(like.dtype)[:, None]
+
+
+def build(**kwargs: Any) -> RDPD:
+    """RDPD, freshly initialised; `kwargs` are constructor arguments.
+
+    Raises:
+        ValueError: there is no such variant.
+        TypeError: unknown argument.
+    """
+    return RDPD(**kwargs)
+
+
+def load_official(state: Mapping[str, Any], **kwargs: Any) -> RDPD:
+    """RDPD with published weights.
+
+    Args:
+        state: arrays or tensors by layer, `conv1_1.weight` to `conv10.bias`, kernels as `[out,
+            in, height, width]`; `baselines._shared.keras_order` makes it from Keras' arrays.
+        kwargs: constructor arguments.
+
+    Raises:
+        ValueError: an entry is missing, unknown or of another shape.
+    """
+    with torch.device("meta"):
+        outline = build(**kwargs)
+    return load_strictly(outline, state)

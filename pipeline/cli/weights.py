@@ -1,0 +1,76 @@
+"""Commands for weights that authors have published."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, app, example
+
+weights_app = typer.Typer(
+    help="Fetch and check weights that authors have published.",
+    epilog=example("weights fetch dpdnet --source model.hdf5"),
+    no_args_is_help=True,
+)
+app.add_typer(weights_app, name="weights")
+
+MethodArgument = Annotated[str, typer.Argument(help="Method, see `dmtbench weights list`.")]
+
+
+@weights_app.command("list", epilog=example("weights list"))
+def list_weights() -> None:
+    """List where weights are to be had, and on which terms."""
+    from pipeline.weights.registry import all_weights
+
+    for method, entry in all_weights().items():
+        print(f"{method}: {entry.title}; licence: {entry.licence}")
+        for source in entry.sources:
+            (archive,) = source.archives
+            through = "in a browser" if source.transport == "browser" else source.transport
+            known = f"sha256 {archive.sha256}" if archive.sha256 else "checksum unknown"
+            name = f"{archive.name}/{source.member}" if source.member else archive.name
+            print(f"  {source.name} ({through}): {name} at {archive.address}")
+            print(f"    {source.layout}; {known}{'; ' if source.note else ''}{source.note}")
+        if entry.none:
+            print(f"  none: {entry.none}")
+
+
+@weights_app.command("fetch", epilog=example("weights fetch dpdnet --source model.hdf5"))
+def fetch_weights(
+    method: MethodArgument,
+    source: Annotated[
+        str | None,
+        typer.Option(help="Name of a source, an address, or a file downloaded by hand."),
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Folder of the file; weights/METHOD when absent.")
+    ] = None,
+) -> None:
+    """Bring a method's published weights here; nothing in them is executed."""
+    from pipeline.files import sha256_of
+    from pipeline.weights.fetch import WeightsFetch
+    from pipeline.weights.registry import published_weights
+
+    entry = published_weights(method)
+    target = folder or Path("weights", method)
+    path = WeightsFetch(method, entry, target, progress=sys.stderr.isatty()).run(source)
+    print(f"{path}: sha256 {sha256_of(path)}; licence: {entry.licence}")
+    print(f"check it with: dmtbench weights check {method} {path}")
+
+
+@weights_app.command("check", epilog=example("weights check dpdnet weights/dpdnet/model.hdf5"))
+def check_weights(
+    method: MethodArgument,
+    file: Annotated[Path, typer.Argument(help="File of weights as it was published.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Load published weights into a method's full-size network."""
+    from pipeline.config import load_experiment
+    from pipeline.methods import get_method
+    from pipeline.stages.weights import check_weights as check
+
+    params, digest = check(get_method(method, load_experiment(config)), file)
+    print(f"{file}: fits {method}, {params:,} parameters, sha256 {digest}")

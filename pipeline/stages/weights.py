@@ -1,0 +1,28 @@
+"""Weights stage: do published weights fit a method?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.errors import WeightsError
+from pipeline.files import sha256_of
+from pipeline.methods import Method
+from pipeline.weights.reader import read_weights
+
+
+def check_weights(method: Method, path: Path) -> tuple[int, str]:
+    """Load published weights into a method's network.
+
+    Returns:
+        Number of its parameters, and the file's SHA-256.
+
+    Raises:
+        WeightsError: the file cannot be read, or is of another network.
+        ConfigError: the method cannot be built.
+    """
+    state = read_weights(path)
+    try:
+        network = method.load_official(state)
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from error
+    return sum(parameter.numel() for parameter in network.parameters()), sha256_of(path)

@@ -1,0 +1,147 @@
+"""Fetching published weights to `weights/<method>/`; reading them is another matter."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from zipfile import BadZipFile, ZipFile, is_zipfile
+
+from pipeline.errors import ConfigError, DataError, WeightsError
+from pipeline.fetch.archive import Unavailable
+from pipeline.fetch.download import Patience, download
+from pipeline.fetch.places import at_address
+from pipeline.files import atomic_file, sha256_of, write_text
+from pipeline.weights.arrays import MAX_BYTES, Unreadable
+from pipeline.weights.kinds import HEAD_BYTES, kind_of_weights, recognise
+from pipeline.weights.registry import PublishedWeights, WeightsSource
+
+
+@dataclass(frozen=True)
+class WeightsFetch:
+    """Published weights, to be brought into place.
+
+    `method`: its name. `published`: where they are to be had. `folder`: takes the file, and its
+    checksum as `NAME.sha256`. `progress`: whether a bar is shown. `patience`: with servers.
+    """
+
+    method: str
+    published: PublishedWeights
+    folder: Path
+    progress: bool = False
+    patience: Patience = field(default_factory=Patience)
+
+    def run(self, text: str | None) -> Path:
+        """Bring the weights into place; a file that is there is not fetched again.
+
+        Args:
+            text: name of a source, address, or path of a file that was downloaded by hand; if
+                `None`, whole sources that need no browser are tried in order.
+
+        Returns:
+            The file of weights.
+
+        Raises:
+            ConfigError: there is no such source.
+            DataError: nothing could be fetched, no space, or no right to write.
+            WeightsError: the file is no weights, or another one than the known one.
+        """
+        sources = self._sources(text)
+        if isinstance(sources, Path):
+            return self._take(sources)
+        for source in sources:
+            try:
+                return self._obtain(source)
+            except Unavailable as error:
+                if text:
+                    raise DataError(f"{error}; by hand: {self._manual()}") from error
+                print(f"{source.name}: {error}", file=sys.stderr)
+        raise DataError(f"{self.method}: no source delivers by itself; by hand: {self._manual()}")
+
+    def _sources(self, text: str | None) -> list[WeightsSource] | Path:
+        known = self.published.sources
+        if text is None:
+            return [item for item in known if item.transport == "http" and not item.part]
+        named = [item for item in known if item.name == text]
+        if named:
+            return named
+        if text.startswith(("http://", "https://")):
+            there = at_address(text)
+            same = next((item.member for item in known if item.member), "")
+            return [WeightsSource(**{**there.model_dump(), "member": same})]
+        path = Path(text)
+        if not path.is_file():
+            names = ", ".join(item.name for item in known)
+            raise ConfigError(
+                f"unknown source {text!r}; known: {names}, or name a file or an address"
+            )
+        return path
+
+    def _obtain(self, source: WeightsSource) -> Path:
+        if source.transport == "browser":
+            raise Unavailable(f"{source.name}: its pages work in a browser only")
+        (archive,) = source.archives
+        target = self.folder / archive.name
+        download(
+            archive,
+            target,
+            self.folder,
+            patience=self.patience,
+            progress=self.progress,
+            recognise=recognise,
+        )
+        return self._out_of_archive(target, source.member)
+
+    def _take(self, path: Path) -> Path:
+        """Copy a file that was downloaded by hand."""
+        try:
+            with path.open("rb") as stream:
+                kind_of_weights(stream.read(HEAD_BYTES))
+        except (OSError, Unreadable) as error:
+            raise WeightsError(f"{path}: {error}; download it again: {self._manual()}") from error
+        known = {
+            item.name: item.sha256 for source in self.published.sources for item in source.archives
+        }
+        digest = sha256_of(path)
+        if known.get(path.name) not in (None, digest):
+            raise WeightsError(
+                f"{path}: is not the known file of this name (sha256 {digest}); "
+                f"download it again: {self._manual()}"
+            )
+        target = self.folder / path.name
+        if path.resolve() != target.resolve():
+            with atomic_file(target) as temporary:
+                shutil.copyfile(path, temporary)
+        _note(target)
+        member = next((item.member for item in self.published.sources if item.member), "")
+        return self._out_of_archive(target, member)
+
+    def _out_of_archive(self, path: Path, member: str) -> Path:
+        """The file itself, or `member` of it if it is an archive that has it."""
+        if not member or not is_zipfile(path):
+            return path
+        target = self.folder / member
+        try:
+            with ZipFile(path) as archive:
+                found = [i for i in archive.infolist() if Path(i.filename).name == member]
+                if not found:
+                    # A file of PyTorch is a zip archive too.
+                    return path
+                if len(found) > 1 or found[0].file_size > MAX_BYTES:
+                    raise WeightsError(f"{path}: holds {member} twice or too large; unpack it")
+                with atomic_file(target) as temporary:
+                    temporary.write_bytes(archive.read(found[0]))
+        except (BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
+            raise WeightsError(
+                f"{path}: is damaged ({error}); remove it and fetch again"
+            ) from error
+        _note(target)
+        return target
+
+    def _manual(self) -> str:
+        return self.published.manual(self.method)
+
+
+def _note(path: Path) -> None:
+    write_text(path.with_name(f"{path.name}.sha256"), f"{sha256_of(path)}  {path.name}\n")

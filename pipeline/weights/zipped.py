@@ -1,0 +1,67 @@
+"""NumPy's `.npz`: arrays by name, or one list of arrays without names."""
+
+from __future__ import annotations
+
+import io
+import math
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import numpy as np
+
+from pipeline.weights.arrays import MAX_BYTES, Array, Unreadable, check_size
+from pipeline.weights.pickled import read_array_of_arrays
+
+_MAX_HEADER = 10_000
+_SUFFIX = ".npy"
+
+
+def read_npz(path: Path) -> dict[str, Array] | list[Array]:
+    """Arrays by name; a list if the file's one entry is an array of arrays.
+
+    Raises:
+        Unreadable: damaged, too large, or something else than arrays of numbers.
+        OSError, zipfile.BadZipFile: it cannot be read at all.
+    """
+    with ZipFile(path) as archive:
+        members = archive.infolist()
+        check_size(((member.file_size,), 1) for member in members)
+        contents: dict[str, bytes] = {}
+        for member in members:
+            with archive.open(member) as stream:
+                content = stream.read(MAX_BYTES)
+            contents[member.filename.removesuffix(_SUFFIX)] = content
+    parts = {name: _split(content) for name, content in contents.items()}
+    if len(parts) == 1:
+        ((_, _, kind), body) = next(iter(parts.values()))
+        if kind.hasobject:
+            return read_array_of_arrays(body)
+    return {name: _plain(name, header, body) for name, (header, body) in parts.items()}
+
+
+_Header = tuple[tuple[int, ...], bool, "np.dtype[Any]"]
+
+
+def _split(content: bytes) -> tuple[_Header, bytes]:
+    """Shape, whether in Fortran's order, and type of an `.npy`; and what follows them."""
+    stream = io.BytesIO(content)
+    try:
+        version = np.lib.format.read_magic(stream)
+        read = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
+        header = read(stream, max_header_size=_MAX_HEADER)
+    except Exception as error:
+        raise Unreadable("holds an entry that is no array of NumPy") from error
+    return header, stream.read()
+
+
+def _plain(name: str, header: _Header, body: bytes) -> Array:
+    shape, fortran, kind = header
+    if kind.hasobject or kind.names or kind.subdtype or not kind.itemsize:
+        raise Unreadable(f"{name} is of type {kind}, no numbers")
+    if any(side < 0 for side in shape) or math.prod(shape) * kind.itemsize != len(body):
+        raise Unreadable(f"{name} claims the shape {shape} and has {len(body)} bytes")
+    return np.frombuffer(body, kind).reshape(shape, order="F" if fortran else "C")
