@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines._shared.official import load_strictly
+from baselines._shared.state import load_named
 from baselines._shared.unet import (
     VIEW_CHANNELS,
     UNet,
@@ -108,4 +108,4 @@ def load_official(state: Mapping[str, Any], **kwargs: Any) -> DPDNet:
     """
     with torch.device("meta"):
         outline = build(**kwargs)
-    return load_strictly(outline, state)
+    return load_named(outline, state)

@@ -233,19 +233,30 @@ def load_official(state: Mapping[str, Any] | Sequence[Any], **kwargs: Any) -> KP
         ValueError: an entry is missing, unknown or ill-shaped, or an argument is refused.
     """
     network = build(**kwargs)
-    names = official_names(len(network.decoder))
     if not isinstance(state, Mapping):
-        state = {str(index): value for index, value in enumerate(state)}
-    if state and all(key.isdecimal() for key in state):
-        ordered = [state[key] for key in sorted(state, key=int)]
-        if len(ordered) != len(names):
-            raise ValueError(
-                f"{len(ordered)} arrays without names, expected {len(names)}; "
-                "are they of another model?"
-            )
-        state = dict(zip(names.values(), ordered, strict=True))
-    load_named(network, state, names, _layout)
+        state = name_list(state)
+    elif state and all(key.isdecimal() for key in state):
+        state = name_list([state[key] for key in sorted(state, key=int)])
+    load_named(network, state, official_names(len(network.decoder)), _layout)
     return network
+
+
+def name_list(arrays: Sequence[Any]) -> dict[str, Any]:
+    """Arrays of a published file, which have no names, by the authors' variables.
+
+    Args:
+        arrays: 66 of the network of three levels (or for two views), 58 of that of two levels.
+
+    Raises:
+        ValueError: another number of them.
+    """
+    for levels in (2, 3):
+        names = official_names(levels).values()
+        if len(names) == len(arrays):
+            return dict(zip(names, arrays, strict=True))
+    raise ValueError(
+        f"has {len(arrays)} arrays where KPAC has 58 (two levels) or 66 (three, or two views)"
+    )
 
 
 def official_names(levels: int) -> dict[str, str]:

@@ -3,32 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+Network = TypeVar("Network", bound=nn.Module)
 Layout = Callable[[str, Tensor], Tensor]
+
+_WRAPPERS = ("module.", "Network.")
 
 
 def load_named(
-    network: nn.Module,
+    network: Network,
     state: Mapping[str, Any],
-    names: Mapping[str, str],
+    names: Mapping[str, str] | None = None,
     layout: Layout = lambda _, value: value,
-) -> None:
-    """Copy published weights into a network.
+    derived: tuple[str, ...] = (),
+) -> Network:
+    """Copy published weights into a network, in float32.
 
     Args:
-        network: takes the weights, in float32.
-        state: numpy arrays or tensors under the authors' names.
-        names: the authors' name of each entry of the network's state dict.
+        network: takes the weights; it may lie on the meta device, where building takes no time.
+        state: numpy arrays or tensors under the authors' names, with or without the prefixes of
+            wrappers.
+        names: the authors' name of each entry of the network's state dict; the same when absent.
         layout: turns an array of the authors, given its name, into the layout of PyTorch.
+        derived: endings of entries that follow from the architecture; ignored if present.
+
+    Returns:
+        `network`.
 
     Raises:
-        ValueError: an entry is missing, unknown or ill-shaped; the first one is named.
+        ValueError: an entry is missing, unknown or ill-shaped; the first one is named, and
+            `network` is as before.
     """
     own = network.state_dict()
+    names = {name: name for name in own} if names is None else names
+    state = unwrapped(state)
+    state = {name: value for name, value in state.items() if not name.endswith(derived or "\0")}
     loaded = {}
     for name, official in names.items():
         if official not in state:
@@ -39,18 +52,27 @@ def load_named(
                 f"{official!r} has shape {tuple(value.shape)} in PyTorch's layout, expected "
                 f"{tuple(own[name].shape)}; are the weights of another variant?"
             )
-        loaded[name] = value
+        loaded[name] = value.contiguous()
     known = set(names.values())
     for official in state:
         if official not in known:
             raise ValueError(
                 f"the weights have an unknown entry {official!r}; are they of another variant?"
             )
-    network.load_state_dict(loaded)
+    network.load_state_dict(loaded, assign=True)
+    return network
+
+
+def unwrapped(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Weights without the prefixes that wrappers put before every name."""
+    for prefix in _WRAPPERS:
+        if state and all(name.startswith(prefix) for name in state):
+            return unwrapped({name.removeprefix(prefix): value for name, value in state.items()})
+    return state
 
 
 def _tensor(name: str, value: Any) -> Tensor:
     try:
-        return torch.as_tensor(value, dtype=torch.float32)
-    except (TypeError, ValueError) as error:
+        return torch.as_tensor(value).to(torch.float32, copy=True)
+    except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{name!r} is not an array of numbers: {error}") from error

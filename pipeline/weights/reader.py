@@ -6,7 +6,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 from baselines._shared.keras_order import name_layers
-from baselines._shared.kpac_order import name_list
+from baselines.kpac import name_list
 from pipeline.errors import WeightsError
 from pipeline.weights.arrays import MAX_BYTES, Array, Unreadable, plain
 from pipeline.weights.kinds import HEAD_BYTES, kind_of_weights

@@ -254,9 +254,9 @@ def test_weights_with_wrapper_prefixes(name: str, prefix: str) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"up7.bias": None}, "the weights lack up7.bias, of shape"),
-        ({"up7.weight": torch.zeros(8, 4, 3, 3)}, r"up7.weight has shape \(8, 4, 3, 3\)"),
-        ({"extra.bias": torch.zeros(3)}, "the weights hold extra.bias"),
+        ({"up7.bias": None}, "the weights lack 'up7.bias'"),
+        ({"up7.weight": torch.zeros(8, 4, 3, 3)}, r"'up7.weight' has shape \(8, 4, 3, 3\)"),
+        ({"extra.bias": torch.zeros(3)}, "unknown entry 'extra.bias'"),
     ],
 )
 def test_weights_of_another_network_are_refused(

@@ -191,7 +191,7 @@ def test_check_loads_the_weights(tmp_path: Path) -> None:
     with pytest.raises(WeightsError) as caught:
         check_weights(get_method("dpdnet"), path)
     message = str(caught.value)
-    assert message.startswith(f"{path}: method 'dpdnet': conv1_1.weight has shape (2, 6, 3, 3)")
+    assert message.startswith(f"{path}: method 'dpdnet': 'conv1_1.weight' has shape (2, 6, 3, 3)")
     assert "\n" not in message
 
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from baselines import dpdnet, rdpd
-from baselines._shared.kpac_order import name_list
+from baselines.kpac import name_list
 from pipeline.errors import WeightsError
 from pipeline.weights.arrays import MAX_BYTES
 from pipeline.weights.reader import read_weights
