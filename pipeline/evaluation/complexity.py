@@ -89,5 +89,6 @@ def _count(method: Method, size: tuple[int, int], key: str) -> ComplexityRecord:
         by_operator=counted.by_operator,
         uncounted=counted.uncounted,
         counted_at=counted.counted_at,
+        surrogate=method.surrogate is not None,
         key=key,
     )

@@ -117,7 +117,7 @@ def evaluate_method(
             method_kind=method.entry.kind,
             dataset=experiment.dataset.name,
             repetition=repetition,
-            label=label_of(experiment),
+            label=label_of(experiment, method),
             trained_params=sum(parameter.numel() for parameter in network.parameters()),
             protocol=ready.protocol,
             scores=found.scores,
