@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -21,8 +22,9 @@ from pipeline.config import Experiment, MethodList, load_experiment, load_method
 from pipeline.errors import ConfigError
 from pipeline.methods import Method, get_method, list_methods
 from pipeline.stages.evaluate import evaluate_method
+from pipeline.stages.predict import ORIGIN, predict_method
 from pipeline.stages.report import make_table1
-from pipeline.stages.train import WEIGHTS, train_method
+from pipeline.stages.train import WEIGHTS, label_of, train_method
 from pipeline.training.progress import Progress
 from pipeline.workflow import Workflow
 
@@ -147,23 +149,58 @@ def test_a_breach_of_the_contract_is_noticed(
         CHECKS[check](broken, tmp_path)
 
 
-def test_the_example_of_the_guide_has_its_row_in_table_1(
-    guided: Guided, tiny: Tiny, tmp_path: Path
-) -> None:
-    path = guided()
-    assert Workflow(path).table1_methods[-1] == "tiny-net"
+def table_of(path: Path, tiny: Tiny, folder: Path) -> pd.DataFrame:
+    """Table 1 by row after training and scoring the guide's example."""
     experiment = load_experiment(path)
     # LPIPS takes longer than all the rest.
     metrics = {k: v for k, v in experiment.metrics.items() if k != "lpips"}
     experiment = experiment.model_copy(update={"metrics": metrics})
-    run, results = tmp_path / "run", tmp_path / "results"
+    run, results = folder / "run", folder / "results"
     inputs = (tiny.store, tiny.patches, tiny.manifest)
     train_method(experiment, "tiny-net", 0, *inputs, run, "test", Progress("tiny-net"))
     assert (run / WEIGHTS).exists()
     target = results / "tiny-net-seed0"
     evaluate_method(experiment, "tiny-net", 0, tiny.raw, tiny.manifest, run, target, "test")
-    make_table1(experiment, results, tmp_path, PUBLISHED, tmp_path)
-    row = pd.read_csv(tmp_path / "table1.csv").set_index("method").loc["Tiny net (example)"]
+    made = (tiny.raw, tiny.manifest, run, folder / "sharp")
+    assert predict_method(experiment, "tiny-net", 0, *made)[1] == 2
+    make_table1(experiment, results, folder, PUBLISHED, folder)
+    return pd.read_csv(folder / "table1.csv").set_index("method")
+
+
+def test_the_example_of_the_guide_has_its_row_in_table_1(
+    guided: Guided, tiny: Tiny, tmp_path: Path
+) -> None:
+    path = guided()
+    assert Workflow(path).table1_methods[-1] == "tiny-net"
+    row = table_of(path, tiny, tmp_path).loc["Tiny net (example)"]
     assert row["label"] == "demo"
     assert 5 < row["combined_psnr"] < 60
     assert row["trained_params"] == 6 * 8 * 25 + 8 + 1 + 8 * 3 * 25 + 3
+
+
+def test_a_surrogate_is_labelled_wherever_it_leaves_a_number(
+    guided: Guided, tiny: Tiny, tmp_path: Path
+) -> None:
+    path = guided("INPUT_BITS = 16", 'INPUT_BITS = 16\nSURROGATE = "nothing was published"')
+    # In the name of a published method, whose own row it must leave alone.
+    path.write_text(path.read_text().replace("Tiny net (example)", "MRNet"))
+    table = table_of(path, tiny, tmp_path)
+    published = pd.read_csv(PUBLISHED / "table1.csv").set_index("method").loc["MRNet"]
+    assert table.loc["MRNet", "label"] == "published"
+    assert table.loc["MRNet", "combined_psnr"] == published["combined_psnr"]
+    assert table.loc["MRNet (surrogate)", "label"] == "surrogate"
+    for record in ("run/record.json", "results/tiny-net-seed0/record.json", f"sharp/{ORIGIN}"):
+        assert json.loads((tmp_path / record).read_text())["label"] == "surrogate"
+    text = (tmp_path / "table1.md").read_text()
+    assert "Rows labelled surrogate were made with networks that stand in for methods" in text
+    assert " (surrogate) | surrogate |" in text
+    groups = (tmp_path / "groups.csv").read_text().splitlines()[1:]
+    assert all(line.startswith("MRNet (surrogate),") for line in groups)
+
+
+def test_a_surrogate_is_labelled_on_the_official_set_too() -> None:
+    canon = load_experiment(ROOT / "config" / "canon.yaml")
+    labels = {name: label_of(canon, get_method(name)) for name in ("mrnet", "dmtnet-h", "input")}
+    assert labels == {"mrnet": "surrogate", "dmtnet-h": "reproduced", "input": "reproduced"}
+    assert label_of(demo(), get_method("dmtnet-h")) == "demo"
+    assert label_of(demo(), get_method("mrnet")) == "surrogate"

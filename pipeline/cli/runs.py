@@ -150,9 +150,9 @@ def complexity(
         for record in count_methods(experiment, methods or [], size, cache):
             print(complexity_line(record, as_json=json), flush=True)
         return
-    if not json:
-        print(heading())
-    for one in compare_with_table1(experiment, size, cache, published):
+    for number, one in enumerate(compare_with_table1(experiment, size, cache, published)):
+        if number == 0 and not json:
+            print(heading())
         print(comparison_json(one) if json else comparison_text(one), flush=True)
 
 
