@@ -136,7 +136,8 @@ def check_bfloat16(subject: Subject, _: Path) -> None:
 
 def check_gradients(subject: Subject, _: Path) -> None:
     untrained: dict[str, str] = subject.declared("UNTRAINED") or {}
-    network = subject.network.train()
+    # In evaluation mode: dropped paths get no gradient either.
+    network = subject.network
     try:
         y = network(subject.picture(64, 48))
         # Every pixel for itself: a loss could be flat at one of them.
@@ -144,7 +145,6 @@ def check_gradients(subject: Subject, _: Path) -> None:
         grads = {name: parameter.grad for name, parameter in network.named_parameters()}
     finally:
         network.zero_grad(set_to_none=True)
-        network.eval()
     excused = {name for name in grads for pattern in untrained if fnmatchcase(name, pattern)}
     still = {name for name, grad in grads.items() if grad is None or not grad.any()}
     assert not still - excused, f"no gradient: {sorted(still - excused)}"
@@ -152,7 +152,8 @@ def check_gradients(subject: Subject, _: Path) -> None:
     for pattern in untrained:
         names = [name for name in grads if fnmatchcase(name, pattern)]
         needs = [name for name in names if (grad := grads[name]) is None or not grad.all()]
-        assert needs, f"UNTRAINED {pattern!r}: every such parameter gets its gradient"
+        # It may be about a part that this configuration leaves out.
+        assert needs or not names, f"UNTRAINED {pattern!r}: every such parameter gets its gradient"
 
 
 @torch.no_grad()
@@ -168,9 +169,7 @@ def check_round_trip(subject: Subject, folder: Path) -> None:
 
 def check_cost(subject: Subject, _: Path) -> None:
     network, channels = subject.network, 3 * len(subject.method.views)
-    with torch.device("meta"):
-        outline = subject.method.build(**subject.kwargs)
-    assert flops_paper(outline, channels, 80, 112) > 0
+    assert flops_paper(subject.built(seed=0).to("meta"), channels, 80, 112) > 0
     if not hasattr(network, "cost_basis"):
         return
     fitted, full = (flops_fvcore(network, channels, 80, 112, fit=fit) for fit in (True, False))

@@ -129,8 +129,8 @@ def test_damaged_notes_are_named(tmp_path: Path, content: str) -> None:
 
 def count_outline(method: Method, size: tuple[int, int], _: Path | None) -> ComplexityRecord:
     """Parameters and the paper's rule only, which need no computation."""
-    with torch.device("meta"):
-        network = method.build()
+    with torch.random.fork_rng(devices=[]):
+        network = method.build().to("meta")
     return complexity(
         method.name,
         method.entry.row,
