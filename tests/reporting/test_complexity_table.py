@@ -127,18 +127,24 @@ def test_damaged_notes_are_named(tmp_path: Path, content: str) -> None:
         read_complexity_notes(path)
 
 
+_COUNTED: dict[str, ComplexityRecord] = {}
+
+
 def count_outline(method: Method, size: tuple[int, int], _: Path | None) -> ComplexityRecord:
     """Parameters and the paper's rule only, which need no computation."""
-    with torch.random.fork_rng(devices=[]):
-        network = method.build().to("meta")
-    return complexity(
-        method.name,
-        method.entry.row,
-        size=size,
-        params=sum(parameter.numel() for parameter in network.parameters()),
-        flops_paper=flops_paper(network, 3 * len(method.views), *size),
-        flops_fvcore=0,
-    )
+    key = f"{method} {size}"
+    if key not in _COUNTED:
+        with torch.random.fork_rng(devices=[]):
+            network = method.build().to("meta")
+        _COUNTED[key] = complexity(
+            method.name,
+            method.entry.row,
+            size=size,
+            params=sum(parameter.numel() for parameter in network.parameters()),
+            flops_paper=flops_paper(network, 3 * len(method.views), *size),
+            flops_fvcore=0,
+        )
+    return _COUNTED[key]
 
 
 @pytest.fixture(scope="module")
