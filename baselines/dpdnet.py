@@ -28,6 +28,7 @@ CITATION = (
     "pp. 111-126, arXiv:2005.00305"
 )
 LICENCE = "Apache-2.0 (own implementation; the authors' program is MIT)"
+BOUNDED = "the last layer is a sigmoid"
 
 
 class DPDNet(UNet):

@@ -31,7 +31,8 @@ CITATION = (
     "arXiv:2012.03255"
 )
 LICENCE = "Apache-2.0 (own implementation; the authors' program is Apache-2.0 too)"
-WITHOUT_GRADIENT = {
+BOUNDED = "the authors' program clips its output to [0, 1]"
+UNTRAINED = {
     "convlstm.recurrent.weight": "a single picture meets the zero state only; sequences train it"
 }
 """Parameters that no gradient reaches through `forward`, and why."""

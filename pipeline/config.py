@@ -52,16 +52,16 @@ __all__ = [
 METHODS_FILE = Path(__file__).resolve().parents[1] / "config" / "methods.yaml"
 
 
-_WEIGHTS = "weights"
-_NOT_TRAINED = ("fit", _WEIGHTS, None)
+_UNTRAINED = "untrained"
+_NOT_TRAINED = ("fit", _UNTRAINED, None)
 
 
 class MethodEntry(Strict):
     """A method: importable `module`, its constructor arguments, its row label and its recipe.
 
-    `recipe`: name of a training recipe, `fit` (closed-form fit by the method itself), `weights` (a
-    net that is not trained here, only fed with its authors' weights) or `null` (nothing to learn).
-    `kind` as in the paper's table, or `control`; `table2`: its row in Table 2.
+    `recipe`: name of a training recipe, `fit` (closed-form fit by the method itself), `untrained`
+    (a net that nothing here trains; it runs with its authors' weights) or `null` (nothing to
+    learn). `kind` as in the paper's table, or `control`; `table2`: its row in Table 2.
     """
 
     module: str
@@ -159,8 +159,8 @@ class Experiment(MethodList):
         return self
 
     def methods_run(self) -> list[str]:
-        """Methods that the workflow runs: all but those that only authors' weights can feed."""
-        return [name for name, entry in self.methods.items() if entry.recipe != _WEIGHTS]
+        """Methods that the workflow runs: all but the nets that nothing trains."""
+        return [name for name, entry in self.methods.items() if entry.recipe != _UNTRAINED]
 
     def table2_rows(self) -> dict[int, str]:
         """Rows of the paper's Table 2: its method numbers and our names for them."""

@@ -1,7 +1,8 @@
 """Registry of methods: a name from the configuration wrapped around a method module.
 
 A method module holds `VIEWS`, `CITATION`, `LICENCE`, `INPUT_BITS`, `build(**kw)` and, where the
-authors published weights, `load_official(state, **kw)`.
+authors published weights, `load_official(state, **kw)`. It may declare `SURROGATE`, the reason why
+it only stands in for the published method: rows made with it are then labelled so.
 """
 
 from __future__ import annotations
@@ -107,6 +108,12 @@ class Method:
     def input_bits(self) -> int:
         """Bit depth to which the method expects its input to be quantized."""
         return int(self.module.INPUT_BITS)
+
+    @property
+    def surrogate(self) -> str | None:
+        """Why this implementation only stands in for the published method; `None` if it doesn't."""
+        reason = getattr(self.module, "SURROGATE", None)
+        return None if reason is None else str(reason)
 
     @property
     def trainable(self) -> bool:

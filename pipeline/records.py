@@ -118,7 +118,8 @@ class ComplexityRecord(_Record):
     `flops_fvcore` is fvcore's total at `size`; it counts multiply-accumulates. `flops_paper`
     follows the module-hook rule behind the paper's column. `uncounted` lists the operators that
     fvcore passed over, with their number of calls. `counted_at` names the sizes really run.
-    `key` identifies the code and configuration that were counted.
+    `surrogate` tells whether the network only stands in for the method of `row`. `key` identifies
+    the code and configuration that were counted.
     """
 
     kind: Literal["complexity"] = "complexity"
@@ -131,6 +132,7 @@ class ComplexityRecord(_Record):
     by_operator: dict[str, int]
     uncounted: dict[str, int]
     counted_at: tuple[tuple[int, int], ...]
+    surrogate: bool = False
     key: str
 
 

@@ -130,6 +130,17 @@ def test_an_unknown_method(run: Run, tiny: Tiny, tmp_path: Path, command: str) -
     assert not files(tmp_path)
 
 
+@pytest.mark.parametrize("arguments", [[], ["--all", "dmtnet-t"]])
+def test_complexity_of_everything_or_of_something(run: Run, arguments: list[str]) -> None:
+    assert "names of methods or --all, and not both" in run("complexity", *arguments)
+
+
+def test_complexity_beside_no_published_numbers(run: Run, tiny: Tiny, tmp_path: Path) -> None:
+    options = ["--published", tmp_path, "--cache", tmp_path / "out", "--config", tiny.config]
+    assert f"{tmp_path / 'table1.csv'}: cannot be read" in run("complexity", "--all", *options)
+    assert not files(tmp_path)
+
+
 def test_an_unknown_key(run: Run, tiny: Tiny, tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(tiny.config.read_text() + "colour: red\n")

@@ -181,8 +181,8 @@ def test_one_file_has_one_name_however_it_is_given(
     assert Workflow(path).config == f"{tmp_path.name}/mine.yaml"
 
 
-def test_what_only_its_authors_weights_can_feed_is_not_run(tiny: Tiny, tmp_path: Path) -> None:
-    own = {"module": "dmtnet", "row": "Mine", "recipe": "weights"}
+def test_nets_that_nothing_trains_are_not_run(tiny: Tiny, tmp_path: Path) -> None:
+    own = {"module": "dmtnet", "row": "Mine", "recipe": "untrained"}
     workflow = Workflow(write(tmp_path, tiny, {"methods": {"mine": own}}))
     assert "mine" in workflow.experiment.methods
     assert "mine" not in workflow.table1_methods

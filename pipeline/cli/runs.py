@@ -131,7 +131,10 @@ def predict(
 
 @app.command(epilog=example("complexity dmtnet-t dmtnet-b --size 1120 1680 --json"))
 def complexity(
-    methods: Annotated[list[str], typer.Argument(help="Methods or ablations.")],
+    methods: Annotated[list[str] | None, typer.Argument(help="Methods or ablations.")] = None,
+    all_rows: Annotated[
+        bool, typer.Option("--all", help="Every row of the paper's Table 1, beside its numbers.")
+    ] = False,
     size: Annotated[tuple[int, int], typer.Option(help="Height and width in pixels.")] = (
         1120,
         1680,
@@ -140,15 +143,28 @@ def complexity(
     cache: Annotated[Path, typer.Option(help="Folder of the cached records.")] = Path(
         "results/complexity"
     ),
+    published: Annotated[Path, typer.Option(help="Folder of the paper's numbers.")] = Path(
+        "reports/published"
+    ),
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Count parameters and FLOPs of the full models, by fvcore and by the paper's rule."""
     from pipeline.config import load_experiment
-    from pipeline.stages.complexity import complexity_line, count_methods
+    from pipeline.errors import ConfigError
+    from pipeline.reporting.complexity import comparison_json, comparison_text, heading
+    from pipeline.stages.complexity import compare_with_table1, complexity_line, count_methods
 
+    if bool(methods) == all_rows:
+        raise ConfigError("complexity needs names of methods or --all, and not both")
     experiment = load_experiment(config)
-    for record in count_methods(experiment, methods, size, cache):
-        print(complexity_line(record, as_json=json), flush=True)
+    if not all_rows:
+        for record in count_methods(experiment, methods or [], size, cache):
+            print(complexity_line(record, as_json=json), flush=True)
+        return
+    for number, one in enumerate(compare_with_table1(experiment, size, cache, published)):
+        if number == 0 and not json:
+            print(heading())
+        print(comparison_json(one) if json else comparison_text(one), flush=True)
 
 
 @app.command(epilog=example("run reports/table1.csv --cores 8 --config config/canon.yaml"))

@@ -73,12 +73,12 @@ def _count(method: Method, size: tuple[int, int], key: str) -> ComplexityRecord:
     from pipeline.evaluation.flops_hooks import flops_paper
 
     channels = 3 * len(method.views)
-    with torch.device("meta"):
-        outline = method.build()
-    paper = flops_paper(outline, channels, *size)
-    params = sum(parameter.numel() for parameter in outline.parameters())
     with torch.random.fork_rng(devices=[]):
-        counted = flops_fvcore(method.build(), channels, *size)
+        network = method.build()
+    params = sum(parameter.numel() for parameter in network.parameters())
+    counted = flops_fvcore(network, channels, *size)
+    # Moved there, not built there: a constructor may need values of its tensors.
+    paper = flops_paper(network.to("meta"), channels, *size)
     return ComplexityRecord(
         method=method.name,
         row=method.entry.row,
@@ -89,5 +89,6 @@ def _count(method: Method, size: tuple[int, int], key: str) -> ComplexityRecord:
         by_operator=counted.by_operator,
         uncounted=counted.uncounted,
         counted_at=counted.counted_at,
+        surrogate=method.surrogate is not None,
         key=key,
     )

@@ -16,6 +16,7 @@ _TABLE1_TEXT = ("method", "reference", "venue", "kind", "views", "train_data")
 _TABLE1_QUALITY = tuple(f"{part}_{metric}" for part in CATEGORIES for metric in PAPER_METRICS)
 _TABLE1_SIZE = ("params_m", "flops_g")
 _TABLE2_SWITCHES = ("transformer", "dynamic")
+_NOTES = ("method", "variant", "params", "flops")
 _TABLE2 = ("method", *_TABLE2_SWITCHES, "psnr", "ssim", "n_dmssrm")
 
 
@@ -56,6 +57,19 @@ def read_published_table2(path: Path) -> pd.DataFrame:
             raise DataError(f"{path}: column {column!r} must hold whole numbers; mend it")
         frame[column] = numbers.astype("int64")
     return frame
+
+
+def read_complexity_notes(path: Path) -> pd.DataFrame:
+    """Why parameters and FLOPs counted here differ from those of the paper's Table 1.
+
+    Columns (text): `method`; `variant`, the name of a variant of the network that meets the
+    printed digits where the published one does not; `params` and `flops`, the reasons, empty
+    where there is nothing to explain.
+
+    Raises:
+        DataError: the file is missing, has other columns or a repeated method.
+    """
+    return _read(path, _NOTES)
 
 
 def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:

@@ -113,6 +113,11 @@ def notes(frame: pd.DataFrame) -> list[str]:
     said = []
     if tables.PUBLISHED in set(frame["label"]):
         said.append("Rows labelled published were not run: their numbers are the paper's.")
+    if tables.SURROGATE in set(frame["label"]):
+        said.append(
+            "Rows labelled surrogate were made with networks that stand in for methods whose "
+            "publications do not describe them fully: they are no results of those methods."
+        )
     pairs = frame[["label", "dataset"]].drop_duplicates().sort_values(["label", "dataset"])
     for label, dataset in pairs.itertuples(index=False):
         if label != "demo" and dataset == tables.CANON:

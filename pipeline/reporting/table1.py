@@ -27,7 +27,8 @@ def build_table1(
     Rows: the methods of `published` in the paper's order, then the blurred input, the other
     controls, and every further method in `results` (leave ablations out: they belong to
     Table 2). A method without a record stays, with the published numbers and the label
-    `published`: the table never shrinks.
+    `published`: the table never shrinks. A surrogate fills no row of the paper: it stands among the
+    further methods, as `<row> (surrogate)`.
 
     Columns: `method,kind,label,dataset,protocol,n_seeds`; the paper's own,
     `{indoor,outdoor,combined}_{psnr,ssim,mae}` (PSNR in dB), ours; then for these and every

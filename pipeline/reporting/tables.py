@@ -21,7 +21,7 @@ DETAILS = (*SPREAD, "published", "diff", "verdict")
 CANON = "canon"
 PROTOCOL = "dpdd-16"
 """Data set and protocol whose numbers stand beside the published ones."""
-PUBLISHED = "published"
+PUBLISHED, SURROGATE = "published", "surrogate"
 
 _CONFIDENCE = 0.95
 _WHOLE = ("n_seeds", "n_images", "n_dmssrm", "trained_params", "params")
@@ -67,8 +67,21 @@ def estimate(values: Sequence[float | None]) -> Estimate:
     return Estimate(mean, sd, mean - half, mean + half)
 
 
+def row_of(record: ResultRecord | ComplexityRecord) -> str:
+    """The row that a record belongs to.
+
+    A surrogate has one of its own: the published numbers of the method that it stands in for must
+    never stand beside it.
+    """
+    if isinstance(record, ComplexityRecord):
+        stands_in = record.surrogate
+    else:
+        stands_in = record.label == SURROGATE
+    return f"{record.row} ({SURROGATE})" if stands_in else record.row
+
+
 def by_row(results: Iterable[ResultRecord]) -> dict[str, list[ResultRecord]]:
-    """Repetitions of each row label, in order of first appearance.
+    """Repetitions of each row (`row_of`), in order of first appearance.
 
     Raises:
         RecordError: records of one row differ in method, kind, label, data set, protocol or size,
@@ -76,7 +89,7 @@ def by_row(results: Iterable[ResultRecord]) -> dict[str, list[ResultRecord]]:
     """
     rows: dict[str, list[ResultRecord]] = {}
     for record in results:
-        rows.setdefault(record.row, []).append(record)
+        rows.setdefault(row_of(record), []).append(record)
     for name, records in rows.items():
         for field in ("method", "method_kind", "label", "dataset", "trained_params"):
             _same(name, field, [str(getattr(record, field)) for record in records])
@@ -98,14 +111,14 @@ def _same(name: str, field: str, values: list[str]) -> None:
 
 
 def sizes_by_row(complexity: Iterable[ComplexityRecord]) -> dict[str, ComplexityRecord]:
-    """The complexity record of each row label.
+    """The complexity record of each row (`row_of`).
 
     Raises:
         RecordError: two records claim the same row with different counts.
     """
     sizes: dict[str, ComplexityRecord] = {}
     for record in complexity:
-        known = sizes.setdefault(record.row, record)
+        known = sizes.setdefault(row_of(record), record)
         if known != record:
             raise RecordError(
                 f"row {record.row!r}: two different complexity records "

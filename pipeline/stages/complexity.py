@@ -1,4 +1,4 @@
-"""Complexity stage: parameters and FLOPs of the full models."""
+"""Complexity stage: parameters and FLOPs of the full models, alone or beside the paper's."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pipeline.config import Experiment
+from pipeline.config import Experiment, MethodEntry, load_methods
 from pipeline.evaluation.complexity import count_complexity
-from pipeline.methods import get_method
+from pipeline.methods import Method, get_method
 from pipeline.records import ComplexityRecord
+from pipeline.reporting.complexity import NOT_HERE, QUANTITIES, Comparison, published_numbers
+from pipeline.reporting.published import read_complexity_notes, read_published_table1
 
 _FIELDS = {"method", "params", "flops_fvcore", "flops_paper", "uncounted"}
 
@@ -36,3 +38,51 @@ def complexity_line(record: ComplexityRecord, *, as_json: bool) -> str:
         f"{record.flops_paper / 1e9:8.2f} G (paper's rule)   "
         f"{record.flops_fvcore / 1e9:9.3f} G multiply-accumulates (fvcore)"
     )
+
+
+def compare_with_table1(
+    experiment: Experiment, size: tuple[int, int], cache: Path | None, published: Path
+) -> Iterator[Comparison]:
+    """Count every network of the paper's Table 1, in its order, beside the published numbers.
+
+    Methods that the experiment leaves out are counted too. A row may have several networks (every
+    method of its name, and the variant that its note names), or none.
+
+    Args:
+        experiment: adds its own methods to the method list.
+        size: height and width in pixels.
+        cache: folder of the records.
+        published: folder of the paper's numbers and of the notes about them.
+
+    Raises:
+        ConfigError: a method cannot be built.
+        DataError: a file of `published` cannot be used, or `cache` cannot be written.
+    """
+    table = read_published_table1(published / "table1.csv")
+    notes = read_complexity_notes(published / "complexity_notes.csv").set_index("method")
+    entries = {**load_methods().methods, **experiment.methods}
+    for row in table.to_dict("records"):
+        name = str(row["method"])
+        note = notes.loc[name] if name in notes.index else {}
+        numbers = published_numbers(row["params_m"], row["flops_g"])
+        reasons = {quantity: str(note.get(quantity, "")) for quantity in QUANTITIES}
+        networks = [
+            network
+            for method, entry in entries.items()
+            if entry.row == name
+            for network in _networks(Method(method, entry), str(note.get("variant", "")))
+        ]
+        for label, method in networks:
+            yield Comparison(name, label, count_complexity(method, size, cache), numbers, reasons)
+        if not networks:
+            yield Comparison(name, NOT_HERE, None, numbers, reasons)
+
+
+def _networks(method: Method, variant: str) -> list[tuple[str, Method]]:
+    """A method's network, and the variant of it that meets the printed digits, if there is one."""
+    networks = [("surrogate" if method.surrogate else "as configured", method)]
+    if variant:
+        kwargs = {**method.entry.kwargs, "variant": variant}
+        entry: MethodEntry = method.entry.model_copy(update={"kwargs": kwargs})
+        networks.append((f"variant {variant}", Method(f"{method.name}-{variant}", entry)))
+    return networks

@@ -141,7 +141,7 @@ def evaluate_method(
             method_kind=method.entry.kind,
             dataset=experiment.dataset.name,
             repetition=repetition,
-            label=label_of(experiment) if official is None else "official weights",
+            label="official weights" if official else label_of(experiment, method),
             trained_params=sum(parameter.numel() for parameter in network.parameters()),
             protocol=ready.protocol,
             scores=found.scores,

@@ -72,7 +72,7 @@ def _origin(experiment: Experiment, name: str, ready: Prepared, manifest: Path) 
     origin = {
         "method": name,
         "dataset": experiment.dataset.name,
-        "label": label_of(experiment),
+        "label": label_of(experiment, ready.method),
         "arguments": experiment.trained_kwargs(name),
         "code": ready.method.code_hash(),
         "manifest_sha256": sha256_of(manifest),

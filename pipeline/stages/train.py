@@ -52,8 +52,10 @@ class ScenePairs:
             yield whole_scene(self.store, number, self.views)
 
 
-def label_of(experiment: Experiment) -> Label:
-    """The honest label of whatever this experiment trains."""
+def label_of(experiment: Experiment, method: Method) -> Label:
+    """The honest label of what this experiment makes with a method, on whatever data set."""
+    if method.surrogate is not None:
+        return "surrogate"
     return "reproduced" if experiment.dataset.kind == "canon" else "demo"
 
 
@@ -105,7 +107,7 @@ def train_method(
             row=method.entry.row,
             dataset=experiment.dataset.name,
             repetition=repetition,
-            label=label_of(experiment),
+            label=label_of(experiment, method),
             trained_params=sum(parameter.numel() for parameter in network.parameters()),
             samples=trained.curve[-1].samples if trained.curve else 0,
             epoch=trained.epoch,

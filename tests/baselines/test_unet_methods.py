@@ -180,7 +180,7 @@ def test_gradients_reach_every_parameter_but_the_declared_ones(name: str) -> Non
     nn.init.constant_(network.get_parameter("conv10.weight"), 0.1)
     (network(picture(4, 2, 6, 32, 32)) ** 2).sum().backward()
     without = {key for key, value in network.named_parameters() if not value.grad.any()}
-    assert without == set(getattr(MODULES[name], "WITHOUT_GRADIENT", {}))
+    assert without == set(getattr(MODULES[name], "UNTRAINED", {}))
 
 
 def test_a_sequence_trains_the_recurrent_weights() -> None:

@@ -107,6 +107,15 @@ def test_no_note_about_demo_without_one(tmp_path: Path) -> None:
     assert "not comparable" not in md.read_text(encoding="utf-8")
 
 
+def test_a_surrogate_is_said_to_be_one(tmp_path: Path, table1: pd.DataFrame) -> None:
+    said = "they are no results of those methods"
+    published = read_published_table1(PUBLISHED / "table1.csv")
+    record = result("mrnet", "MRNet", dataset="canon", label="surrogate")
+    for text in write_table(build_table1([record], [], published), tmp_path / "with")[1:]:
+        assert said in text.read_text(encoding="utf-8")
+    assert said not in write_table(table1, tmp_path / "without")[1].read_text(encoding="utf-8")
+
+
 def test_metrics_hold_what_was_run(tmp_path: Path, table1: pd.DataFrame) -> None:
     write_metrics(table1, tmp_path / "metrics.json")
     metrics = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))

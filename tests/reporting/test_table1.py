@@ -159,6 +159,31 @@ def test_mixed_rows_are_refused(published: pd.DataFrame, other: object, field: s
     assert "DMTNet-B" in str(raised.value)
 
 
+@pytest.mark.parametrize("dataset", ["synthetic", "canon"])
+def test_a_surrogate_stands_in_a_row_of_its_own(published: pd.DataFrame, dataset: str) -> None:
+    made = result("mrnet", "MRNet", dataset=dataset, label="surrogate")
+    size = complexity("mrnet", "MRNet", surrogate=True)
+    paper = published.set_index("method").loc["MRNet"]
+    for results in ([], [result(), made]):
+        frame = build_table1(results, [size], published)
+        assert list(frame["method"][:16]) == list(published["method"])
+        row = _row(frame, "MRNet")
+        assert row["label"] == "published"
+        assert row["combined_psnr"] == row["combined_psnr_published"] == paper["combined_psnr"]
+        assert row["combined_psnr_verdict"] == "not run"
+        assert pd.isna(row["params"])
+        assert row["params_published_m"] == paper["params_m"]
+    own = _row(frame, "MRNet (surrogate)")
+    assert list(frame["method"])[-1] == "MRNet (surrogate)"
+    assert own["label"] == "surrogate"
+    assert own["combined_psnr"] == 20.0
+    assert own["params"] == size.params
+    # The paper's numbers are those of another network.
+    for cell in ("combined_psnr_published", "combined_psnr_diff", "params_published_m"):
+        assert pd.isna(own[cell])
+    assert own["combined_psnr_verdict"] == ""
+
+
 def test_contradicting_sizes_are_refused(published: pd.DataFrame) -> None:
     with pytest.raises(RecordError, match="complexity"):
         build_table1([], [complexity(), complexity(params=1)], published)
