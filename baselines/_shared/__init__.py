@@ -1,0 +1,1 @@
+"""Parts that several published methods have in common."""
