@@ -67,9 +67,11 @@ class Uformer(nn.Module):
         _check(depths, num_heads, widths, img_size, padding)
         self.padding = padding
         self.multiple = _WINDOW * 2**levels
-        encoder, decoder = sum(depths[:levels]), sum(depths[levels + 1 :])
-        drops = torch.linspace(0, drop_path, encoder).tolist() + [drop_path] * depths[levels]
-        drops += torch.linspace(drop_path, 0, decoder).tolist()
+        drops = [
+            *_ramp(0, drop_path, sum(depths[:levels])),
+            *[drop_path] * depths[levels],
+            *_ramp(drop_path, 0, sum(depths[levels + 1 :])),
+        ]
         self.stages = nn.ModuleList()
         for number, (depth, heads, width) in enumerate(zip(depths, num_heads, widths, strict=True)):
             nominal = img_size // 2 ** min(number, 2 * levels - number)
@@ -169,6 +171,10 @@ def _check(
         raise ValueError(f"img_size {img_size} is not a multiple of {parts}")
     if padding not in ("square", "rectangle"):
         raise ValueError(f"padding must be one of square, rectangle, not {padding!r}")
+
+
+def _ramp(first: float, last: float, count: int) -> list[float]:
+    return [first + (last - first) * index / max(count - 1, 1) for index in range(count)]
 
 
 def _initialise(module: nn.Module) -> None:
