@@ -1,0 +1,177 @@
+"""How fast Restormer and Uformer-B are: against a literal transcription, and the convolution rate.
+
+    python -m benchmarks.transformers --size 256 --passes 5 --threads 1
+
+The references (`benchmarks.literal_restormer`, `benchmarks.literal_uformer`) compute what the
+publications say, one eager operation after the other, with the same weights. Passes alternate, and
+between them runs a 3x3 convolution from 64 to 64 channels: its best rate stands for what this
+machine can do. Wall time is what counts; the processor time beside it shows how far other work on
+the machine disturbed the run. `--full` runs each network once at 1120 x 1680 in a process of its
+own and prints its time and peak memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from baselines import restormer, uformer
+from benchmarks.literal_restormer import literal_restormer
+from benchmarks.literal_uformer import literal_uformer
+
+METHODS = {
+    "restormer": (restormer, literal_restormer),
+    "uformer-b": (uformer, literal_uformer),
+}
+# Multiply-accumulates at 256 x 256, by fvcore; the tests count them again.
+MACS_256 = {"restormer": 155_268_956_160, "uformer-b": 86_947_397_632}
+FULL_SIZE = (1120, 1680)
+RATIO, TOLERANCE = 1.3, 1e-4
+
+
+def draw(network: nn.Module) -> None:
+    """Weights that every branch of the network shows up in, at outputs of order one."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, value in network.named_parameters():
+            noise = torch.randn(value.shape, generator=generator)
+            if value.dim() >= 2 and not name.endswith(("temperature", "table", "modulator")):
+                value.copy_(noise / value[0].numel() ** 0.5)
+            else:
+                one = name.endswith(("temperature", "weight"))
+                value.copy_(0.1 * noise + (1 if one else 0))
+
+
+def timed(run: Callable[[], Tensor]) -> tuple[float, float]:
+    """Wall and processor time of a call, in seconds."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    run()
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def convolution() -> Callable[[], Tensor]:
+    image, weight = torch.rand(1, 64, 256, 256), torch.rand(64, 64, 3, 3)
+    return lambda: functional.conv2d(image, weight, padding=1)
+
+
+CONVOLUTION_MACS = 64 * 64 * 9 * 256 * 256
+
+
+def compare(name: str, size: int, passes: int) -> dict[str, Any]:
+    """Ours and the literal transcription, in turn."""
+    module, literal = METHODS[name]
+    network = module.build().eval()
+    draw(network)
+    state = {module.official_name(key): value for key, value in network.state_dict().items()}
+    x = torch.rand(1, 6, size, size, generator=torch.Generator().manual_seed(1))
+    runs = {
+        "ours": lambda: network(x),
+        "literal": lambda: literal(state, x),
+        "convolution": convolution(),
+    }
+    found: dict[str, list[tuple[float, float]]] = {what: [] for what in runs}
+    with torch.inference_mode():
+        outputs = [runs[what]() for what in ("ours", "literal")]
+        for _ in range(passes):
+            for what, run in runs.items():
+                repeats = 3 if what == "convolution" else 1
+                found[what] += [timed(run) for _ in range(repeats)]
+    walls = {what: median(wall for wall, _ in values) for what, values in found.items()}
+    cpus = {what: median(cpu for _, cpu in values) for what, values in found.items()}
+    best = CONVOLUTION_MACS / min(wall for wall, _ in found["convolution"])
+    macs = MACS_256[name] * size**2 / 256**2
+    return {
+        "method": name,
+        "ours_s": walls["ours"],
+        "literal_s": walls["literal"],
+        "ratio": walls["literal"] / walls["ours"],
+        "ours_cpu_s": cpus["ours"],
+        "literal_cpu_s": cpus["literal"],
+        "ratio_cpu": cpus["literal"] / cpus["ours"],
+        "gflop_per_s": 2 * macs / walls["ours"] / 1e9,
+        "convolution_gflop_per_s": 2 * best / 1e9,
+        "share_of_convolution": macs / walls["ours"] / best,
+        "difference": float((outputs[0] - outputs[1]).abs().max()),
+        "output_spread": float(outputs[0].std()),
+        "times": found,
+    }
+
+
+FULL_RUN = """
+import sys, time, torch
+from importlib import import_module
+from pipeline.provenance import peak_memory_mib
+
+torch.set_num_threads(int(sys.argv[2]))
+network = import_module(sys.argv[1]).build().eval()
+x = torch.rand(1, 6, int(sys.argv[3]), int(sys.argv[4]))
+with torch.inference_mode():
+    started = time.perf_counter()
+    output = network(x)
+    seconds = time.perf_counter() - started
+assert output.shape == (1, 3, *x.shape[-2:]) and torch.isfinite(output).all()
+print(seconds, peak_memory_mib())
+"""
+
+
+def whole_image(name: str, threads: int) -> dict[str, float | str]:
+    """Time and peak memory of a whole image, in a process of its own."""
+    arguments = [METHODS[name][0].__name__, str(threads), *map(str, FULL_SIZE)]
+    command = [sys.executable, "-c", FULL_RUN, *arguments]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    seconds, mib = map(float, done.stdout.split())
+    return {"method": name, "seconds": seconds, "peak_gib": mib / 1024}
+
+
+def show(result: dict[str, Any]) -> None:
+    print(
+        f"{result['method']}: {result['ours_s']:.2f} s, literal {result['literal_s']:.2f} s, "
+        f"{result['ratio']:.2f} times as fast (to reach: {RATIO}); processor time "
+        f"{result['ours_cpu_s']:.2f} and {result['literal_cpu_s']:.2f} s, {result['ratio_cpu']:.2f}"
+    )
+    print(
+        f"  {result['gflop_per_s']:.1f} GFLOP/s, {result['share_of_convolution']:.0%} of the best "
+        f"3x3 convolution ({result['convolution_gflop_per_s']:.1f}); outputs differ by "
+        f"{result['difference']:.1e} (at most {TOLERANCE:.0e}) at a spread of "
+        f"{result['output_spread']:.2f}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--size", type=int, default=256, help="side; a multiple of 128")
+    parser.add_argument("--passes", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--full", action="store_true", help="whole images too")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    results = [compare(n, options.size, options.passes) for n in options.methods]
+    whole = [whole_image(n, options.threads) for n in options.methods] if options.full else []
+    if options.json:
+        print(json.dumps({"options": vars(options), "results": results, "whole": whole}))
+        return
+    print(f"size {options.size}, {options.threads} threads, medians of {options.passes} passes")
+    for result in results:
+        show(result)
+    for entry in whole:
+        height, width = FULL_SIZE
+        print(
+            f"{entry['method']} at {height}x{width}: {entry['seconds']:.0f} s, "
+            f"peak {entry['peak_gib']:.2f} GiB"
+        )
+
+
+if __name__ == "__main__":
+    main()
