@@ -87,7 +87,7 @@ class Patches(Strict):
 
 
 class Recipe(Strict):
-    """One training recipe (paper 4.2; sheet section 5 for what the paper leaves open).
+    """One training recipe (paper 4.2; docs/deviations.md for what the paper leaves open).
 
     `epochs`: of `passes_per_epoch` passes over all windows each.
     `crop`: side of the sub-crop drawn inside a window (`null`: the whole window).
