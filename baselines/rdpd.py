@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -73,7 +72,7 @@ class RDPD(UNet):
         x: Tensor,
         *,
         origin: tuple[int, int] | Tensor | None = None,
-        full_size: tuple[int, int] | None = None,
+        full_size: tuple[int, int] | Tensor | None = None,
     ) -> Tensor:
         """Deblur pictures that do not belong together: sequences of one frame.
 
@@ -81,7 +80,7 @@ class RDPD(UNet):
             x: `[B, 6, H, W]`, left then right view, RGB in [0, 1].
             origin: row and column of the crop in the whole picture, the same for all pictures or,
                 as integers `[B, 2]`, of each; (0, 0) if absent.
-            full_size: height and width of the whole picture; absent: `x` is whole.
+            full_size: height and width of the whole picture, or `[B, 2]`; absent: `x` is whole.
 
         Returns:
             `[B, 3, H, W]`, RGB in [0, 1].
@@ -97,7 +96,7 @@ class RDPD(UNet):
         frames: Tensor,
         *,
         origin: tuple[int, int] | Tensor | None = None,
-        full_size: tuple[int, int] | None = None,
+        full_size: tuple[int, int] | Tensor | None = None,
     ) -> Tensor:
         """Deblur sequences of frames; the state begins at zero.
 
@@ -133,7 +132,7 @@ class RDPD(UNet):
 def radial_mask(
     like: Tensor,
     origin: tuple[int, int] | Tensor | None = None,
-    full_size: tuple[int, int] | None = None,
+    full_size: tuple[int, int] | Tensor | None = None,
 ) -> Tensor:
     """Distance of each pixel from the centre of the whole picture, 1 in the farthest corner.
 
@@ -143,7 +142,7 @@ def radial_mask(
         like: `[B, ..., H, W]`, gives batch, size, device and type.
         origin: row and column of `like` in the whole picture, or `[B, 2]` of them; (0, 0) if
             absent.
-        full_size: height and width of the whole picture; those of `like` if absent.
+        full_size: height and width of the whole picture, or `[B, 2]`; those of `like` if absent.
 
     Returns:
         `[B, 1, H, W]` in [0, 1].
@@ -152,20 +151,24 @@ def radial_mask(
         ValueError: `like` does not lie within the whole picture.
     """
     batch, size = like.shape[0], like.shape[-2:]
-    whole = tuple(size) if full_size is None else full_size
-    corner = torch.as_tensor((0, 0) if origin is None else origin)
-    room = torch.tensor([total - side for total, side in zip(whole, size, strict=True)])
-    if bool((corner < 0).any()) or bool((corner.cpu() > room).any()):
-        where = corner.tolist()
-        raise ValueError(f"a crop of {tuple(size)} at {where} leaves the picture of {whole}")
-    squares = []
-    for axis, side in enumerate(size):
-        # Single precision would round some values to the neighbouring step.
-        steps = torch.arange(side, device=like.device, dtype=torch.float64)
-        first = corner[..., axis].to(like.device).expand(batch)[:, None]
-        squares.append((first + steps - whole[axis] // 2) ** 2)
-    distance = (squares[0][:, :, None] + squares[1][:, None, :]).sqrt()
-    farthest = max(math.hypot(whole[0] // 2, whole[1] // 2), 1.0)
+
+    def pairs(values: Sequence[int] | Tensor) -> Tensor:
+        # Single precision would round some distances to the neighbouring step.
+        return torch.as_tensor(values, dtype=torch.float64, device=like.device).expand(batch, 2)
+
+    whole = pairs(size if full_size is None else full_size)
+    corner = pairs((0, 0) if origin is None else origin)
+    if bool((corner < 0).any()) or bool((corner + pairs(size) > whole).any()):
+        raise ValueError(
+            f"a crop of {tuple(size)} at {corner.tolist()} leaves the picture of {whole.tolist()}"
+        )
+    centre = whole // 2
+    rows, columns = (
+        corner[:, axis, None] + torch.arange(side).to(whole) - centre[:, axis, None]
+        for axis, side in enumerate(size)
+    )
+    distance = (rows.square()[:, :, None] + columns.square()[:, None, :]).sqrt()
+    farthest = centre.square().sum(1).sqrt().clamp(min=1)[:, None, None]
     return ((255 * distance / farthest).round() / 255).to(like.dtype)[:, None]
 
 

@@ -33,7 +33,7 @@ from torch.utils.data import DataLoader, Dataset
 from benchmarks.cache import drop
 from benchmarks.pictures import write_patches, write_store
 from dmtnet import build
-from pipeline.config import Compute, Patches, Recipe
+from pipeline.config import Compute, Cosine, Patches, Recipe
 from pipeline.data.feed import Feed
 from pipeline.data.patches import Window, index_windows
 from pipeline.data.pixels import PIXELS, PixelStore
@@ -88,17 +88,14 @@ def recipe(batch: int, crop: int, passes: int) -> Recipe:
         epochs=1,
         passes_per_epoch=passes,
         batch_size=batch,
-        accumulate=1,
         crop=crop,
-        loss="charbonnier",
-        charbonnier_eps=1e-3,
-        learning_rate=1e-4,
-        final_learning_rate=0.0,
-        warmup_epochs=0,
+        losses={"charbonnier": 1.0},
+        optimizer="adam",
         betas=(0.9, 0.999),
+        learning_rate=1e-4,
+        schedule=Cosine(kind="cosine", final_learning_rate=0.0),
         flip_horizontal=True,
         flip_vertical=True,
-        flip_swaps_views=False,
         validations=1,
     )
 

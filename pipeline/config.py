@@ -1,7 +1,8 @@
 """Typed experiment configuration; the only reader of YAML.
 
-An experiment is one file (`config/demo.yaml`, `config/canon.yaml`) plus the method list that it
-includes (`config/methods.yaml`). Unknown keys, wrong types and unknown methods are errors.
+An experiment is one file (`config/demo.yaml`, `config/canon.yaml`) over two that all share: the
+method list (`config/methods.yaml`) and the recipes (`config/recipes.yaml`). Unknown keys, wrong
+types and unknown methods are errors.
 """
 
 from __future__ import annotations
@@ -17,28 +18,36 @@ from pydantic import Field, ValidationError, model_validator
 from pipeline.config_blocks import (
     Budget,
     Canon,
+    Clips,
     Compute,
     Folder,
     Listed,
     Patches,
-    Recipe,
     SplitScenes,
     Strict,
     Synthetic,
 )
+from pipeline.config_recipe import Batches, Cosine, Downscale, Multistep, Noise, Phase, Recipe
 from pipeline.errors import ConfigError
 
 __all__ = [
     "AblationEntry",
+    "Batches",
     "Budget",
     "Canon",
+    "Clips",
     "Compute",
+    "Cosine",
+    "Downscale",
     "Experiment",
     "Folder",
     "MethodEntry",
     "MethodList",
     "MetricEntry",
+    "Multistep",
+    "Noise",
     "Patches",
+    "Phase",
     "Recipe",
     "SplitScenes",
     "Strict",
@@ -49,19 +58,18 @@ __all__ = [
     "unknown_method",
 ]
 
-METHODS_FILE = Path(__file__).resolve().parents[1] / "config" / "methods.yaml"
+_CONFIG = Path(__file__).resolve().parents[1] / "config"
+METHODS_FILE, RECIPES_FILE = _CONFIG / "methods.yaml", _CONFIG / "recipes.yaml"
 
-
-_UNTRAINED = "untrained"
-_NOT_TRAINED = ("fit", _UNTRAINED, None)
+_NOT_BY_GRADIENTS = ("fit", None)
+_MAX_DEPTH = 4
 
 
 class MethodEntry(Strict):
     """A method: importable `module`, its constructor arguments, its row label and its recipe.
 
-    `recipe`: name of a training recipe, `fit` (closed-form fit by the method itself), `untrained`
-    (a net that nothing here trains; it runs with its authors' weights) or `null` (nothing to
-    learn). `kind` as in the paper's table, or `control`; `table2`: its row in Table 2.
+    `recipe`: name of a training recipe, `fit` (closed-form fit by the method itself) or `null`
+    (nothing to learn). `kind` as in the paper's table, or `control`; `table2`: its row in Table 2.
     """
 
     module: str
@@ -119,7 +127,10 @@ class Experiment(MethodList):
     `trained_size`: constructor arguments, by module, that make the trained nets narrower than the
     paper's. `budgets`: methods that train for longer or shorter than their recipe says.
     `methods`, `ablations`, `metrics`: added to (or replacing) those of the method list.
-    `only`: the methods and ablations that take part, all of them when absent.
+    `only`: the methods and ablations that take part, all of them when absent. `not_run`: methods
+    whose rows stay the published ones.
+    `companion`: the second training set of the recipes that ask for one.
+    `recipes`: those of the recipe list, single values replaced by the experiment's own.
     `complexity_size`: height and width at which FLOPs are counted.
     `sample_images`: how many test pictures each evaluation keeps.
     """
@@ -127,7 +138,9 @@ class Experiment(MethodList):
     seed: int = Field(ge=0)
     repetitions: int = Field(ge=1)
     only: Listed[tuple[str, ...]] | None = None
+    not_run: Listed[tuple[str, ...]] = ()
     dataset: Annotated[Synthetic | Canon | Folder, Field(discriminator="kind")]
+    companion: Annotated[Clips | Folder, Field(discriminator="kind")] | None = None
     patches: Patches
     protocol: Literal["dpdd-16", "dpdd-8"]
     recipes: dict[str, Recipe]
@@ -145,10 +158,16 @@ class Experiment(MethodList):
         for name in self.only or ():
             if name not in {*self.methods, *self.ablations}:
                 raise ValueError(f"only names unknown method {name!r}")
-        known = {*self.recipes, *_NOT_TRAINED}
+        for name in self.not_run:
+            if name not in self.methods:
+                raise ValueError(f"not_run names unknown method {name!r}")
+        known = {*self.recipes, *_NOT_BY_GRADIENTS}
         for name, method in self.methods.items():
             if method.recipe not in known:
                 raise ValueError(f"method {name!r} uses unknown recipe {method.recipe!r}")
+        for name in self.methods_run():
+            if self.companion is None and self.needs_companion(name):
+                raise ValueError(f"method {name!r} is trained on a companion set; add `companion:`")
         modules = {method.module for method in self.methods.values()}
         for name in self.budgets:
             if name not in {*self.methods, *self.ablations}:
@@ -159,8 +178,8 @@ class Experiment(MethodList):
         return self
 
     def methods_run(self) -> list[str]:
-        """Methods that the workflow runs: all but the nets that nothing trains."""
-        return [name for name, entry in self.methods.items() if entry.recipe != _UNTRAINED]
+        """Methods that the workflow runs."""
+        return [name for name in self.methods if name not in self.not_run]
 
     def table2_rows(self) -> dict[int, str]:
         """Rows of the paper's Table 2: its method numbers and our names for them."""
@@ -175,14 +194,15 @@ class Experiment(MethodList):
     def recipe_of(self, name: str) -> Recipe | None:
         """The training recipe of method `name`; `None` if it is not trained by gradients."""
         recipe = self.entry(name).recipe
-        if recipe in _NOT_TRAINED:
+        if recipe in _NOT_BY_GRADIENTS:
             return None
-        plain, budget = self.recipes[recipe], self.budgets.get(name, Budget())
-        length = {
-            "epochs": budget.epochs or plain.epochs,
-            "passes_per_epoch": budget.passes_per_epoch or plain.passes_per_epoch,
-        }
-        return plain.model_copy(update=length)
+        budget = self.budgets.get(name, Budget()).model_dump(exclude_none=True)
+        return self.recipes[recipe].model_copy(update=budget)
+
+    def needs_companion(self, name: str) -> bool:
+        """Whether method `name` is trained on the companion set too."""
+        recipe = self.recipe_of(name)
+        return recipe is not None and recipe.companion is not None
 
     def trained_kwargs(self, name: str) -> dict[str, Any]:
         """Constructor arguments of the net that this experiment trains for method `name`."""
@@ -240,13 +260,15 @@ def load_methods(path: Path = METHODS_FILE) -> MethodList:
 
 
 def load_experiment(path: Path) -> Experiment:
-    """Read an experiment and merge the method list into it.
+    """Read an experiment and merge it over the method list and the recipes.
+
+    A file with the key `extends` holds what differs from another one, named from its own folder.
 
     Raises:
         ConfigError: the file is missing, malformed, has an unknown key, a value of a wrong type
             or names a method or recipe that does not exist.
     """
-    data = _read_yaml(path)
+    data = _with_bases(path)
     shared = load_methods().model_dump()
     for block in ("methods", "ablations", "metrics"):
         own = data.get(block, {})
@@ -254,7 +276,30 @@ def load_experiment(path: Path) -> Experiment:
             data[block] = {**shared[block], **own}
             if block != "metrics" and isinstance(only := data.get("only"), list):
                 data[block] = {name: data[block][name] for name in data[block] if name in only}
+    data["recipes"] = _merged(_read_yaml(RECIPES_FILE), data.get("recipes", {}))
     try:
         return Experiment.model_validate(data)
     except ValidationError as error:
         raise _explain(path, error) from error
+
+
+def _with_bases(path: Path, depth: int = 0) -> dict[str, Any]:
+    data = _read_yaml(path)
+    base = data.pop("extends", None)
+    if base is None:
+        return data
+    if not isinstance(base, str) or depth > _MAX_DEPTH:
+        raise ConfigError(f"{path}: extends: must name one file, and in no circle; mend it")
+    merged = _merged(_with_bases(path.parent / base, depth + 1), data)
+    assert isinstance(merged, dict)
+    return merged
+
+
+def _merged(base: Any, own: Any) -> Any:
+    """`own` over `base`, value by value; whatever is no mapping replaces."""
+    if not isinstance(base, dict) or not isinstance(own, dict):
+        return own
+    # A block of another kind has other values.
+    if "kind" in own and own["kind"] != base.get("kind"):
+        return own
+    return {**base, **{key: _merged(base.get(key), value) for key, value in own.items()}}

@@ -49,6 +49,22 @@ class Synthetic(Strict):
     test: SplitScenes
 
 
+class Clips(Strict):
+    """Clips of the synthetic camera: the second training set of DPDNet+ and RDPD+.
+
+    `clips`: how many, of `frames` consecutive pictures each. The rest as in `Synthetic`.
+    """
+
+    kind: Literal["clips"]
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    size: Listed[tuple[int, int]]
+    clips: int = Field(ge=1)
+    frames: int = Field(ge=1)
+    coc_far: Listed[tuple[float, float]]
+    focus: Listed[tuple[float, float]]
+    distortion: bool
+
+
 class Canon(Strict):
     """The official Canon dual-pixel set (DPDD), from any mirror; `root` is the unpacked folder."""
 
@@ -86,40 +102,12 @@ class Patches(Strict):
     discard: float = Field(ge=0, lt=1)
 
 
-class Recipe(Strict):
-    """One training recipe (paper 4.2; docs/deviations.md for what the paper leaves open).
-
-    `epochs`: of `passes_per_epoch` passes over all windows each.
-    `crop`: side of the sub-crop drawn inside a window (`null`: the whole window).
-    `learning_rate` falls along one cosine to `final_learning_rate` after `warmup_epochs` linear
-    ones. `validations`: how many times, evenly spread, the validation set is scored.
-    `max_steps` cuts the training off after so many optimizer steps, for trials; they are the first
-    ones of the whole training, and the validation set is scored after the last one.
-    """
-
-    epochs: int = Field(ge=1)
-    passes_per_epoch: int = Field(ge=1)
-    batch_size: int = Field(ge=1)
-    accumulate: int = Field(ge=1)
-    crop: int | None = Field(ge=16)
-    loss: Literal["charbonnier"]
-    charbonnier_eps: float = Field(gt=0)
-    learning_rate: float = Field(gt=0)
-    final_learning_rate: float = Field(ge=0)
-    warmup_epochs: int = Field(ge=0)
-    betas: Listed[tuple[float, float]]
-    flip_horizontal: bool
-    flip_vertical: bool
-    flip_swaps_views: bool
-    validations: int = Field(ge=1)
-    max_steps: int | None = Field(default=None, ge=1)
-
-
 class Budget(Strict):
     """What one method's training takes instead of its recipe's length; the rest stays."""
 
     epochs: int | None = Field(default=None, ge=1)
     passes_per_epoch: int | None = Field(default=None, ge=1)
+    steps_per_epoch: int | None = Field(default=None, ge=1)
 
 
 class Compute(Strict):

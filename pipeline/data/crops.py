@@ -33,6 +33,14 @@ def scaled(planes: NDArray[np.uint16], *, pinned: bool = False) -> Tensor:
     return tensor
 
 
+def at_depth(values: NDArray[np.uint16], bits: int) -> NDArray[np.uint16]:
+    """`values` as they are (16 bits), or what is left of them in 8, by truncation.
+
+    The high byte v comes back as 257 v, which is to 65535 as v is to 255.
+    """
+    return values if bits == 16 else np.multiply(values >> 8, 257, dtype=np.uint16)
+
+
 class CropReader:
     """Reads crops of a pixel store.
 

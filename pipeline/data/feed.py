@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import cv2
 import torch
@@ -14,8 +15,24 @@ from pipeline.data.crops import CropReader, scaled
 from pipeline.data.patches import Draw, Window, epoch_draws, shard
 from pipeline.data.pixels import PixelStore
 
-Batch = tuple[int, list[Draw]]
+Job = tuple[int, list[Draw]]
 """The buffer to fill, and with which crops."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Training crops, float32 in [0, 1], RGB.
+
+    `x`: `[N, 3 * views, side, side]`, `target`: `[N, 3, side, side]`. `origin`: row and column of
+    each crop in its picture, `full_size`: that picture's height and width, int64 `[N, 2]`.
+    `frames`: so many crops in a row are the frames of one clip.
+    """
+
+    x: Tensor
+    target: Tensor
+    origin: Tensor
+    full_size: Tensor
+    frames: int = 1
 
 
 class Feed:
@@ -41,8 +58,10 @@ class Feed:
         recipe: Recipe,
         compute: Compute,
         seed: int,
+        input_bits: int = 16,
     ) -> None:
-        self.windows, self.recipe, self.seed = windows, recipe, seed
+        self.views, self.input_bits = views, input_bits
+        self.store, self.windows, self.recipe, self.seed = store, windows, recipe, seed
         self.pinned = compute.device != "cpu" and torch.cuda.is_available()
         workers = compute.loader_workers
         # One buffer for each batch on its way, and one that is being handed out.
@@ -65,7 +84,7 @@ class Feed:
             multiprocessing_context="spawn" if workers else None,
         )
 
-    def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+    def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
         """The batches of one epoch.
 
         Args:
@@ -73,29 +92,35 @@ class Feed:
             start: crops of it that were seen before, a multiple of the batch size.
 
         Yields:
-            Input `[B, 3 * views, side, side]` and target `[B, 3, side, side]`, float32 in [0, 1];
-            in page-locked memory where there is a GPU.
+            The crops; pixels in page-locked memory where there is a GPU.
         """
-        draws = epoch_draws(self.windows, self.recipe, self.seed, number)
-        self._order.batches = shard(draws, 0, 1, self.recipe.batch_size, start)
-        for buffer, count in self._loader:
+        order = epoch_draws(self.windows, self.recipe, self.seed, number)
+        self._order.batches = shard(order, 0, 1, self.recipe.batch_size, start)
+        for draws, (buffer, count) in zip(self._order.batches, self._loader, strict=True):
             planes = self._ring[buffer, :count].numpy()
             x, target = planes[:, :-3], planes[:, -3:]
-            yield scaled(x, pinned=self.pinned), scaled(target, pinned=self.pinned)
+            windows = [draw.window for draw in draws]
+            scenes = [self.store.scenes[window.scene] for window in windows]
+            yield Batch(
+                scaled(x, pinned=self.pinned),
+                scaled(target, pinned=self.pinned),
+                torch.tensor([[window.top, window.left] for window in windows]),
+                torch.tensor([[scene.height, scene.width] for scene in scenes]),
+            )
 
 
 def _single_thread(_: int) -> None:
     cv2.setNumThreads(1)
 
 
-class _Order(Sampler[Batch]):
+class _Order(Sampler[Job]):
     """Hands out the batches of the epoch at hand, each with the next buffer of the ring."""
 
     def __init__(self, buffers: int) -> None:
         self.buffers = buffers
         self.batches: list[list[Draw]] = []
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[Job]:
         for number, draws in enumerate(self.batches):
             yield number % self.buffers, draws
 
@@ -110,7 +135,7 @@ class _Filling(Dataset[tuple[int, int]]):
         self.reader = reader
         self.ring = ring
 
-    def __getitem__(self, batch: Batch) -> tuple[int, int]:
+    def __getitem__(self, batch: Job) -> tuple[int, int]:
         buffer, draws = batch
         self.reader.read_batch(self.ring[buffer, : len(draws)].numpy(), draws)
         return buffer, len(draws)

@@ -84,7 +84,7 @@ def epoch_draws(windows: list[Window], recipe: Recipe, seed: int, epoch: int) ->
     and flips are drawn anew each time.
     """
     generator = np.random.default_rng([derive_seed(seed, "epoch", epoch)])
-    for _ in range(recipe.passes_per_epoch):
+    for _ in range(recipe.passes_per_epoch or 1):
         for number in generator.permutation(len(windows)):
             window = _sub_crop(windows[number], recipe.crop, generator)
             flips = generator.random(2) < 0.5

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.config import Experiment
+from pipeline.data.feed import Feed
 from pipeline.data.patch_index import read_patch_index
 from pipeline.data.patches import Window
 from pipeline.data.pixels import PixelStore
@@ -79,11 +80,6 @@ def train_method(
     """
     started = time.perf_counter()
     method = get_method(name, experiment)
-    if name not in [*experiment.methods_run(), *experiment.ablations]:
-        raise ConfigError(
-            f"method {name!r} is not trained here; its rows are the published ones until a recipe "
-            "is entered under `recipe:` in the configuration"
-        )
     if not method.trainable:
         raise ConfigError(f"method {name!r} has nothing to train; evaluate it directly")
     store = PixelStore(store_folder)
@@ -134,20 +130,13 @@ def _learn(
         pairs = [ScenePairs(store, split, method.views) for split in ("train", "val")]
         learned = cast(Fitted, network).fit(*pairs)
         network.to(device)
-        psnr = validate(network, store, method.views, experiment.compute, device)
+        how = (method.views, method.input_bits, experiment.compute, device)
+        psnr = validate(network, store, *how)
         return Trained(network.state_dict(), 0, psnr, []), learned
+    compute = experiment.compute
+    feed = Feed(store, method.views, windows, recipe, compute, data_seed, method.input_bits)
     with progress:
-        trained = train(
-            network,
-            store,
-            method.views,
-            windows,
-            recipe,
-            experiment.compute,
-            device,
-            data_seed,
-            progress,
-        )
+        trained = train(network, store, feed, recipe, compute, device, progress)
     return trained, {}
 
 

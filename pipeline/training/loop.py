@@ -3,22 +3,43 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
 from pipeline.config import Compute, Recipe
-from pipeline.data.crops import to_tensor
-from pipeline.data.feed import Feed
-from pipeline.data.patches import Window
+from pipeline.data.crops import at_depth, to_tensor
+from pipeline.data.feed import Batch, Feed
 from pipeline.data.pixels import PixelStore
 from pipeline.errors import UserError
 from pipeline.training.device import autocast, memory_format
-from pipeline.training.loss import LOSSES
-from pipeline.training.schedule import learning_rate
+from pipeline.training.loss import loss_terms, own_terms
+from pipeline.training.optimizer import make_optimizer
+from pipeline.training.plan import Plan
+
+
+@dataclass(frozen=True)
+class Step:
+    """One optimizer step, from 0: crops seen after it, learning rate, terms of the loss.
+
+    `shape` of a batch's input, `[N, channels, side, side]`.
+    """
+
+    number: int
+    samples: int
+    learning_rate: float
+    terms: dict[str, float]
+    shape: tuple[int, ...]
+
+    @property
+    def loss(self) -> float:
+        """Sum of the terms."""
+        return sum(self.terms.values())
 
 
 @dataclass(frozen=True)
@@ -45,8 +66,8 @@ class Trained:
 class Observer(Protocol):
     """Whoever wants to follow a training."""
 
-    def step(self, samples: int, total: int, loss: float) -> None:
-        """After each optimizer step: crops done, crops in all, mean loss of the batch."""
+    def step(self, step: Step, total: int) -> None:
+        """After each optimizer step; `total`: crops in the whole training."""
 
     def epoch(self, point: CurvePoint) -> None:
         """After each epoch: its point of the curve."""
@@ -55,36 +76,29 @@ class Observer(Protocol):
 def train(
     network: nn.Module,
     store: PixelStore,
-    views: tuple[str, ...],
-    windows: list[Window],
+    feed: Feed,
     recipe: Recipe,
     compute: Compute,
     device: torch.device,
-    seed: int,
     observer: Observer,
 ) -> Trained:
     """Train `network` and keep the checkpoint with the best validation PSNR (paper 4.2).
 
-    Adam, one cosine with optional warm-up, gradient accumulation to the same total batch.
-
     Args:
         network: takes `[B, 3 * views, H, W]` in [0, 1]; initialised by the caller.
         store: pixels of the training and validation splits.
-        views: channel order of the network's input.
-        windows: training windows, see `read_patch_index`.
+        feed: the training batches.
         recipe: the training recipe.
-        compute: precision, memory layout and loader workers.
+        compute: precision and memory layout.
         device: where to train.
-        seed: of the data order.
         observer: told of every step and epoch.
 
     Raises:
         UserError: the loss or the validation PSNR stops being finite.
     """
     network.to(device=device, memory_format=memory_format(compute))  # type: ignore[call-overload]
-    optimizer = torch.optim.Adam(network.parameters(), lr=0.0, betas=recipe.betas)
-    feed = Feed(store, views, windows, recipe, compute, seed)
-    plan = Plan.of(recipe, len(windows))
+    optimizer = make_optimizer(network, recipe)
+    plan = Plan.of(recipe, len(feed.windows))
     curve: list[CurvePoint] = []
     best, step = Trained({}, -1, float("-inf"), curve), 0
     for epoch in range(1, plan.epochs + 1):
@@ -94,20 +108,24 @@ def train(
         while step < plan.steps and (group := list(islice(batches, recipe.accumulate))):
             rate = plan.learning_rate(step)
             optimizer.param_groups[0]["lr"] = rate
-            crops = sum(len(target) for _, target in group)
-            batch_loss = sum(
-                _backward(network, batch, len(batch[1]) / crops, recipe, compute, device)
-                for batch in group
-            )
+            crops = sum(len(batch.target) for batch in group)
+            terms: Counter[str] = Counter()
+            for batch in group:
+                share = len(batch.target) / crops
+                terms.update(_backward(network, batch, share, recipe, compute, device))
+            if recipe.max_grad_norm is not None:
+                nn.utils.clip_grad_norm_(network.parameters(), recipe.max_grad_norm)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             step += 1
-            _check_finite("loss", batch_loss, epoch)
-            loss_sum += batch_loss * crops
-            observer.step(plan.samples_at(step), plan.samples, batch_loss)
+            shape = tuple(group[0].x.shape)
+            done = Step(step - 1, plan.samples_at(step), rate, dict(terms), shape)
+            _check_finite("loss", done.loss, epoch)
+            loss_sum += done.loss * crops
+            observer.step(done, plan.samples)
         psnr = None
         if is_validated(epoch, recipe) or step == plan.steps:
-            psnr = validate(network, store, views, compute, device)
+            psnr = validate(network, store, feed.views, feed.input_bits, compute, device)
             # Weights can overflow in the very last step, after its loss.
             _check_finite("validation PSNR", psnr, epoch)
             if psnr > best.psnr:
@@ -118,68 +136,39 @@ def train(
     return best
 
 
-@dataclass(frozen=True)
-class Plan:
-    """Length of a training in crops and optimizer steps, and its learning rates."""
-
-    recipe: Recipe
-    per_epoch: int
-    steps_per_epoch: int
-
-    @classmethod
-    def of(cls, recipe: Recipe, windows: int) -> Plan:
-        """The plan of `recipe` over a number of windows."""
-        per_epoch = windows * recipe.passes_per_epoch
-        return cls(recipe, per_epoch, -(-per_epoch // (recipe.batch_size * recipe.accumulate)))
-
-    @property
-    def steps(self) -> int:
-        """Optimizer steps that are taken."""
-        whole = self.recipe.epochs * self.steps_per_epoch
-        return min(whole, self.recipe.max_steps or whole)
-
-    @property
-    def epochs(self) -> int:
-        """Epochs that are begun."""
-        return -(-self.steps // self.steps_per_epoch)
-
-    @property
-    def samples(self) -> int:
-        """Crops seen in the whole training."""
-        return self.samples_at(self.steps)
-
-    def samples_at(self, step: int) -> int:
-        """Crops seen after `step` optimizer steps."""
-        epochs, rest = divmod(step, self.steps_per_epoch)
-        total_batch = self.recipe.batch_size * self.recipe.accumulate
-        return epochs * self.per_epoch + rest * total_batch
-
-    def learning_rate(self, step: int) -> float:
-        """Learning rate of the step with this index, from 0."""
-        return learning_rate(
-            step,
-            self.recipe.epochs * self.steps_per_epoch,
-            self.recipe.warmup_epochs * self.steps_per_epoch,
-            self.recipe.learning_rate,
-            self.recipe.final_learning_rate,
-        )
-
-
 def _backward(
     network: nn.Module,
-    batch: tuple[Tensor, Tensor],
+    batch: Batch,
     share: float,
     recipe: Recipe,
     compute: Compute,
     device: torch.device,
-) -> float:
-    x = batch[0].to(device, memory_format=memory_format(compute), non_blocking=True)
-    target = batch[1].to(device, non_blocking=True)
+) -> dict[str, float]:
+    """Add one batch's part to the gradients; the terms of its loss."""
     with autocast(compute, device):
-        prediction = network(x)
-    loss = LOSSES[recipe.loss](prediction.float(), target, recipe.charbonnier_eps) * share
+        outputs = run(network, batch, recipe, compute, device)
+    target = batch.target.to(device, non_blocking=True)
+    terms = loss_terms(outputs, target, recipe, batch.frames)
+    loss = torch.stack([*terms.values()]).sum() * share
     loss.backward()  # type: ignore[no-untyped-call]
-    return loss.item()
+    return {name: value.item() * share for name, value in terms.items()}
+
+
+def run(
+    network: nn.Module, batch: Batch, recipe: Recipe, compute: Compute, device: torch.device
+) -> Mapping[str, Tensor]:
+    """What the loss compares: the prediction as `output`, `[N, 3, side, side]`, and own terms."""
+    x = batch.x.to(device, memory_format=memory_format(compute), non_blocking=True)
+    place: dict[str, Any] = {"origin": batch.origin, "full_size": batch.full_size}
+    if own_terms(recipe):
+        method = cast(Any, network)
+        outputs: Mapping[str, Tensor] = method.forward_training(x, batch.target.to(device))
+        return outputs
+    if batch.frames == 1:
+        return {"output": network(x, **place)}
+    clips = x.view(-1, batch.frames, *x.shape[1:])
+    first = {name: value[:: batch.frames] for name, value in place.items()}
+    return {"output": cast(Any, network).forward_sequence(clips, **first).flatten(0, 1)}
 
 
 def _check_finite(what: str, value: float, epoch: int) -> None:
@@ -204,15 +193,19 @@ def validate(
     network: nn.Module,
     store: PixelStore,
     views: tuple[str, ...],
+    input_bits: int,
     compute: Compute,
     device: torch.device,
 ) -> float:
-    """Mean PSNR in dB over the whole validation images, predictions clamped to [0, 1]."""
+    """Mean PSNR in dB over the whole validation images, predictions clamped to [0, 1].
+
+    The network sees `input_bits` of each value, the ground truth has all 16.
+    """
     network.eval()
     scores = []
     with torch.inference_mode(), autocast(compute, device):
         for number in store.of_split("val"):
-            x, target = whole_scene(store, number, views)
+            x, target = whole_scene(store, number, views, input_bits)
             x = x.to(device, memory_format=memory_format(compute))
             prediction = network(x).float().clamp(0, 1).cpu()
             error = (prediction.double() - target.double()).square().mean().item()
@@ -220,8 +213,10 @@ def validate(
     return sum(scores) / len(scores)
 
 
-def whole_scene(store: PixelStore, number: int, views: tuple[str, ...]) -> tuple[Tensor, Tensor]:
+def whole_scene(
+    store: PixelStore, number: int, views: tuple[str, ...], input_bits: int = 16
+) -> tuple[Tensor, Tensor]:
     """A whole stored scene: input `[1, 3 * views, H, W]` and target `[1, 3, H, W]`, in [0, 1]."""
     scene = store.read(number)
-    x = torch.cat([to_tensor(scene[view]) for view in views])
+    x = torch.cat([to_tensor(at_depth(scene[view], input_bits)) for view in views])
     return x.unsqueeze(0), to_tensor(scene["target"]).unsqueeze(0)

@@ -16,7 +16,7 @@ from rich.progress import Progress as Bar
 from pipeline.files import write_text
 
 if TYPE_CHECKING:
-    from pipeline.training.loop import CurvePoint
+    from pipeline.training.loop import CurvePoint, Step
 
 _WRITE_EVERY_S = 0.5
 
@@ -85,10 +85,11 @@ class Progress:
         if self.file is not None:
             self.file.unlink(missing_ok=True)
 
-    def step(self, samples: int, total: int, loss: float) -> None:
-        """Note that `samples` of `total` crops are done, the last batch at `loss`."""
-        rate = samples / max(1e-9, time.monotonic() - self._started)
-        self._show(self.state._replace(samples=samples, total=total, loss=loss, rate=rate))
+    def step(self, step: Step, total: int) -> None:
+        """Note that a step is done, of a training of `total` crops."""
+        rate = step.samples / max(1e-9, time.monotonic() - self._started)
+        state = self.state._replace(samples=step.samples, total=total, loss=step.loss, rate=rate)
+        self._show(state)
 
     def epoch(self, point: CurvePoint) -> None:
         """Note the end of an epoch; on anything but a terminal, validated ones become lines."""

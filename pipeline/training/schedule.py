@@ -1,20 +1,37 @@
-"""Learning-rate schedule: a pure function of the step, so a resumed run needs no extra state."""
+"""Learning rates: pure functions of the step, so a resumed run needs no extra state."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 
-def learning_rate(step: int, steps: int, warmup: int, peak: float, final: float) -> float:
-    """Linear warm-up, then one cosine from `peak` to `final` (paper 4.2: cosine annealing).
+def cosine(
+    step: int, steps: int, warmup: int, peak: float, final: float, *, constant: int = 0
+) -> float:
+    """Linear warm-up, `peak` for a while, then one cosine to `final` (paper 4.2: no restarts).
 
     Args:
         step: index of the coming optimizer step, from 0.
         steps: optimizer steps in all.
         warmup: how many of them warm up; 0 starts at `peak`.
         peak, final: learning rates.
+        constant: how many steps stay at `peak` after the warm-up.
     """
     if step < warmup:
         return peak * (step + 1) / warmup
-    progress = (step - warmup) / max(1, steps - warmup)
+    begin = warmup + constant
+    progress = max(0.0, (step - begin) / max(1, steps - begin))
     return final + 0.5 * (peak - final) * (1 + math.cos(math.pi * min(1.0, progress)))
+
+
+def multistep(step: int, milestones: Sequence[int], factor: float, peak: float) -> float:
+    """`peak`, multiplied by `factor` from each of the steps in `milestones` on.
+
+    Args:
+        step: index of the coming optimizer step, from 0.
+        milestones: step indices.
+        factor: of the decay.
+        peak: first learning rate.
+    """
+    return peak * factor ** sum(step >= milestone for milestone in milestones)

@@ -1,0 +1,141 @@
+"""Blocks of an experiment file: training recipes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from pipeline.config_blocks import Listed, Strict
+
+Range = Listed[tuple[float, float]]
+
+
+class Cosine(Strict):
+    """Linear warm-up, a constant stretch, then one cosine to `final_learning_rate`.
+
+    `warmup_epochs` and `constant_epochs` come off the recipe's epochs; the cosine takes the rest.
+    """
+
+    kind: Literal["cosine"]
+    final_learning_rate: float = Field(ge=0)
+    warmup_epochs: int = Field(default=0, ge=0)
+    constant_epochs: int = Field(default=0, ge=0)
+
+
+class Multistep(Strict):
+    """The learning rate is multiplied by `factor` at the end of each epoch in `milestones`."""
+
+    kind: Literal["multistep"]
+    milestones: Listed[tuple[int, ...]]
+    factor: float = Field(gt=0, le=1)
+
+
+class Phase(Strict):
+    """A stretch of progressive learning: crops of side `crop`, `batch_size` at once, for `epochs`.
+
+    A batch's crops all lie at one drawn place within the recipe's `crop` (Restormer).
+    """
+
+    epochs: int = Field(ge=1)
+    crop: int = Field(ge=16)
+    batch_size: int = Field(ge=1)
+
+
+class Noise(Strict):
+    """Gaussian noise, the same on all views; `sigma`: range of its deviation, in [0, 1]."""
+
+    probability: float = Field(ge=0, le=1)
+    sigma: Range
+
+
+class Downscale(Strict):
+    """Views and target are made smaller by a factor within `scale` (area means)."""
+
+    probability: float = Field(ge=0, le=1)
+    scale: Range
+
+
+class Batches(Strict):
+    """What a batch is made of.
+
+    `batch_size`: its crops; clips, where there are `frames`. `crop`: their side in pixels (`null`:
+    the whole window). `crops_from`: windows of the patch index, with `crop` drawn inside, or whole
+    `images`. `one_image`: all crops of a batch come from one picture. `spare_crops`: how many more
+    are drawn, of which the least sharp are dropped (RDPD). `frames`: consecutive pictures of a
+    clip that are cropped alike and seen as a sequence.
+    """
+
+    batch_size: int = Field(ge=1)
+    crop: int | None = Field(ge=16)
+    crops_from: Literal["windows", "images"] = "windows"
+    one_image: bool = False
+    spare_crops: int = Field(default=0, ge=0)
+    frames: int = Field(default=1, ge=1)
+
+    @model_validator(mode="after")
+    def _images_need_a_crop(self) -> Batches:
+        if self.crops_from == "images" and self.crop is None:
+            raise ValueError("crops_from: images needs a crop")
+        if self.frames > 1 and self.crops_from == "windows":
+            raise ValueError("frames need crops_from: images")
+        return self
+
+
+class Recipe(Batches):
+    """One training recipe; docs/deviations.md says what its publication leaves open.
+
+    Length: `epochs` of `passes_per_epoch` passes over all windows, or of `steps_per_epoch`
+    optimizer steps. `phases` replace crop and batch size for so many epochs each. With a
+    `companion`, every second step takes a batch of the companion set. `accumulate`: batches that
+    make one optimizer step.
+    `losses`: weight of each term: one of `pipeline.training.loss.LOSSES`, or a term of the
+    method's own `TRAINING_TERMS`. `weight_decay` is decoupled for `adamw`, else an L2 term.
+    `kwargs`: constructor arguments of what only training needs.
+    `transpose`: with both flips, all eight flips and quarter turns. `greyscale`: probability.
+    `validations`: how many times, evenly spread, the validation set is scored.
+    `max_steps` cuts the training off after so many optimizer steps, for trials; they are the first
+    ones of the whole training, and the validation set is scored after the last one.
+    """
+
+    epochs: int = Field(ge=1)
+    passes_per_epoch: int | None = Field(default=None, ge=1)
+    steps_per_epoch: int | None = Field(default=None, ge=1)
+    accumulate: int = Field(default=1, ge=1)
+    phases: Listed[tuple[Phase, ...]] = ()
+    companion: Batches | None = None
+    losses: dict[str, float] = Field(min_length=1)
+    charbonnier_eps: float = Field(default=1e-3, gt=0)
+    optimizer: Literal["adam", "adamw", "radam"]
+    betas: Range
+    eps: float = Field(default=1e-8, gt=0)
+    weight_decay: float = Field(default=0.0, ge=0)
+    max_grad_norm: float | None = Field(default=None, gt=0)
+    learning_rate: float = Field(gt=0)
+    schedule: Annotated[Cosine | Multistep, Field(discriminator="kind")]
+    flip_horizontal: bool = False
+    flip_vertical: bool = False
+    transpose: bool = False
+    flip_swaps_views: bool = False
+    noise: Noise | None = None
+    greyscale: float = Field(default=0.0, ge=0, le=1)
+    downscale: Downscale | None = None
+    kwargs: dict[str, Any] = Field(default_factory=dict)
+    validations: int = Field(ge=1)
+    max_steps: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _is_coherent(self) -> Recipe:
+        if (self.passes_per_epoch is None) == (self.steps_per_epoch is None):
+            raise ValueError("give passes_per_epoch or steps_per_epoch, one of the two")
+        if self.frames > 1:
+            raise ValueError("frames belong to the companion's batches")
+        if not self.phases:
+            return self
+        if self.steps_per_epoch is None or self.crop is None:
+            raise ValueError("phases need steps_per_epoch and a crop")
+        if sum(phase.epochs for phase in self.phases) != self.epochs:
+            raise ValueError("the epochs of the phases do not add up to `epochs`")
+        if any(phase.crop > self.crop for phase in self.phases):
+            raise ValueError("a phase's crop is larger than the recipe's")
+        return self

@@ -1,0 +1,98 @@
+"""Length of a training, and what each of its steps is: pure functions of the step's index."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.config import Batches, Cosine, Recipe
+from pipeline.training.schedule import cosine, multistep
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Length of a training in crops and optimizer steps, and its learning rates.
+
+    `steps_per_epoch`: optimizer steps of an epoch. `windows`: training windows.
+    """
+
+    recipe: Recipe
+    windows: int
+    steps_per_epoch: int
+
+    @classmethod
+    def of(cls, recipe: Recipe, windows: int) -> Plan:
+        """The plan of `recipe` over a number of windows."""
+        if recipe.passes_per_epoch is None:
+            assert recipe.steps_per_epoch is not None
+            return cls(recipe, windows, recipe.steps_per_epoch)
+        steps = -(-windows * recipe.passes_per_epoch // (recipe.batch_size * recipe.accumulate))
+        return cls(recipe, windows, steps * (2 if recipe.companion else 1))
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps that are taken."""
+        whole = self.recipe.epochs * self.steps_per_epoch
+        return min(whole, self.recipe.max_steps or whole)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that are begun."""
+        return -(-self.steps // self.steps_per_epoch)
+
+    @property
+    def samples(self) -> int:
+        """Crops seen in the whole training."""
+        return self.samples_at(self.steps)
+
+    def batches(self, step: int) -> Batches:
+        """What the batches of the step with this index, from 0, are made of."""
+        recipe = self.recipe
+        if recipe.companion is not None and step % self.steps_per_epoch % 2:
+            return recipe.companion
+        return in_phase(recipe, step // self.steps_per_epoch + 1)
+
+    def samples_at(self, step: int) -> int:
+        """Crops seen after `step` optimizer steps; each frame of a clip is one."""
+        epochs, rest = divmod(step, self.steps_per_epoch)
+        seen = sum(self._seen(epoch, self.steps_per_epoch) for epoch in range(1, epochs + 1))
+        return seen + (self._seen(epochs + 1, rest) if rest else 0)
+
+    def _seen(self, epoch: int, steps: int) -> int:
+        """Crops of the first `steps` steps of an epoch."""
+        recipe, accumulate = self.recipe, self.recipe.accumulate
+        companion = recipe.companion
+        others = steps // 2 if companion else 0
+        main = (steps - others) * in_phase(recipe, epoch).batch_size * accumulate
+        if recipe.passes_per_epoch is not None:
+            main = min(main, self.windows * recipe.passes_per_epoch)
+        if companion is None:
+            return main
+        return main + others * companion.batch_size * companion.frames * accumulate
+
+    def learning_rate(self, step: int) -> float:
+        """Learning rate of the step with this index, from 0."""
+        schedule, per_epoch = self.recipe.schedule, self.steps_per_epoch
+        if isinstance(schedule, Cosine):
+            return cosine(
+                step,
+                self.recipe.epochs * per_epoch,
+                schedule.warmup_epochs * per_epoch,
+                self.recipe.learning_rate,
+                schedule.final_learning_rate,
+                constant=schedule.constant_epochs * per_epoch,
+            )
+        milestones = [epoch * per_epoch for epoch in schedule.milestones]
+        return multistep(step, milestones, schedule.factor, self.recipe.learning_rate)
+
+
+def in_phase(recipe: Recipe, epoch: int) -> Batches:
+    """What the main batches of an epoch, from 1, are made of: `phases` replace batch size and crop.
+
+    The crop of a phase is drawn inside the recipe's.
+    """
+    last = 0
+    for phase in recipe.phases:
+        last += phase.epochs
+        if epoch <= last:
+            return recipe.model_copy(update={"batch_size": phase.batch_size, "crop": phase.crop})
+    return recipe
