@@ -59,6 +59,7 @@ class Feed:
         compute: Compute,
         seed: int,
         input_bits: int = 16,
+        companion: PixelStore | None = None,
     ) -> None:
         self.views, self.input_bits = views, input_bits
         self.store, self.windows, self.recipe, self.seed = store, windows, recipe, seed
