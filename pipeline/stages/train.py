@@ -70,18 +70,23 @@ def train_method(
     target: Path,
     command: str,
     progress: Progress,
+    companion: Path | None = None,
 ) -> RunRecord:
     """Train (or fit) one method and write `target` with weights, curve and record.
 
+    `companion` is the pixel store of the companion set, for methods that are trained on one.
+
     Raises:
-        ConfigError: unknown method, or one that has nothing to learn.
-        DataError: the store or the patch index is damaged or belongs to another manifest; no space
+        ConfigError: unknown method, or one that has nothing to learn; the companion set is missing
+            or not asked for.
+        DataError: a store or the patch index is damaged or belongs to another manifest; no space
             left.
     """
     started = time.perf_counter()
     method = get_method(name, experiment)
     if not method.trainable:
         raise ConfigError(f"method {name!r} has nothing to train; evaluate it directly")
+    second = _companion_store(experiment, name, companion)
     store = PixelStore(store_folder)
     store.check_manifest(sha256_of(manifest))
     windows = read_patch_index(patches, store, experiment.patches)
@@ -109,10 +114,32 @@ def train_method(
             epoch=trained.epoch,
             val_psnr=trained.psnr,
             learned=learned,
-            provenance=collect(experiment, command, seeds, manifest, folder / WEIGHTS, started),
+            provenance=collect(
+                experiment,
+                command,
+                seeds,
+                manifest,
+                folder / WEIGHTS,
+                started,
+                second and second.manifest_sha256,
+            ),
         )
         write_record(folder / RECORD, record)
     return record
+
+
+def _companion_store(experiment: Experiment, name: str, folder: Path | None) -> PixelStore | None:
+    """The companion set of a method that is trained on one."""
+    needed = experiment.needs_companion(name)
+    if needed and folder is None:
+        raise ConfigError(f"method {name!r} is trained on a companion set: give --companion")
+    if folder is None:
+        return None
+    if not needed:
+        raise ConfigError(
+            f"method {name!r} is not trained on a companion set: leave out --companion"
+        )
+    return PixelStore(folder)
 
 
 def _learn(
