@@ -60,6 +60,25 @@ def label_of(experiment: Experiment, method: Method) -> Label:
     return "reproduced" if experiment.dataset.kind == "canon" else "demo"
 
 
+def _companion_store(experiment: Experiment, name: str, folder: Path | None) -> PixelStore | None:
+    """The companion set of a method that is trained on one.
+
+    Raises:
+        ConfigError: it is missing, or the method is not trained on one.
+        DataError: the folder is no store.
+    """
+    needed = experiment.needs_companion(name)
+    if needed and folder is None:
+        raise ConfigError(f"method {name!r} is trained on a companion set: give --companion")
+    if folder is None:
+        return None
+    if not needed:
+        raise ConfigError(
+            f"method {name!r} is not trained on a companion set: leave out --companion"
+        )
+    return PixelStore(folder)
+
+
 def train_method(
     experiment: Experiment,
     name: str,
@@ -74,19 +93,16 @@ def train_method(
 ) -> RunRecord:
     """Train (or fit) one method and write `target` with weights, curve and record.
 
-    `companion` is the pixel store of the companion set, for methods that are trained on one.
-
     Raises:
-        ConfigError: unknown method, or one that has nothing to learn; the companion set is missing
-            or not asked for.
-        DataError: a store or the patch index is damaged or belongs to another manifest; no space
+        ConfigError: unknown method, or one that has nothing to learn.
+        DataError: the store or the patch index is damaged or belongs to another manifest; no space
             left.
     """
     started = time.perf_counter()
     method = get_method(name, experiment)
     if not method.trainable:
         raise ConfigError(f"method {name!r} has nothing to train; evaluate it directly")
-    second = _companion_store(experiment, name, companion)
+    others = _companion_store(experiment, name, companion)
     store = PixelStore(store_folder)
     store.check_manifest(sha256_of(manifest))
     windows = read_patch_index(patches, store, experiment.patches)
@@ -121,25 +137,11 @@ def train_method(
                 manifest,
                 folder / WEIGHTS,
                 started,
-                second and second.manifest_sha256,
+                others.manifest_sha256 if others else None,
             ),
         )
         write_record(folder / RECORD, record)
     return record
-
-
-def _companion_store(experiment: Experiment, name: str, folder: Path | None) -> PixelStore | None:
-    """The companion set of a method that is trained on one."""
-    needed = experiment.needs_companion(name)
-    if needed and folder is None:
-        raise ConfigError(f"method {name!r} is trained on a companion set: give --companion")
-    if folder is None:
-        return None
-    if not needed:
-        raise ConfigError(
-            f"method {name!r} is not trained on a companion set: leave out --companion"
-        )
-    return PixelStore(folder)
 
 
 def _learn(
