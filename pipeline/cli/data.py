@@ -36,7 +36,7 @@ def data(
 ) -> None:
     """Make the synthetic images (or check the real ones) and write their manifest.
 
-    The second training set of DPDNet+ and RDPD+, for instance: dmtbench data --companion
+    The second training set of DPDNet+ and RDPD+ is made with --companion and folders of its own:
     --root data/clips/raw --manifest data/clips/manifest.csv
     """
     from pipeline.config import load_experiment

@@ -60,9 +60,7 @@ def train(
 ) -> None:
     """Train (or fit) one method; keeps the weights with the best validation PSNR.
 
-    DPDNet+ and RDPD+ learn from a second set too: dmtbench train rdpd-plus --companion
-    data/clips/store, beside the options above; `dmtbench data --companion` and `dmtbench store`
-    make it.
+    DPDNet+ and RDPD+ learn from a second set too: add --companion data/clips/store
     """
     from pipeline.config import load_experiment
     from pipeline.stages.train import train_method
