@@ -60,6 +60,25 @@ def label_of(experiment: Experiment, method: Method) -> Label:
     return "reproduced" if experiment.dataset.kind == "canon" else "demo"
 
 
+def _companion_store(experiment: Experiment, name: str, folder: Path | None) -> PixelStore | None:
+    """The companion set of a method that is trained on one.
+
+    Raises:
+        ConfigError: it is missing, or the method is not trained on one.
+        DataError: the folder is no store.
+    """
+    needed = experiment.needs_companion(name)
+    if needed and folder is None:
+        raise ConfigError(f"method {name!r} is trained on a companion set: give --companion")
+    if folder is None:
+        return None
+    if not needed:
+        raise ConfigError(
+            f"method {name!r} is not trained on a companion set: leave out --companion"
+        )
+    return PixelStore(folder)
+
+
 def train_method(
     experiment: Experiment,
     name: str,
@@ -95,6 +114,7 @@ def train_method(
     method = get_method(name, experiment)
     if not method.trainable:
         raise ConfigError(f"method {name!r} has nothing to train; evaluate it directly")
+    others = _companion_store(experiment, name, companion)
     store = PixelStore(store_folder)
     store.check_manifest(sha256_of(manifest))
     windows = read_patch_index(patches, store, experiment.patches)
@@ -132,7 +152,15 @@ def train_method(
             epoch=trained.epoch,
             val_psnr=trained.psnr,
             learned=learned,
-            provenance=collect(experiment, command, seeds, manifest, folder / WEIGHTS, started),
+            provenance=collect(
+                experiment,
+                command,
+                seeds,
+                manifest,
+                folder / WEIGHTS,
+                started,
+                others.manifest_sha256 if others else None,
+            ),
         )
         write_record(folder / RECORD, record)
     return record
