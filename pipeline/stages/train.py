@@ -106,7 +106,8 @@ def train_method(
         companion: store of the companion set, for a method that is trained on it too.
 
     Raises:
-        ConfigError: unknown method, one that has nothing to learn, or an unknown loss term.
+        ConfigError: unknown method, one that has nothing to learn, an unknown loss term, or a
+            companion set that is missing or not wanted.
         DataError: the store or the patch index is damaged or belongs to another manifest; no space
             left.
     """
@@ -130,7 +131,6 @@ def train_method(
     else:
         check_terms(recipe, method.training_terms)
         network, learned = method.build(**kwargs, **recipe.kwargs), {}
-        others = PixelStore(companion) if companion is not None and recipe.companion else None
         how = (recipe, experiment.compute, seeds["data"], method.input_bits, others)
         feed = Feed(store, method.views, windows, *how)
         with progress:
