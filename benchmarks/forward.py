@@ -6,9 +6,10 @@ Each network runs at full size, with random weights, on one random picture, in a
 Time is the median of the passes after a first one. A FLOP is one multiplication or one addition:
 two for each multiply-accumulate in fvcore's count, which leaves activations out. Between the passes
 runs a 3x3 convolution from 64 to 64 channels; its best rate in the whole run stands for what this
-machine can do. Memory is the peak of the first pass above what the process held before it, with the
-network and the picture there. `--full` adds 1120 x 1680, one pass each. Without methods: all
-networks of the list, of the DMTNet series T, B and H.
+machine can do. `cores`, processor time by wall time, is below the threads where the machine was
+busy. Memory is the peak of the first pass above what the process held before it, with the network
+and the picture there. `--full` adds 1120 x 1680, one pass each. Without methods: all networks of
+the list, of the DMTNet series T, B and H.
 """
 
 from __future__ import annotations
@@ -31,13 +32,18 @@ from pipeline.files import write_text
 from pipeline.methods import get_method, list_methods
 
 FULL_SIZE = (1120, 1680)
+Measured = tuple[str, tuple[int, int], int, Forward]
 WITHOUT_NETWORK = ("control", "two-stage classical")
 BETWEEN = ("dmtnet-s", "dmtnet-l")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One network at one size; `share` of the best convolution's rate."""
+    """One network at one size.
+
+    `cores`: processor time by wall time, less than `threads` where other work got in the way.
+    `share`: of the best convolution's rate.
+    """
 
     method: str
     height: int
@@ -45,6 +51,7 @@ class Row:
     threads: int
     passes: int
     milliseconds: float
+    cores: float
     gflop: float
     gflop_per_s: float
     convolution_gflop_per_s: float
@@ -65,13 +72,14 @@ def macs_of(name: str, size: tuple[int, int], experiment: Experiment | None, cac
     return count_complexity(get_method(name, experiment), size, folder).flops_fvcore
 
 
-def rows_of(found: Sequence[tuple[str, tuple[int, int], int, Forward]], threads: int) -> list[Row]:
+def rows_of(found: Sequence[Measured], threads: int) -> list[Row]:
     """Rates and shares of `(method, size, multiply-accumulates, measured)`."""
     seconds = [value for *_, forward in found for value in forward.convolutions]
     best = 2e-9 * CONVOLUTION_MACS / min(seconds) if seconds else float("nan")
     rows = []
     for name, (height, width), macs, forward in found:
-        times = forward.seconds[1:] or forward.seconds
+        warm = slice(1 if len(forward.seconds) > 1 else 0, None)
+        times = forward.seconds[warm]
         rate = 2e-9 * macs / median(times)
         rows.append(
             Row(
@@ -81,6 +89,7 @@ def rows_of(found: Sequence[tuple[str, tuple[int, int], int, Forward]], threads:
                 threads,
                 len(times),
                 1e3 * median(times),
+                sum(forward.processor_seconds[warm]) / sum(times),
                 2e-9 * macs,
                 rate,
                 best,
@@ -92,11 +101,12 @@ def rows_of(found: Sequence[tuple[str, tuple[int, int], int, Forward]], threads:
 
 
 def as_text(rows: Sequence[Row]) -> str:
-    head = f"{'method':12s} {'size':>10s} {'ms':>9s} {'GFLOP':>8s} {'GFLOP/s':>8s}"
+    head = f"{'method':12s} {'size':>10s} {'ms':>9s} {'cores':>5s} {'GFLOP':>8s} {'GFLOP/s':>8s}"
     lines = [f"{head} {'share':>6s} {'MiB':>7s}"]
     lines += [
         f"{row.method:12s} {row.height:>5d}x{row.width:<4d} {row.milliseconds:9.1f} "
-        f"{row.gflop:8.1f} {row.gflop_per_s:8.1f} {row.share:6.0%} {row.peak_mib:7.0f}"
+        f"{row.cores:5.2f} {row.gflop:8.1f} {row.gflop_per_s:8.1f} {row.share:6.0%} "
+        f"{row.peak_mib:7.0f}"
         for row in rows
     ]
     return "\n".join(lines)
@@ -111,7 +121,7 @@ def as_csv(rows: Sequence[Row]) -> str:
 
 
 def measure(options: argparse.Namespace) -> tuple[list[Row], bool]:
-    """All rows, and whether every network came to its end."""
+    """All rows, and whether every network came to its end; the CSV file grows on the way."""
     experiment = None if options.config is None else load_experiment(options.config)
     names = options.methods or default_methods(experiment)
     for name in names:
@@ -119,16 +129,20 @@ def measure(options: argparse.Namespace) -> tuple[list[Row], bool]:
     sizes = [((options.size, options.size), options.passes)]
     sizes += [(FULL_SIZE, 0)] if options.full else []
     tasks = [(name, size, passes) for size, passes in sizes for name in names]
-    found = []
+    found: list[Measured] = []
     for number, (name, size, passes) in enumerate(tasks, start=1):
-        print(f"[{number}/{len(tasks)}] {name} at {size[0]}x{size[1]}", file=sys.stderr, flush=True)
+        where = f"[{number}/{len(tasks)}] {name} at {size[0]}x{size[1]}"
+        print(f"{where}: counting, once", file=sys.stderr, flush=True)
         macs = macs_of(name, size, experiment, options.cache)
+        print(f"{where}: running", file=sys.stderr, flush=True)
         try:
             forward = forward_in_process(name, size, passes, options.threads, options.config)
         except ForwardError as error:
             print(f"error: {error}", file=sys.stderr, flush=True)
-        else:
-            found.append((name, size, macs, forward))
+            continue
+        found.append((name, size, macs, forward))
+        if options.csv:
+            write_text(options.csv, as_csv(rows_of(found, options.threads)))
     return rows_of(found, options.threads), len(found) == len(tasks)
 
 
@@ -161,8 +175,6 @@ def main() -> None:
             print(
                 f"share: of the best 3x3 convolution, {rows[0].convolution_gflop_per_s:.1f} GFLOP/s"
             )
-        if options.csv:
-            write_text(options.csv, as_csv(rows))
     except UserError as error:
         raise SystemExit(f"error: {error}") from error
     if not whole:

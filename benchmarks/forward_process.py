@@ -27,13 +27,15 @@ MIB = 2**20
 class Forward:
     """What was found.
 
-    `seconds`: wall time of each pass, the first one alone, before which nothing was warm.
+    `seconds`: wall time of each pass; before the first, nothing was warm. `processor_seconds`: time
+    of all processors in each.
     `convolutions`: seconds of the convolutions that ran between the further passes.
     `before_mib`: resident memory with the network and the picture there, before the first pass;
     `peak_mib`: the most during it.
     """
 
     seconds: list[float]
+    processor_seconds: list[float]
     convolutions: list[float]
     before_mib: float
     peak_mib: float
@@ -83,14 +85,15 @@ def _measure(name: str, size: tuple[int, int], passes: int, config: Path | None)
             output = network(picture)
             return output
 
-        seconds, peak, convolutions = [timed(forward)[0]], peak_memory_mib(), []
+        passed, peak, convolutions = [timed(forward)], peak_memory_mib(), []
         assert output.shape == (1, 3, *size), output.shape
         assert output.isfinite().all(), "not finite"
         convolve = convolution()
         for _ in range(passes):
-            seconds.append(timed(forward)[0])
+            passed.append(timed(forward))
             convolutions += [timed(convolve)[0] for _ in range(3)]
-    return Forward(seconds, convolutions, before, peak)
+    wall, processor = (list(times) for times in zip(*passed, strict=True))
+    return Forward(wall, processor, convolutions, before, peak)
 
 
 def _forget_peak() -> float:

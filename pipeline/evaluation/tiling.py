@@ -17,7 +17,7 @@ from pipeline.evaluation.protocol import Tiling
 def tiled(forward: Callable[..., Tensor], x: Tensor, tiling: Tiling) -> Tensor:
     """Apply a network tile by tile and blend the results.
 
-    Every tile has the full size: the last of a row or column moves back to the image's edge. Each
+    No tile is cut short: the last of a row or column moves back to the image's edge. Each
     is told where it lies. Where tiles overlap, the outer `margin` pixels of each are dropped and
     the rest is weighted by a linear ramp; the weights of a pixel sum to one. So a network that
     looks at most `margin` pixels far, and the same way at every position, gives what it gives for
@@ -42,7 +42,7 @@ def tiled(forward: Callable[..., Tensor], x: Tensor, tiling: Tiling) -> Tensor:
         for left, horizontal in columns:
             window = (..., slice(top, top + len(vertical)), slice(left, left + len(horizontal)))
             output = forward(x[window], origin=(top, left), full_size=(height, width))
-            blended[window] += vertical[:, None] * horizontal * output.double().cpu()
+            blended[window] += vertical[:, None] * horizontal * output.cpu().double()
     return blended.float()
 
 

@@ -66,7 +66,8 @@ def test_two_narrow_networks(run: Run, config: Path, tmp_path: Path) -> None:
     options = ["--size", 64, "--passes", 2, "--threads", 1, "--csv", table]
     status, out, err = run(*NARROW, *options)
     assert not status
-    assert err.splitlines() == ["[1/2] narrow-unet at 64x64", "[2/2] narrow-kpac at 64x64"]
+    told = ["[1/2] narrow-unet at 64x64", "[2/2] narrow-kpac at 64x64"]
+    assert [line.partition(":")[0] for line in err.splitlines()[::2]] == told
     with table.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     experiment = load_experiment(config)
@@ -77,6 +78,7 @@ def test_two_narrow_networks(run: Run, config: Path, tmp_path: Path) -> None:
         macs = macs_of(name, (64, 64), experiment, tmp_path / "sizes")
         assert found["gflop"] == pytest.approx(2e-9 * macs)
         assert found["gflop_per_s"] == pytest.approx(1e3 * found["gflop"] / found["milliseconds"])
+        assert found["cores"] > 0
         assert found["share"] * found["convolution_gflop_per_s"] == pytest.approx(
             found["gflop_per_s"]
         )
@@ -100,15 +102,17 @@ def test_memory_is_that_of_the_pass(config: Path) -> None:
 def test_a_network_that_fails_does_not_stop_the_others(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    table = tmp_path / "forward.csv"
     (tmp_path / "broken_net.py").write_text(BROKEN)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.syspath_prepend(str(tmp_path))
-    status, out, err = run("broken", "narrow-unet", "--size", 32, "--passes", 1)
+    status, out, err = run("broken", "narrow-unet", "--size", 32, "--passes", 1, "--csv", table)
     assert status == 1
     assert "error: broken at 32x32: ended with status 1 (" in err
     assert "not finite)" in err
     assert "narrow-unet" in out
     assert "broken" not in out
+    assert [line.split(",")[0] for line in table.read_text().splitlines()[1:]] == ["narrow-unet"]
 
 
 def test_an_unknown_network(run: Run) -> None:
@@ -119,12 +123,13 @@ def test_an_unknown_network(run: Run) -> None:
 
 def test_the_rate_is_of_the_median_of_the_warm_passes() -> None:
     found = [
-        ("a", (8, 8), 5 * 10**9, Forward([9.0, 1.0, 5.0, 2.0], [0.5, 0.1], 100.0, 140.0)),
-        ("b", (8, 8), 10**9, Forward([4.0], [], 10.0, 11.0)),
+        ("a", (8, 8), 5 * 10**9, Forward([9, 1, 5, 2], [9, 1, 3, 2], [0.5, 0.1], 100, 140)),
+        ("b", (8, 8), 10**9, Forward([4], [6], [], 10, 11)),
     ]
     a, b = rows_of(found, threads=1)
     best = 2e-9 * 64 * 64 * 9 * 256 * 256 / 0.1
     assert (a.passes, a.milliseconds, a.gflop, a.gflop_per_s) == (3, 2000, 10, 5)
+    assert (a.cores, b.cores) == (0.75, 1.5)
     assert a.share == pytest.approx(5 / best)
     assert a.peak_mib == 40
     assert (b.passes, b.milliseconds, b.gflop_per_s) == (1, 4000, 0.5)
