@@ -14,18 +14,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from statistics import median
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 
 from baselines import restormer, uformer
+from benchmarks.convolution import CONVOLUTION_MACS, convolution, timed
+from benchmarks.forward_process import forward_in_process
 from benchmarks.literal_restormer import literal_restormer
 from benchmarks.literal_uformer import literal_uformer
 
@@ -50,21 +47,6 @@ def draw(network: nn.Module) -> None:
             else:
                 one = name.endswith(("temperature", "weight"))
                 value.copy_(0.1 * noise + (1 if one else 0))
-
-
-def timed(run: Callable[[], Tensor]) -> tuple[float, float]:
-    """Wall and processor time of a call, in seconds."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    run()
-    return time.perf_counter() - wall, time.process_time() - cpu
-
-
-def convolution() -> Callable[[], Tensor]:
-    image, weight = torch.rand(1, 64, 256, 256), torch.rand(64, 64, 3, 3)
-    return lambda: functional.conv2d(image, weight, padding=1)
-
-
-CONVOLUTION_MACS = 64 * 64 * 9 * 256 * 256
 
 
 def compare(name: str, size: int, passes: int) -> dict[str, Any]:
@@ -107,30 +89,10 @@ def compare(name: str, size: int, passes: int) -> dict[str, Any]:
     }
 
 
-FULL_RUN = """
-import sys, time, torch
-from importlib import import_module
-from pipeline.provenance import peak_memory_mib
-
-torch.set_num_threads(int(sys.argv[2]))
-network = import_module(sys.argv[1]).build().eval()
-x = torch.rand(1, 6, int(sys.argv[3]), int(sys.argv[4]))
-with torch.inference_mode():
-    started = time.perf_counter()
-    output = network(x)
-    seconds = time.perf_counter() - started
-assert output.shape == (1, 3, *x.shape[-2:]) and torch.isfinite(output).all()
-print(seconds, peak_memory_mib())
-"""
-
-
 def whole_image(name: str, threads: int) -> dict[str, float | str]:
     """Time and peak memory of a whole image, in a process of its own."""
-    arguments = [METHODS[name][0].__name__, str(threads), *map(str, FULL_SIZE)]
-    command = [sys.executable, "-c", FULL_RUN, *arguments]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    seconds, mib = map(float, done.stdout.split())
-    return {"method": name, "seconds": seconds, "peak_gib": mib / 1024}
+    found = forward_in_process(name, FULL_SIZE, threads=threads)
+    return {"method": name, "seconds": found.seconds[0], "peak_gib": found.peak_mib / 1024}
 
 
 def show(result: dict[str, Any]) -> None:

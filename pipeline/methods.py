@@ -126,10 +126,10 @@ class Method:
         return self.entry.recipe is not None
 
     def code_hash(self) -> str:
-        """SHA-256 over the sources of the method's module or package, without importing it.
+        """SHA-256 over the method's sources and those they share, without importing them.
 
         Raises:
-            ConfigError: there is no such module.
+            ConfigError: there is no such module, or a source of it is not Python.
         """
         return source_hash(self.entry.module)
 

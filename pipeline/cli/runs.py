@@ -22,6 +22,16 @@ from pipeline.cli.app import (
 RunOption = Annotated[
     Path | None, typer.Option(help="Run folder with the weights, for methods that learn.")
 ]
+WeightsOption = Annotated[
+    Path | None, typer.Option(help="Weights that the authors published, instead of a run.")
+]
+TileOption = Annotated[
+    int | None,
+    typer.Option(help="Cut images into tiles of this side, in pixels: a protocol of its own."),
+]
+TileOverlapOption = Annotated[
+    int | None, typer.Option(help="Pixels that neighbouring tiles share, 64 if not given.")
+]
 MethodArgument = Annotated[str, typer.Argument(help="Method or ablation, see `dmtbench methods`.")]
 
 
@@ -92,12 +102,13 @@ def evaluate(
     config: ConfigOption = DEFAULT_CONFIG,
     repetition: RepetitionOption = 0,
     run: RunOption = None,
-    weights: Annotated[
-        Path | None, typer.Option(help="Weights that the authors published, instead of a run.")
-    ] = None,
+    weights: WeightsOption = None,
+    tile: TileOption = None,
+    tile_overlap: TileOverlapOption = None,
 ) -> None:
-    """Score one method on the whole images of the test split."""
+    """Score one method on the images of the test split."""
     from pipeline.config import load_experiment
+    from pipeline.evaluation.protocol import tiling_from
     from pipeline.stages.evaluate import evaluate_method
 
     record = evaluate_method(
@@ -110,6 +121,7 @@ def evaluate(
         output,
         command_line(),
         weights,
+        tiling_from(tile, tile_overlap),
     )
     mean = record.scores["combined"].mean
     print(f"{output}: combined {mean['psnr']:.2f} dB, SSIM {mean['ssim']:.3f} ({record.label})")
@@ -126,13 +138,25 @@ def predict(
     config: ConfigOption = DEFAULT_CONFIG,
     repetition: RepetitionOption = 0,
     run: RunOption = None,
+    weights: WeightsOption = None,
+    tile: TileOption = None,
+    tile_overlap: TileOverlapOption = None,
 ) -> None:
     """Deblur the test split into 16-bit PNG files; needs no ground truth (Pixel 4)."""
     from pipeline.config import load_experiment
+    from pipeline.evaluation.protocol import tiling_from
     from pipeline.stages.predict import predict_method
 
     count, made = predict_method(
-        load_experiment(config), method, repetition, root, manifest, run, output
+        load_experiment(config),
+        method,
+        repetition,
+        root,
+        manifest,
+        run,
+        output,
+        weights,
+        tiling_from(tile, tile_overlap),
     )
     print(f"{output}: {count} pictures, {made} of them made now")
 

@@ -1,8 +1,8 @@
-"""Whole-image inference and scoring after the protocol: the only place that applies bit depth.
+"""Inference and scoring after the protocol: the only place that applies bit depth.
 
-Whole image, no tiling; the prediction stays float and is clamped to [0, 1], never quantized.
-Protocol `dpdd-16`: 16-bit input and ground truth / 65535. Protocol `dpdd-8`: the high byte of
-both / 255, as OpenCV's 8-bit reading truncates them.
+Images are whole unless tiles are asked for; the prediction stays float and is clamped to [0, 1],
+never quantized. Protocol `dpdd-16`: 16-bit input and ground truth / 65535. Protocol `dpdd-8`: the
+high byte of both / 255, as OpenCV's 8-bit reading truncates them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from pipeline.config import Compute
 from pipeline.data.manifest import ManifestRow
 from pipeline.errors import DataError
 from pipeline.evaluation.metrics import Metric, score_image
+from pipeline.evaluation.protocol import Tiling
 from pipeline.evaluation.scores import ImageScores, aggregate, write_per_image
+from pipeline.evaluation.tiling import tiled
 from pipeline.methods import Method
 from pipeline.records import MAIN_GROUP, Protocol, Scores
 
@@ -82,8 +84,9 @@ def predict(
     device: torch.device | str = "cpu",
     precision: Precision = "float32",
     channels_last: bool = False,
+    tiling: Tiling | None = None,
 ) -> NDArray[np.float64]:
-    """Deblur one whole image.
+    """Deblur one image, whole or tile by tile.
 
     Args:
         network: a method's network; moved to `device` and switched to evaluation mode.
@@ -93,6 +96,7 @@ def predict(
         device: where to compute.
         precision: `bfloat16` computes under autocast.
         channels_last: memory layout; changes speed, not meaning.
+        tiling: tiles to cut the image into; `None` keeps it whole.
 
     Returns:
         float64 `[H, W, 3]`, RGB, clamped to [0, 1].
@@ -103,14 +107,19 @@ def predict(
     """
     layout = torch.channels_last if channels_last else torch.contiguous_format
     where = torch.device(device)
-    x = model_input(scene, views, input_bits).to(where, memory_format=layout)
     network = network.to(device=where, memory_format=layout).eval()  # type: ignore[call-overload]
     cast = torch.autocast(where.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
+
+    def forward(x: Tensor, **position: tuple[int, int]) -> Tensor:
+        output = network(x.to(where).contiguous(memory_format=layout), **position)
+        expected = (1, 3, *x.shape[-2:])
+        if tuple(output.shape) != expected:
+            raise ValueError(f"the network returned {tuple(output.shape)}, expected {expected}")
+        return output
+
+    picture = model_input(scene, views, input_bits)
     with torch.inference_mode(), cast:
-        output = network(x)
-    expected = (1, 3, *x.shape[-2:])
-    if tuple(output.shape) != expected:
-        raise ValueError(f"the network returned {tuple(output.shape)}, expected {expected}")
+        output = forward(picture) if tiling is None else tiled(forward, picture, tiling)
     image = output[0].permute(1, 2, 0).double().cpu().numpy()
     bad = int(np.count_nonzero(~np.isfinite(image)))
     if bad:
@@ -133,6 +142,7 @@ def evaluate(
     compute: Compute,
     device: torch.device | str,
     sample_images: int,
+    tiling: Tiling | None = None,
 ) -> Evaluation:
     """Score a network on test scenes; writes `per_image.csv` and `images/` into `folder`.
 
@@ -147,6 +157,7 @@ def evaluate(
         compute: precision and memory layout.
         device: where to compute.
         sample_images: how many scenes of the main group, from the first, are kept as pictures.
+        tiling: tiles to cut the images into, as `protocol` says; `None` keeps them whole.
 
     Raises:
         DataError: there are no scenes, one has no ground truth or cannot be read, or a prediction
@@ -161,7 +172,7 @@ def evaluate(
     table: list[ImageScores] = []
     images: list[str] = []
     for row, scene, prediction in predictions(
-        network, method, protocol, rows, read, compute=compute, device=device
+        network, method, protocol, rows, read, compute=compute, device=device, tiling=tiling
     ):
         name, target = Path(row.source).stem, ground_truth(scene, protocol.ground_truth_bits)
         values = score_image(metrics, prediction, target)
@@ -184,6 +195,7 @@ def predictions(
     *,
     compute: Compute,
     device: torch.device | str,
+    tiling: Tiling | None = None,
 ) -> Iterator[tuple[ManifestRow, Scene, NDArray[np.float64]]]:
     """Deblur scene after scene, with a progress bar; arguments as for `evaluate`.
 
@@ -199,7 +211,7 @@ def predictions(
     for row in _progress(rows, method.name):
         scene = read(row)
         try:
-            prediction = predict(network, scene, *how)
+            prediction = predict(network, scene, *how, tiling)
         except DataError as error:
             raise DataError(f"{method.name} on {row.source}: {error}") from error
         yield row, scene, prediction

@@ -43,8 +43,8 @@ def psnr_vs_params(table1: pd.DataFrame, stem: Path) -> list[Path]:
     """Draw combined PSNR (dB) over parameters (10^6) of `table1` to `stem.png`, `.svg`, `.pdf`.
 
     The first panel holds the published points, with the DMTNet series connected, and our runs on
-    Canon DP beside them. Every other data set has a panel of its own, at the sizes really
-    trained, with the blurred input and the other parameter-free rows as horizontal lines.
+    Canon DP by `dpdd-16` beside them. Every other data set and protocol has a panel of its own, at
+    the sizes really trained, with the blurred input and the other parameter-free rows as lines.
     The same table gives the same bytes. Returns the three paths.
 
     Raises:
@@ -56,7 +56,7 @@ def psnr_vs_params(table1: pd.DataFrame, stem: Path) -> list[Path]:
 
     run = table1[table1["n_seeds"].notna()]
     same = (run["dataset"] == tables.CANON) & (run["protocol"] == tables.PROTOCOL)
-    canon, others = run[same], [part for _, part in run[~same].groupby("dataset")]
+    canon, others = run[same], [part for _, part in run[~same].groupby(["dataset", "protocol"])]
     margins = [_MARGIN if len(_flat(part)) else _GUTTER for part in (canon, *others)]
     style: Any = {**seaborn.axes_style("whitegrid"), **_STYLE}
     with rc_context(style):
@@ -104,7 +104,9 @@ def _published_panel(axes: Any, table1: pd.DataFrame, run: pd.DataFrame) -> None
 def _own_panel(axes: Any, part: pd.DataFrame) -> None:
     points, levels = _trained(part), _levels_of(part)
     labels = ", ".join(sorted(set(part["label"]))).capitalize()
-    axes.set_title(f"{labels}: data set “{part['dataset'].iloc[0]}”, not comparable")
+    dataset, protocol = part["dataset"].iloc[0], part["protocol"].iloc[0]
+    by = "" if protocol == tables.PROTOCOL else f"\nby {protocol}"
+    axes.set_title(f"{labels}: data set “{dataset}”, not comparable{by}")
     axes.set_xlabel("Trained parameters (M)")
     axes.set_ylabel("Combined PSNR (dB)")
     _limits(axes, [*points, *levels])

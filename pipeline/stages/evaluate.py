@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -15,24 +15,32 @@ from pipeline.data.manifest import ManifestRow, read_manifest, read_scene
 from pipeline.errors import ConfigError
 from pipeline.evaluation.inference import evaluate
 from pipeline.evaluation.metrics import load_metrics
-from pipeline.evaluation.protocol import check_bit_depth, protocol_for
+from pipeline.evaluation.protocol import Tiling, check_bit_depth, protocol_for
 from pipeline.files import atomic_folder
 from pipeline.methods import Method, get_method
 from pipeline.provenance import collect
-from pipeline.records import Protocol, ResultRecord, write_record
+from pipeline.records import Label, Protocol, ResultRecord, write_record
 from pipeline.seeds import derive_seed
 from pipeline.stages.train import RECORD, WEIGHTS, label_of
 from pipeline.training.checkpoint import load_weights
 from pipeline.training.device import prepare_device
 from pipeline.weights.reader import read_weights
 
+OFFICIAL: Label = "official weights"
+
 
 class Prepared(NamedTuple):
-    """A method ready to predict: its network on the CPU, and everything that it depends on."""
+    """A method ready to predict: its network on the CPU, and everything that it depends on.
+
+    `arguments` are those that the network was built with, `label` the one of what it makes.
+    """
 
     method: Method
     network: nn.Module
+    arguments: dict[str, Any]
+    label: Label
     protocol: Protocol
+    tiling: Tiling | None
     weights: Path | None
     device: torch.device
     seed: int
@@ -46,6 +54,7 @@ def prepare(
     manifest: Path,
     run: Path | None,
     official: Path | None = None,
+    tiling: Tiling | None = None,
 ) -> Prepared:
     """Load a method with its weights, and the test scenes of a manifest.
 
@@ -56,7 +65,8 @@ def prepare(
         manifest: of the test scenes.
         run: run folder with the weights; `None` for a method that learns nothing.
         official: file of weights that the authors published, instead of a run: the method is
-            built at full size.
+            built at full size, and what it makes bears the label for them.
+        tiling: tiles to cut images into; `None` keeps them whole.
 
     Raises:
         ConfigError: unknown method, or `run` is missing or superfluous.
@@ -80,13 +90,17 @@ def prepare(
     device = prepare_device(experiment.compute, seed)
     weights = official if run is None else run / WEIGHTS
     if official is not None:
+        label, arguments = OFFICIAL, method.entry.kwargs
         network = method.load_official(read_weights(official))
     else:
-        network = method.build(**experiment.trained_kwargs(name))
+        label, arguments = label_of(experiment, method), experiment.trained_kwargs(name)
+        network = method.build(**arguments)
         if weights is not None:
             load_weights(weights, network, name)
-    protocol = protocol_for(experiment, method)
-    return Prepared(method, network, protocol, weights, device, seed, rows)
+    protocol = protocol_for(experiment, method, tiling)
+    return Prepared(
+        method, network, arguments, label, protocol, tiling, weights, device, seed, rows
+    )
 
 
 def evaluate_method(
@@ -99,6 +113,7 @@ def evaluate_method(
     target: Path,
     command: str,
     official: Path | None = None,
+    tiling: Tiling | None = None,
 ) -> ResultRecord:
     """Score one method on the test split and write `target` with metrics, pictures and record.
 
@@ -112,6 +127,7 @@ def evaluate_method(
         target: result folder to make.
         command: the command line, for the record.
         official: published weights, instead of a run; the record bears the label for them.
+        tiling: tiles to cut images into, by a protocol of another name; `None` keeps them whole.
 
     Raises:
         ConfigError: unknown method, or `run` is missing or superfluous.
@@ -120,7 +136,7 @@ def evaluate_method(
         WeightsError: the weights are damaged or of another architecture.
     """
     started = time.perf_counter()
-    ready = prepare(experiment, name, repetition, manifest, run, official)
+    ready = prepare(experiment, name, repetition, manifest, run, official, tiling)
     method, network = ready.method, ready.network
     with atomic_folder(target) as folder:
         found = evaluate(
@@ -134,6 +150,7 @@ def evaluate_method(
             compute=experiment.compute,
             device=ready.device,
             sample_images=experiment.sample_images,
+            tiling=ready.tiling,
         )
         record = ResultRecord(
             method=name,
@@ -141,7 +158,7 @@ def evaluate_method(
             method_kind=method.entry.kind,
             dataset=experiment.dataset.name,
             repetition=repetition,
-            label="official weights" if official else label_of(experiment, method),
+            label=ready.label,
             trained_params=sum(parameter.numel() for parameter in network.parameters()),
             protocol=ready.protocol,
             scores=found.scores,

@@ -14,9 +14,9 @@ from pipeline.data.image_io import check_png16, write_png16
 from pipeline.data.manifest import ManifestRow, read_scene
 from pipeline.errors import DataError
 from pipeline.evaluation.inference import predictions
+from pipeline.evaluation.protocol import Tiling
 from pipeline.files import sha256_of, write_text
 from pipeline.stages.evaluate import Prepared, prepare
-from pipeline.stages.train import label_of
 
 ORIGIN = "predictions.json"
 
@@ -29,6 +29,8 @@ def predict_method(
     manifest: Path,
     run: Path | None,
     target: Path,
+    official: Path | None = None,
+    tiling: Tiling | None = None,
 ) -> tuple[int, int]:
     """Deblur every test scene into `target`, one 16-bit PNG each, named after its source.
 
@@ -43,6 +45,8 @@ def predict_method(
         manifest: their manifest; ground truth is not needed.
         run: run folder with the weights; `None` for a method that learns nothing.
         target: folder to fill.
+        official: published weights, instead of a run; the note bears the label for them.
+        tiling: tiles to cut images into, by a protocol of another name; `None` keeps them whole.
 
     Returns:
         How many pictures there are, and how many of them were made now.
@@ -53,12 +57,16 @@ def predict_method(
             `target` holds something else; no space left.
         WeightsError: the weights are damaged or of another architecture.
     """
-    ready = prepare(experiment, name, repetition, manifest, run)
+    ready = prepare(experiment, name, repetition, manifest, run, official, tiling)
     _claim(target, _origin(experiment, name, ready, manifest))
     missing = [row for row in ready.rows if not _is_done(target / row.source, row)]
     # Nothing to do is no error, nothing to predict is.
     if missing or not ready.rows:
-        how: dict[str, Any] = {"compute": experiment.compute, "device": ready.device}
+        how: dict[str, Any] = {
+            "compute": experiment.compute,
+            "device": ready.device,
+            "tiling": ready.tiling,
+        }
         made = predictions(
             ready.network, ready.method, ready.protocol, missing, partial(read_scene, root), **how
         )
@@ -72,8 +80,8 @@ def _origin(experiment: Experiment, name: str, ready: Prepared, manifest: Path) 
     origin = {
         "method": name,
         "dataset": experiment.dataset.name,
-        "label": label_of(experiment, ready.method),
-        "arguments": experiment.trained_kwargs(name),
+        "label": ready.label,
+        "arguments": ready.arguments,
         "code": ready.method.code_hash(),
         "manifest_sha256": sha256_of(manifest),
         "weights_sha256": ready.weights and sha256_of(ready.weights),

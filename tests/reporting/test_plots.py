@@ -6,7 +6,7 @@ from itertools import combinations, pairwise
 from pathlib import Path
 
 import pytest
-from factories import control, result
+from factories import control, protocol, result
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -52,6 +52,15 @@ def test_other_data_sets_get_a_panel_of_their_own(tmp_path: Path) -> None:
     assert _width(alone) == _width(canon)
     assert _width(demo) > 1.8 * _width(alone)
     assert alone.read_bytes() != canon.read_bytes()
+
+
+def test_every_protocol_gets_a_panel_of_its_own(tmp_path: Path) -> None:
+    whole, tiled = result("a", "A"), result("b", "B", scoring=protocol("dpdd-16-tiled-512-64"))
+    alone = _draw([], tmp_path / "alone")[0]
+    one = _draw([whole], tmp_path / "one")[0]
+    two = _draw([whole, tiled], tmp_path / "two")[0]
+    assert _width(two) - _width(one) == _width(one) - _width(alone) > 0
+    assert b"by dpdd-16-tiled-512-64" in two.with_suffix(".svg").read_bytes()
 
 
 def test_published_labels_do_not_overlap() -> None:

@@ -73,10 +73,11 @@ def test_rows_without_records_are_as_published(published: pd.DataFrame) -> None:
     assert set(frame["combined_lpips_verdict"]) == {""}
 
 
-def test_other_protocols_are_not_comparable(published: pd.DataFrame) -> None:
-    eight = result(dataset="canon", label="reproduced", scoring=protocol("dpdd-8"))
-    row = _row(build_table1([eight], [], published), "DMTNet-B")
-    assert row["protocol"] == "dpdd-8"
+@pytest.mark.parametrize("name", ["dpdd-8", "dpdd-16-tiled-512-64"])
+def test_other_protocols_are_not_comparable(published: pd.DataFrame, name: str) -> None:
+    other = result(dataset="canon", label="reproduced", scoring=protocol(name))
+    row = _row(build_table1([other], [], published), "DMTNet-B")
+    assert row["protocol"] == name
     assert row["combined_psnr_verdict"] == "not comparable"
     assert np.isnan(row["combined_psnr_diff"])
 
@@ -148,6 +149,7 @@ def test_sizes_are_ours_beside_published(published: pd.DataFrame) -> None:
         (result(repetition=1, dataset="canon"), "dataset"),
         (result(repetition=1, scoring=protocol("dpdd-8")), "protocol"),
         (result(repetition=1, scoring=protocol(clamp=False)), "protocol"),
+        (result(repetition=1, scoring=protocol("dpdd-16-tiled-512-64")), "protocol"),
         (result(repetition=1, trained_params=1), "trained_params"),
         (result("other", repetition=1), "method"),
         (result(), "same repetition"),

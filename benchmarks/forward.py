@@ -1,0 +1,185 @@
+"""How fast the published networks run here, and in how much memory.
+
+    python -m benchmarks.forward kpac restormer --size 256 --passes 3 --csv forward.csv
+
+Each network runs at full size, with random weights, on one random picture, in a process of its own.
+Time is the median of the passes after a first one. A FLOP is one multiplication or one addition:
+two for each multiply-accumulate in fvcore's count, which leaves activations out. Between the passes
+runs a 3x3 convolution from 64 to 64 channels; its best rate in the whole run stands for what this
+machine can do. `cores`, processor time by wall time, is below the threads where the machine was
+busy. Memory is the peak of the first pass above what the process held before it, with the network
+and the picture there. `--full` adds 1120 x 1680, one pass each. Without methods: all networks of
+the list, of the DMTNet series T, B and H.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from statistics import median
+
+from benchmarks.convolution import CONVOLUTION_MACS
+from benchmarks.forward_process import Forward, ForwardError, forward_in_process
+from pipeline.config import Experiment, load_experiment
+from pipeline.errors import UserError
+from pipeline.evaluation.complexity import count_complexity
+from pipeline.files import write_text
+from pipeline.methods import get_method, list_methods
+
+FULL_SIZE = (1120, 1680)
+Measured = tuple[str, tuple[int, int], int, Forward]
+WITHOUT_NETWORK = ("control", "two-stage classical")
+BETWEEN = ("dmtnet-s", "dmtnet-l")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One network at one size.
+
+    `cores`: processor time by wall time, less than `threads` where other work got in the way.
+    `share`: of the best convolution's rate.
+    """
+
+    method: str
+    height: int
+    width: int
+    threads: int
+    passes: int
+    milliseconds: float
+    cores: float
+    gflop: float
+    gflop_per_s: float
+    convolution_gflop_per_s: float
+    share: float
+    peak_mib: float
+
+
+def default_methods(experiment: Experiment | None) -> list[str]:
+    """The networks, of the DMTNet series the smallest, the middle and the largest."""
+    names = [name for name in list_methods(experiment) if name not in BETWEEN]
+    kinds = {name: get_method(name, experiment).entry.kind for name in names}
+    return [name for name in names if kinds[name] not in WITHOUT_NETWORK]
+
+
+def macs_of(name: str, size: tuple[int, int], experiment: Experiment | None, cache: Path) -> int:
+    """fvcore's count; at full size from the records that the tables use."""
+    folder = cache if size == FULL_SIZE else cache / f"{size[0]}x{size[1]}"
+    return count_complexity(get_method(name, experiment), size, folder).flops_fvcore
+
+
+def rows_of(found: Sequence[Measured], threads: int) -> list[Row]:
+    """Rates and shares of `(method, size, multiply-accumulates, measured)`."""
+    seconds = [value for *_, forward in found for value in forward.convolutions]
+    best = 2e-9 * CONVOLUTION_MACS / min(seconds) if seconds else float("nan")
+    rows = []
+    for name, (height, width), macs, forward in found:
+        warm = slice(1 if len(forward.seconds) > 1 else 0, None)
+        times = forward.seconds[warm]
+        rate = 2e-9 * macs / median(times)
+        rows.append(
+            Row(
+                name,
+                height,
+                width,
+                threads,
+                len(times),
+                1e3 * median(times),
+                sum(forward.processor_seconds[warm]) / sum(times),
+                2e-9 * macs,
+                rate,
+                best,
+                rate / best,
+                forward.peak_mib - forward.before_mib,
+            )
+        )
+    return rows
+
+
+def as_text(rows: Sequence[Row]) -> str:
+    head = f"{'method':12s} {'size':>10s} {'ms':>9s} {'cores':>5s} {'GFLOP':>8s} {'GFLOP/s':>8s}"
+    lines = [f"{head} {'share':>6s} {'MiB':>7s}"]
+    lines += [
+        f"{row.method:12s} {row.height:>5d}x{row.width:<4d} {row.milliseconds:9.1f} "
+        f"{row.cores:5.2f} {row.gflop:8.1f} {row.gflop_per_s:8.1f} {row.share:6.0%} "
+        f"{row.peak_mib:7.0f}"
+        for row in rows
+    ]
+    return "\n".join(lines)
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, [field.name for field in fields(Row)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(row) for row in rows)
+    return stream.getvalue()
+
+
+def measure(options: argparse.Namespace) -> tuple[list[Row], bool]:
+    """All rows, and whether every network came to its end; the CSV file grows on the way."""
+    experiment = None if options.config is None else load_experiment(options.config)
+    names = options.methods or default_methods(experiment)
+    for name in names:
+        get_method(name, experiment)
+    sizes = [((options.size, options.size), options.passes)]
+    sizes += [(FULL_SIZE, 0)] if options.full else []
+    tasks = [(name, size, passes) for size, passes in sizes for name in names]
+    found: list[Measured] = []
+    for number, (name, size, passes) in enumerate(tasks, start=1):
+        where = f"[{number}/{len(tasks)}] {name} at {size[0]}x{size[1]}"
+        print(f"{where}: counting, once", file=sys.stderr, flush=True)
+        macs = macs_of(name, size, experiment, options.cache)
+        print(f"{where}: running", file=sys.stderr, flush=True)
+        try:
+            forward = forward_in_process(name, size, passes, options.threads, options.config)
+        except ForwardError as error:
+            print(f"error: {error}", file=sys.stderr, flush=True)
+            continue
+        found.append((name, size, macs, forward))
+        if options.csv:
+            write_text(options.csv, as_csv(rows_of(found, options.threads)))
+    return rows_of(found, options.threads), len(found) == len(tasks)
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.forward",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("methods", nargs="*", metavar="METHOD", help="see `dmtbench methods`")
+    parser.add_argument("--size", type=int, default=256, help="side of the picture in pixels")
+    parser.add_argument("--full", action="store_true", help="1120 x 1680 too")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--passes", type=int, default=3, help="at --size; at least 1")
+    parser.add_argument("--csv", type=Path, help="file to write the table to")
+    parser.add_argument("--config", type=Path, help="experiment file with further methods")
+    parser.add_argument("--cache", type=Path, default=Path("results/complexity"))
+    options = parser.parse_args(arguments)
+    if min(options.size, options.threads, options.passes) < 1:
+        parser.error("--size, --threads and --passes must be at least 1")
+    return options
+
+
+def main() -> None:
+    options = parse()
+    try:
+        rows, whole = measure(options)
+        print(as_text(rows))
+        if rows:
+            print(
+                f"share: of the best 3x3 convolution, {rows[0].convolution_gflop_per_s:.1f} GFLOP/s"
+            )
+    except UserError as error:
+        raise SystemExit(f"error: {error}") from error
+    if not whole:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
