@@ -154,7 +154,7 @@ def radial_mask(
 
     def pairs(values: Sequence[int] | Tensor) -> Tensor:
         # Single precision would round some distances to the neighbouring step.
-        return torch.as_tensor(values, dtype=torch.float64, device=like.device).expand(batch, 2)
+        return torch.as_tensor(values, dtype=torch.float64, device="cpu").expand(batch, 2)
 
     whole = pairs(size if full_size is None else full_size)
     corner = pairs((0, 0) if origin is None else origin)
@@ -169,7 +169,7 @@ def radial_mask(
     )
     distance = (rows.square()[:, :, None] + columns.square()[:, None, :]).sqrt()
     farthest = centre.square().sum(1).sqrt().clamp(min=1)[:, None, None]
-    return ((255 * distance / farthest).round() / 255).to(like.dtype)[:, None]
+    return ((255 * distance / farthest).round() / 255).to(like)[:, None]
 
 
 def build(**kwargs: Any) -> RDPD:

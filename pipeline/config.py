@@ -12,7 +12,6 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from pipeline.config_blocks import (
@@ -28,6 +27,7 @@ from pipeline.config_blocks import (
     Synthetic,
 )
 from pipeline.config_recipe import Batches, Cosine, Downscale, Multistep, Noise, Phase, Recipe
+from pipeline.config_yaml import merged, read_with_bases, read_yaml
 from pipeline.errors import ConfigError
 
 __all__ = [
@@ -62,7 +62,6 @@ _CONFIG = Path(__file__).resolve().parents[1] / "config"
 METHODS_FILE, RECIPES_FILE = _CONFIG / "methods.yaml", _CONFIG / "recipes.yaml"
 
 _NOT_BY_GRADIENTS = ("fit", None)
-_MAX_DEPTH = 4
 
 
 class MethodEntry(Strict):
@@ -227,19 +226,6 @@ def unknown_method(name: str, known: list[str]) -> ConfigError:
     return ConfigError(f"unknown method {name!r}; known: {', '.join(sorted(known))}")
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{path}: not valid YAML ({reason}); mend the syntax") from error
-    if not isinstance(data, dict):
-        raise ConfigError(f"{path}: must hold a mapping; see config/demo.yaml for an example")
-    return data
-
-
 def _explain(path: Path, error: ValidationError) -> ConfigError:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"]) or "the file"
@@ -254,7 +240,7 @@ def load_methods(path: Path = METHODS_FILE) -> MethodList:
         ConfigError: the file is missing, malformed or has an unknown key.
     """
     try:
-        return MethodList.model_validate(_read_yaml(path))
+        return MethodList.model_validate(read_yaml(path))
     except ValidationError as error:
         raise _explain(path, error) from error
 
@@ -268,7 +254,7 @@ def load_experiment(path: Path) -> Experiment:
         ConfigError: the file is missing, malformed, has an unknown key, a value of a wrong type
             or names a method or recipe that does not exist.
     """
-    data = _with_bases(path)
+    data = read_with_bases(path)
     shared = load_methods().model_dump()
     for block in ("methods", "ablations", "metrics"):
         own = data.get(block, {})
@@ -276,30 +262,10 @@ def load_experiment(path: Path) -> Experiment:
             data[block] = {**shared[block], **own}
             if block != "metrics" and isinstance(only := data.get("only"), list):
                 data[block] = {name: data[block][name] for name in data[block] if name in only}
-    data["recipes"] = _merged(_read_yaml(RECIPES_FILE), data.get("recipes", {}))
+                data["not_run"] = [name for name in data.get("not_run", ()) if name in only]
+    own = data.get("recipes", {})
+    data["recipes"] = merged(read_yaml(RECIPES_FILE), own) if isinstance(own, dict) else own
     try:
         return Experiment.model_validate(data)
     except ValidationError as error:
         raise _explain(path, error) from error
-
-
-def _with_bases(path: Path, depth: int = 0) -> dict[str, Any]:
-    data = _read_yaml(path)
-    base = data.pop("extends", None)
-    if base is None:
-        return data
-    if not isinstance(base, str) or depth > _MAX_DEPTH:
-        raise ConfigError(f"{path}: extends: must name one file, and in no circle; mend it")
-    merged = _merged(_with_bases(path.parent / base, depth + 1), data)
-    assert isinstance(merged, dict)
-    return merged
-
-
-def _merged(base: Any, own: Any) -> Any:
-    """`own` over `base`, value by value; whatever is no mapping replaces."""
-    if not isinstance(base, dict) or not isinstance(own, dict):
-        return own
-    # A block of another kind has other values.
-    if "kind" in own and own["kind"] != base.get("kind"):
-        return own
-    return {**base, **{key: _merged(base.get(key), value) for key, value in own.items()}}

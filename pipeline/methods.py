@@ -110,6 +110,11 @@ class Method:
         return int(self.module.INPUT_BITS)
 
     @property
+    def training_terms(self) -> tuple[str, ...]:
+        """Loss terms of the method's own, which its network's `forward_training` provides."""
+        return tuple(getattr(self.module, "TRAINING_TERMS", ()))
+
+    @property
     def surrogate(self) -> str | None:
         """Why this implementation only stands in for the published method; `None` if it doesn't."""
         reason = getattr(self.module, "SURROGATE", None)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from dmtnet import DMTNet, build
 from pipeline.config import Compute, Recipe
 from pipeline.data.pixels import PixelStore
-from pipeline.training.loop import CurvePoint
+from pipeline.training.loop import CurvePoint, Step
 
 NARROW = {"embed_dim": 12, "channels": 8, "num_blocks": 2, "num_rbm": 1, "num_rm": 1}
 VIEWS = ("right", "left")
@@ -109,11 +109,13 @@ class Watcher:
     """An observer that remembers."""
 
     def __init__(self) -> None:
-        self.steps: list[tuple[int, int, float]] = []
+        self.steps: list[Step] = []
+        self.total = 0
         self.points: list[CurvePoint] = []
 
-    def step(self, samples: int, total: int, loss: float) -> None:
-        self.steps.append((samples, total, loss))
+    def step(self, step: Step, total: int) -> None:
+        self.steps.append(step)
+        self.total = total
 
     def epoch(self, point: CurvePoint) -> None:
         self.points.append(point)

@@ -112,7 +112,7 @@ def test_nothing_imports_the_command_line() -> None:
     assert users - set(inside("pipeline.cli")) == {"pipeline.__main__"}
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if name != "pipeline.config"])
+@pytest.mark.parametrize("module", [name for name in MODULES if name != "pipeline.config_yaml"])
 def test_the_configuration_is_the_only_reader_of_yaml(module: str) -> None:
     assert "yaml" not in roots(imported(module))
 

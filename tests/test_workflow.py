@@ -181,9 +181,10 @@ def test_one_file_has_one_name_however_it_is_given(
     assert Workflow(path).config == f"{tmp_path.name}/mine.yaml"
 
 
-def test_nets_that_nothing_trains_are_not_run(tiny: Tiny, tmp_path: Path) -> None:
-    own = {"module": "dmtnet", "row": "Mine", "recipe": "untrained"}
-    workflow = Workflow(write(tmp_path, tiny, {"methods": {"mine": own}}))
+def test_methods_can_be_left_out(tiny: Tiny, tmp_path: Path) -> None:
+    own = {"module": "dmtnet", "row": "Mine", "recipe": "dmtnet"}
+    left_out = [*tiny.experiment.not_run, "mine"]
+    workflow = Workflow(write(tmp_path, tiny, {"methods": {"mine": own}, "not_run": left_out}))
     assert "mine" in workflow.experiment.methods
     assert "mine" not in workflow.table1_methods
     assert "mine" not in workflow.all_methods

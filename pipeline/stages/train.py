@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from pipeline.config import Experiment
 from pipeline.data.feed import Feed
 from pipeline.data.patch_index import read_patch_index
-from pipeline.data.patches import Window
 from pipeline.data.pixels import PixelStore
 from pipeline.errors import ConfigError
 from pipeline.files import atomic_folder, sha256_of
@@ -26,6 +25,7 @@ from pipeline.seeds import derive_seed
 from pipeline.training.checkpoint import save_weights
 from pipeline.training.device import prepare_device
 from pipeline.training.loop import CurvePoint, Trained, train, validate, whole_scene
+from pipeline.training.loss import check_terms
 from pipeline.training.progress import Progress
 
 Pair = tuple[Tensor, Tensor]
@@ -70,11 +70,24 @@ def train_method(
     target: Path,
     command: str,
     progress: Progress,
+    companion: Path | None = None,
 ) -> RunRecord:
     """Train (or fit) one method and write `target` with weights, curve and record.
 
+    Args:
+        experiment: says how.
+        name: method or ablation.
+        repetition: of its training, from 0.
+        store_folder: pixels of training and validation split.
+        patches: index of the training windows.
+        manifest: of the data set.
+        target: folder to write.
+        command: for the record.
+        progress: follows the training.
+        companion: store of the companion set, for a method that is trained on it too.
+
     Raises:
-        ConfigError: unknown method, or one that has nothing to learn.
+        ConfigError: unknown method, one that has nothing to learn, or an unknown loss term.
         DataError: the store or the patch index is damaged or belongs to another manifest; no space
             left.
     """
@@ -90,13 +103,23 @@ def train_method(
         for purpose in ("data", f"init/{name}")
     }
     device = prepare_device(experiment.compute, seeds[f"init/{name}"])
-    kwargs = experiment.trained_kwargs(name)
-    network = method.build(**kwargs)
-    trained, learned = _learn(
-        experiment, method, network, store, windows, device, seeds["data"], progress
-    )
+    kwargs, recipe = experiment.trained_kwargs(name), experiment.recipe_of(name)
+    if recipe is None:
+        network = method.build(**kwargs)
+        trained, learned = _fit(experiment, method, network, store, device)
+    else:
+        check_terms(recipe, method.training_terms)
+        network, learned = method.build(**kwargs, **recipe.kwargs), {}
+        others = PixelStore(companion) if companion is not None and recipe.companion else None
+        how = (recipe, experiment.compute, seeds["data"], method.input_bits, others)
+        feed = Feed(store, method.views, windows, *how)
+        with progress:
+            trained = train(network, store, feed, recipe, experiment.compute, device, progress)
+        # What only training needs is not part of the method that is evaluated.
+        network = method.build(**kwargs)
+    state = {key: trained.state[key] for key in network.state_dict()}
     with atomic_folder(target) as folder:
-        save_weights(folder / WEIGHTS, trained.state, name, kwargs)
+        save_weights(folder / WEIGHTS, state, name, kwargs)
         _write_curve(folder / CURVE, trained.curve)
         record = RunRecord(
             method=name,
@@ -115,29 +138,19 @@ def train_method(
     return record
 
 
-def _learn(
+def _fit(
     experiment: Experiment,
     method: Method,
     network: nn.Module,
     store: PixelStore,
-    windows: list[Window],
     device: torch.device,
-    data_seed: int,
-    progress: Progress,
 ) -> tuple[Trained, dict[str, float]]:
-    recipe = experiment.recipe_of(method.name)
-    if recipe is None:
-        pairs = [ScenePairs(store, split, method.views) for split in ("train", "val")]
-        learned = cast(Fitted, network).fit(*pairs)
-        network.to(device)
-        how = (method.views, method.input_bits, experiment.compute, device)
-        psnr = validate(network, store, *how)
-        return Trained(network.state_dict(), 0, psnr, []), learned
-    compute = experiment.compute
-    feed = Feed(store, method.views, windows, recipe, compute, data_seed, method.input_bits)
-    with progress:
-        trained = train(network, store, feed, recipe, compute, device, progress)
-    return trained, {}
+    """Fit without gradients: what was learned, and the named numbers it comes down to."""
+    pairs = [ScenePairs(store, split, method.views) for split in ("train", "val")]
+    learned = cast(Fitted, network).fit(*pairs)
+    network.to(device)
+    psnr = validate(network, store, method.views, method.input_bits, experiment.compute, device)
+    return Trained(network.state_dict(), 0, psnr, []), learned
 
 
 def _write_curve(path: Path, curve: list[CurvePoint]) -> None:

@@ -1,9 +1,9 @@
-"""Losses that compare prediction and ground truth, by the names that recipes use."""
+"""Losses, by the names that recipes use."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 
 import cv2
 import numpy as np
@@ -14,68 +14,55 @@ from torch.nn import functional
 from pipeline.config import Recipe
 from pipeline.errors import ConfigError
 
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""A scalar from prediction and ground truth, `[N, 3, H, W]`, RGB, [0, 1] scale."""
 
-class Loss(Protocol):
-    """Compares predictions with ground truth."""
+# Side and divisor of the Sobel kernels. The authors' program takes the kernels of side 3 in its
+# second term too, with the divisor that is meant for 7.
+_EDGES = {"edge_3": (3, 2), "edge_7": (3, 100), "edge_11": (11, 12096)}
 
-    def __call__(self, prediction: Tensor, target: Tensor, recipe: Recipe, frames: int) -> Tensor:
-        """A scalar from two tensors `[N, 3, H, W]`, RGB, [0, 1] scale.
-
-        `frames` of them in a row belong to one sample.
-        """
-
-
-def charbonnier(prediction: Tensor, target: Tensor, recipe: Recipe, frames: int = 1) -> Tensor:
-    """Mean over all elements of sqrt(d^2 + eps^2) (DMTNet 4.2), eps: `charbonnier_eps`."""
-    return ((prediction - target).square() + recipe.charbonnier_eps**2).sqrt().mean()
+LOSSES = ("charbonnier", "mse", "l1", *_EDGES)
 
 
-def mse(prediction: Tensor, target: Tensor, recipe: Recipe, frames: int = 1) -> Tensor:
-    """Mean squared error (DPDNet, RDPD, IFAN)."""
-    return functional.mse_loss(prediction, target)
-
-
-def l1(prediction: Tensor, target: Tensor, recipe: Recipe, frames: int = 1) -> Tensor:
-    """Mean absolute error (Restormer)."""
-    return functional.l1_loss(prediction, target)
-
-
-class SobelEdges:
-    """One term of RDPD's edge loss: mean squared difference of Sobel gradients, without padding.
-
-    As in the authors' program, only the first sample of a batch enters, with all its frames.
+def charbonnier(prediction: Tensor, target: Tensor, eps: float) -> Tensor:
+    """Charbonnier loss: mean over all elements of sqrt(d^2 + eps^2) (paper 4.2).
 
     Args:
+        prediction, target: `[B, 3, H, W]`, RGB, [0, 1] scale.
+        eps: 1e-3 in the work the paper cites (LapSRN).
+
+    Returns:
+        A scalar.
+    """
+    return ((prediction - target).square() + eps * eps).sqrt().mean()
+
+
+def edges(prediction: Tensor, target: Tensor, size: int, divisor: float, frames: int = 1) -> Tensor:
+    """One term of RDPD's edge loss: mean squared difference of Sobel gradients, without padding.
+
+    As in the authors' program, only the first sample of the batch enters, with all its frames, and
+    the gradients across and down are weighted by 0.03 and 0.02.
+
+    Args:
+        prediction, target: `[N, 3, H, W]`, RGB, [0, 1] scale.
         size: side of the Sobel kernels.
         divisor: what both are divided by.
+        frames: how many pictures the first sample has.
     """
-
-    def __init__(self, size: int, divisor: float) -> None:
-        derivative, smooth = (kernel.ravel() for kernel in cv2.getDerivKernels(1, 0, size))
-        across = np.outer(smooth, derivative) / divisor
-        pair = np.stack([0.03 * across, 0.02 * across.T])
-        self.kernels = torch.from_numpy(np.tile(pair[:, None], (3, 1, 1, 1))).float()
-
-    def __call__(
-        self, prediction: Tensor, target: Tensor, recipe: Recipe, frames: int = 1
-    ) -> Tensor:
-        """The term; arguments as for every `Loss`."""
-        kernels = self.kernels.to(prediction)
-        return functional.mse_loss(
-            functional.conv2d(prediction[:frames], kernels, groups=3),
-            functional.conv2d(target[:frames], kernels, groups=3),
-        )
+    kernels = _sobel_pairs(size, divisor).to(prediction)
+    return functional.mse_loss(
+        functional.conv2d(prediction[:frames], kernels, groups=3),
+        functional.conv2d(target[:frames], kernels, groups=3),
+    )
 
 
-LOSSES: Mapping[str, Loss] = {
-    "charbonnier": charbonnier,
-    "mse": mse,
-    "l1": l1,
-    "edge_3": SobelEdges(3, 2),
-    # The authors' program uses the kernels of side 3 here too, with the divisor meant for 7.
-    "edge_7": SobelEdges(3, 100),
-    "edge_11": SobelEdges(11, 12096),
-}
+@cache
+def _sobel_pairs(size: int, divisor: float) -> Tensor:
+    """`[6, 1, size, size]`: for each of three channels the kernels across and down."""
+    derivative, smooth = (kernel.ravel() for kernel in cv2.getDerivKernels(1, 0, size))
+    across = np.outer(smooth, derivative) / divisor
+    pair = np.stack([0.03 * across, 0.02 * across.T])
+    return torch.from_numpy(np.tile(pair[:, None], (3, 1, 1, 1))).float()
 
 
 def own_terms(recipe: Recipe) -> list[str]:
@@ -95,28 +82,36 @@ def check_terms(recipe: Recipe, provided: tuple[str, ...]) -> None:
     """
     for name in own_terms(recipe):
         if name not in provided:
-            known = ", ".join([*LOSSES, *provided])
-            raise ConfigError(f"losses names unknown term {name!r}; known: {known}")
+            known = ", ".join(dict.fromkeys([*LOSSES, *provided]))
+            raise ConfigError(f"losses: unknown term {name!r}; known: {known}")
 
 
 def loss_terms(
-    outputs: Mapping[str, Tensor], target: Tensor, recipe: Recipe, frames: int
+    outputs: Mapping[str, Tensor], target: Tensor, recipe: Recipe, frames: int = 1
 ) -> dict[str, Tensor]:
     """The terms of the recipe's loss, each times its weight; the loss is their sum.
 
     Args:
         outputs: `output`, the prediction `[N, 3, H, W]`; and for each term of the method's own,
-            what it compares, under the term's name and that with `_target`, by the mean squared
-            error.
+            what its mean squared error compares, under the term's name and that with `_target`.
         target: ground truth `[N, 3, H, W]`, RGB in [0, 1].
         recipe: names and weights of the terms.
         frames: consecutive pictures that belong to one sample.
     """
+    losses: dict[str, Loss] = {
+        "charbonnier": partial(charbonnier, eps=recipe.charbonnier_eps),
+        "mse": functional.mse_loss,
+        "l1": functional.l1_loss,
+        **{
+            name: partial(edges, size=size, divisor=divisor, frames=frames)
+            for name, (size, divisor) in _EDGES.items()
+        },
+    }
     terms = {}
     for name, weight in recipe.losses.items():
-        if name in LOSSES:
-            value = LOSSES[name](outputs["output"].float(), target, recipe, frames)
+        if name in losses:
+            terms[name] = weight * losses[name](outputs["output"].float(), target)
         else:
-            value = functional.mse_loss(outputs[name].float(), outputs[f"{name}_target"].float())
-        terms[name] = weight * value
+            pair = (outputs[name].float(), outputs[f"{name}_target"].float())
+            terms[name] = weight * functional.mse_loss(*pair)
     return terms

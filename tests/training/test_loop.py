@@ -13,10 +13,11 @@ from miniatures import VIEWS, Watcher, compute, narrow, random_scene, recipe, wr
 from torch import Tensor, nn
 
 from pipeline.config import Patches
+from pipeline.data.feed import Feed
 from pipeline.data.patches import index_windows
 from pipeline.data.pixels import PixelStore
 from pipeline.errors import UserError
-from pipeline.training import loop
+from pipeline.training import loop, optimizer
 from pipeline.training.loop import Trained, train, validate, whole_scene
 
 CPU = torch.device("cpu")
@@ -57,22 +58,21 @@ def run(
     observer: Watcher | None = None,
     **changes: Any,
 ) -> Trained:
-    return train(
-        network,
-        store,
-        VIEWS,
-        index_windows(store, WINDOWS),
-        recipe(**changes),
-        compute(**(how or {})),
-        CPU,
-        seed,
-        observer or Watcher(),
-    )
+    plan, machine = recipe(**changes), compute(**(how or {}))
+    feed = Feed(store, VIEWS, index_windows(store, WINDOWS), plan, machine, seed)
+    return train(network, store, feed, plan, machine, CPU, observer or Watcher())
+
+
+class Small(nn.Conv2d):
+    """A method of one layer."""
+
+    def forward(self, x: Tensor, **_: Any) -> Tensor:  # type: ignore[override]
+        return super().forward(x)
 
 
 def small(seed: int = 0) -> nn.Module:
     torch.manual_seed(seed)
-    return nn.Conv2d(6, 3, 3, padding=1)
+    return Small(6, 3, 3, padding=1)
 
 
 def equal(one: dict[str, Tensor], two: dict[str, Tensor]) -> bool:
@@ -85,7 +85,7 @@ def test_the_loss_falls(store: PixelStore) -> None:
     trained = run(store, narrow(), observer=watcher, epochs=8, learning_rate=3e-3)
     losses = [point.loss for point in trained.curve]
     assert losses[-1] < 0.7 * losses[0]
-    assert trained.psnr > validate(narrow(), store, VIEWS, compute(), CPU) + 1
+    assert trained.psnr > validate(narrow(), store, VIEWS, 16, compute(), CPU) + 1
 
 
 def test_the_observer_sees_every_step_and_epoch(store: PixelStore) -> None:
@@ -93,14 +93,15 @@ def test_the_observer_sees_every_step_and_epoch(store: PixelStore) -> None:
     trained = run(store, small(), observer=watcher, epochs=3, batch_size=3, validations=2)
     windows = len(index_windows(store, WINDOWS))
     assert windows == 8
-    assert [done for done, _, _ in watcher.steps] == [3, 6, 8, 11, 14, 16, 19, 22, 24]
-    assert {total for _, total, _ in watcher.steps} == {24}
+    assert [step.samples for step in watcher.steps] == [3, 6, 8, 11, 14, 16, 19, 22, 24]
+    assert [step.number for step in watcher.steps] == list(range(9))
+    assert watcher.total == 24
     assert watcher.points == trained.curve
     assert [point.epoch for point in trained.curve] == [1, 2, 3]
     assert [point.samples for point in trained.curve] == [8, 16, 24]
     assert [point.psnr is None for point in trained.curve] == [True, False, False]
     # The epoch's loss is the mean over its crops, not over its batches.
-    batches = [loss for _, _, loss in watcher.steps[:3]]
+    batches = [step.loss for step in watcher.steps[:3]]
     expected = np.average(batches, weights=[3, 3, 2])
     assert trained.curve[0].loss == pytest.approx(expected, rel=1e-6)
 
@@ -113,17 +114,15 @@ def test_a_cut_off_training_is_the_beginning_of_the_whole_one(
     how = {"epochs": 3, "batch_size": 3, "validations": 1}
     run(store, small(), observer=whole, **how)
     trained = run(store, small(), observer=cut, max_steps=steps, **how)
-    seen = [(samples, loss) for samples, _, loss in cut.steps]
-    assert seen == [(samples, loss) for samples, _, loss in whole.steps[:steps]]
+    assert cut.steps == whole.steps[:steps]
     assert [point.samples for point in trained.curve] == curve
-    assert cut.steps[-1][0] == cut.steps[-1][1]
+    assert cut.steps[-1].samples == cut.total
     # What was learned is scored, whatever epoch it ends in.
     assert (trained.epoch, trained.psnr) == (len(curve), trained.curve[-1].psnr)
     ends = [0, *curve]
-    losses = [loss for _, _, loss in cut.steps if loss]
-    sizes = np.diff([0, *(samples for samples, _ in seen)])
-    last = [i for i, (samples, _) in enumerate(seen) if samples > ends[-2]]
-    expected = np.average([losses[i] for i in last], weights=[sizes[i] for i in last])
+    sizes = np.diff([0, *(step.samples for step in cut.steps)])
+    last = [step.number for step in cut.steps if step.samples > ends[-2]]
+    expected = np.average([cut.steps[i].loss for i in last], weights=[sizes[i] for i in last])
     assert trained.curve[-1].loss == pytest.approx(expected, rel=1e-6)
 
 
@@ -151,7 +150,7 @@ def gradients(
     seen: list[list[Tensor]] = []
 
     class Recording(torch.optim.SGD):
-        def __init__(self, parameters: Any, lr: float, betas: Any) -> None:
+        def __init__(self, parameters: Any, lr: float, **_: Any) -> None:
             super().__init__(parameters, lr)
 
         def step(self) -> None:  # type: ignore[override]
@@ -159,7 +158,7 @@ def gradients(
             seen.append([parameter.grad.clone() for parameter in group])
             super().step()
 
-    monkeypatch.setattr(torch.optim, "Adam", Recording)
+    monkeypatch.setitem(optimizer._KINDS, "adam", Recording)
     return seen, run(store, small(), **changes)
 
 
@@ -203,7 +202,7 @@ def test_the_reported_psnr_is_that_of_the_kept_weights(store: PixelStore) -> Non
     assert trained.epoch == 1 + scores.index(trained.psnr)
     network = small(1)
     network.load_state_dict(trained.state)
-    assert validate(network, store, VIEWS, compute(), CPU) == trained.psnr
+    assert validate(network, store, VIEWS, 16, compute(), CPU) == trained.psnr
 
 
 def test_validation_by_hand(store: PixelStore) -> None:
@@ -217,7 +216,7 @@ def test_validation_by_hand(store: PixelStore) -> None:
     np.testing.assert_array_equal(x[0, 3].numpy(), scene["left"][..., 0] / np.float32(65535))
     clamped = np.clip(3 * (scene["left"] / 65535) - 1, 0, 1)
     mse = np.mean((clamped - scene["target"] / 65535) ** 2)
-    found = validate(Loud(), store, VIEWS, compute(), CPU)
+    found = validate(Loud(), store, VIEWS, 16, compute(), CPU)
     assert found == pytest.approx(-10 * math.log10(mse), abs=1e-4)
 
 
@@ -229,7 +228,7 @@ class Broken(nn.Module):
         self.at_once = at_once
         self.weight = nn.Parameter(torch.zeros(1))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, **_: Any) -> Tensor:
         # The slope of a square root at 0 is infinite.
         shift = self.weight.abs().sqrt()
         return x[:, :3] + (shift * torch.nan if self.at_once else shift)

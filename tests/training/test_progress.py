@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.training.loop import CurvePoint
+from pipeline.training.loop import CurvePoint, Step
 from pipeline.training.progress import Progress, State, texts
 from pipeline.watch import read_state
 
@@ -16,10 +16,14 @@ def point(psnr: float | None, epoch: int = 3) -> CurvePoint:
     return CurvePoint(epoch, 40, 1e-3, 0.12345, psnr)
 
 
+def step(samples: int, loss: float = 0.1) -> Step:
+    return Step(3, samples, 1e-3, {"mse": loss - 0.05, "l1": 0.05}, (2, 6, 16, 16))
+
+
 def test_the_file_is_there_while_it_lasts(tmp_path: Path) -> None:
     file = tmp_path / "logs" / "mine.progress.json"
     with Progress("mine", file) as progress:
-        progress.step(8, 80, 0.25)
+        progress.step(step(8, 0.25), 80)
         state = read_state(file)
         assert state is not None
         assert state._replace(rate=0) == State("mine", 8, 80, 0.25, None, 0)
@@ -32,7 +36,7 @@ def test_the_file_goes_when_training_fails(tmp_path: Path) -> None:
 
     def fail() -> None:
         with Progress("mine", file) as progress:
-            progress.step(8, 80, 0.25)
+            progress.step(step(8, 0.25), 80)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -50,8 +54,8 @@ def test_the_file_is_written_now_and_then_only(
         "pipeline.training.progress.write_text", lambda path, text: written.append(text)
     )
     with Progress("mine", tmp_path / "file") as progress:
-        for step in range(100):
-            progress.step(step, 100, 0.1)
+        for samples in range(100):
+            progress.step(step(samples), 100)
             now += 0.1
     # Ten seconds: once every half a second and a bit.
     assert 15 <= len(written) <= 20
@@ -60,7 +64,7 @@ def test_the_file_is_written_now_and_then_only(
 
 def test_validated_epochs_are_lines_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     with Progress("mine") as progress:
-        progress.step(40, 80, 0.1)
+        progress.step(step(40), 80)
         progress.epoch(point(None))
         progress.epoch(point(21.345))
     out, err = capsys.readouterr()
@@ -72,7 +76,7 @@ def test_validated_epochs_are_lines_without_a_terminal(capsys: pytest.CaptureFix
 def test_the_last_validation_stays_in_the_state() -> None:
     with Progress("mine") as progress:
         progress.epoch(point(21.0))
-        progress.step(48, 80, 0.1)
+        progress.step(step(48), 80)
         progress.epoch(point(None))
     assert (progress.state.psnr, progress.state.samples) == (21.0, 48)
 

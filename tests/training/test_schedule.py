@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from miniatures import recipe
 
-from pipeline.training.loop import Plan, is_validated
-from pipeline.training.schedule import learning_rate
+from pipeline.training.loop import is_validated
+from pipeline.training.plan import Plan
+from pipeline.training.schedule import cosine, multistep
 
 
 @pytest.mark.parametrize(
@@ -29,16 +30,16 @@ from pipeline.training.schedule import learning_rate
     ],
 )
 def test_by_hand(step: int, expected: float) -> None:
-    assert learning_rate(step, 12, 4, 0.8, 0.2) == pytest.approx(expected, rel=1e-12)
+    assert cosine(step, 12, 4, 0.8, 0.2) == pytest.approx(expected, rel=1e-12)
 
 
 def test_without_warm_up_the_first_step_has_the_peak() -> None:
-    assert learning_rate(0, 10, 0, 1e-4, 0.0) == 1e-4
-    assert learning_rate(10, 10, 0, 1e-4, 0.0) == pytest.approx(0, abs=1e-20)
+    assert cosine(0, 10, 0, 1e-4, 0.0) == 1e-4
+    assert cosine(10, 10, 0, 1e-4, 0.0) == pytest.approx(0, abs=1e-20)
 
 
 def test_warm_up_only() -> None:
-    assert [learning_rate(step, 2, 2, 1.0, 0.0) for step in range(3)] == [0.5, 1.0, 1.0]
+    assert [cosine(step, 2, 2, 1.0, 0.0) for step in range(3)] == [0.5, 1.0, 1.0]
 
 
 @given(st.integers(1, 50), st.integers(0, 50), st.floats(1e-6, 1), st.floats(0, 1))
@@ -46,7 +47,7 @@ def test_rises_then_falls_within_its_bounds(
     steps: int, warmup: int, peak: float, share: float
 ) -> None:
     final, warmup = peak * share, min(warmup, steps)
-    rates = [learning_rate(step, steps, warmup, peak, final) for step in range(steps)]
+    rates = [cosine(step, steps, warmup, peak, final) for step in range(steps)]
     assert all(0 < rate <= peak * (1 + 1e-9) for rate in rates[:warmup])
     assert all(final * (1 - 1e-9) <= rate <= peak * (1 + 1e-9) for rate in rates[warmup:])
     assert rates[:warmup] == sorted(rates[:warmup])
@@ -66,14 +67,53 @@ def test_validations_are_counted_spread_and_end_with_the_last(epochs: int, wante
 def test_a_plan_by_hand() -> None:
     # 5 windows twice are 10 crops: a step of 2 x 3 and a step of the 4 that are left.
     plan = Plan.of(recipe(epochs=3, passes_per_epoch=2, batch_size=3, accumulate=2), 5)
-    assert (plan.per_epoch, plan.steps_per_epoch, plan.samples) == (10, 2, 30)
+    assert (plan.steps_per_epoch, plan.samples) == (2, 30)
     assert [plan.samples_at(step) for step in range(7)] == [0, 6, 10, 16, 20, 26, 30]
 
 
 def test_warm_up_and_cosine_are_in_epochs() -> None:
-    plan = Plan.of(recipe(epochs=3, warmup_epochs=1, batch_size=2, learning_rate=0.8), 8)
+    schedule = {"kind": "cosine", "final_learning_rate": 0.0, "warmup_epochs": 1}
+    plan = Plan.of(recipe(epochs=3, schedule=schedule, batch_size=2, learning_rate=0.8), 8)
     rates = [plan.learning_rate(step) for step in range(12)]
     assert rates[:4] == [0.2, pytest.approx(0.4), pytest.approx(0.6), 0.8]
     assert rates[4] == 0.8
     assert rates[8] == pytest.approx(0.4)
     assert 0 < rates[11] < 0.05
+
+
+def test_a_constant_stretch_comes_before_the_cosine() -> None:
+    # Restormer's: 92 of 300 epochs, then one cosine over the other 208.
+    rates = [cosine(step, 300, 0, 3e-4, 1e-6, constant=92) for step in (0, 91, 92, 196, 299)]
+    assert rates[:3] == [3e-4, 3e-4, 3e-4]
+    assert rates[3] == pytest.approx((3e-4 + 1e-6) / 2)
+    assert 1e-6 < rates[4] < 1.1e-6
+
+
+def test_milestones() -> None:
+    rates = [multistep(step, [60, 120], 0.5, 0.8) for step in (0, 59, 60, 119, 120, 500)]
+    assert rates == [0.8, 0.8, 0.4, 0.4, 0.2, 0.2]
+    schedule = {"kind": "multistep", "milestones": [1, 3], "factor": 0.1}
+    plan = Plan.of(recipe(epochs=4, batch_size=2, schedule=schedule, learning_rate=1.0), 4)
+    found = [plan.learning_rate(step) for step in range(8)]
+    assert found == pytest.approx([1, 1, 0.1, 0.1, 0.1, 0.1, 0.01, 0.01])
+
+
+def test_phases_change_crop_and_batch() -> None:
+    phases = (
+        {"epochs": 1, "crop": 16, "batch_size": 4},
+        {"epochs": 2, "crop": 32, "batch_size": 1},
+    )
+    how = {"passes_per_epoch": None, "steps_per_epoch": 3, "crop": 32, "epochs": 3}
+    plan = Plan.of(recipe(phases=phases, **how), 100)
+    made = [(plan.batches(step).crop, plan.batches(step).batch_size) for step in range(9)]
+    assert made == [(16, 4)] * 3 + [(32, 1)] * 6
+    assert [plan.samples_at(step) for step in (0, 2, 3, 4, 9)] == [0, 8, 12, 13, 18]
+
+
+def test_a_companion_takes_every_second_step() -> None:
+    companion = {"batch_size": 1, "crop": 16, "crops_from": "images", "frames": 4}
+    plan = Plan.of(recipe(epochs=2, batch_size=3, companion=companion), 7)
+    # 7 windows are batches of 3, 3 and 1, each followed by a clip of four frames.
+    assert (plan.steps_per_epoch, plan.samples) == (6, 38)
+    assert [plan.batches(step).frames for step in range(7)] == [1, 4, 1, 4, 1, 4, 1]
+    assert [plan.samples_at(step) for step in range(8)] == [0, 3, 7, 10, 14, 15, 19, 22]

@@ -1,0 +1,60 @@
+"""YAML files, and how one is laid over another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.errors import ConfigError
+
+_MAX_DEPTH = 4
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping that a file holds.
+
+    Raises:
+        ConfigError: the file is missing, or is no YAML or no mapping.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{path}: not valid YAML ({reason}); mend the syntax") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}: must hold a mapping; see config/demo.yaml for an example")
+    return data
+
+
+def read_with_bases(path: Path, depth: int = 0) -> dict[str, Any]:
+    """A file over the one that its key `extends` names, from its own folder.
+
+    Raises:
+        ConfigError: one of the files cannot be used, or they extend each other in a circle.
+    """
+    data = read_yaml(path)
+    base = data.pop("extends", None)
+    if base is None:
+        return data
+    if not isinstance(base, str) or depth > _MAX_DEPTH:
+        raise ConfigError(f"{path}: extends: must name one file, and in no circle; mend it")
+    return merged(read_with_bases(path.parent / base, depth + 1), data)
+
+
+def merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """`own` over `base`, value by value; whatever is no mapping replaces."""
+    # A block of another kind has other values.
+    if "kind" in own and own["kind"] != base.get("kind"):
+        return own
+    both = dict(base)
+    for key, value in own.items():
+        before = base.get(key)
+        if isinstance(before, dict) and isinstance(value, dict):
+            both[key] = merged(before, value)
+        else:
+            both[key] = value
+    return both
