@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import NamedTuple
 
 from pipeline.config import Batches, Recipe
 from pipeline.data.clips import clips_of
 from pipeline.data.patches import Window
 from pipeline.data.pixels import PixelStore
-from pipeline.data.steps import main_kinds
 from pipeline.errors import DataError
 
 
@@ -28,12 +28,15 @@ def main_areas(store: PixelStore, windows: list[Window], recipe: Recipe) -> list
     Raises:
         DataError: a crop does not fit, or there is no training scene.
     """
+    crops = [("phases", phase.crop) for phase in recipe.phases]
     if recipe.crops_from == "images":
         areas = [_whole(store, (number,)) for number in store.of_split("train")]
+        crops.append(("crop", _crop_of(recipe)))
     else:
         areas = [Area((w.scene,), w.top, w.left, w.size, w.size) for w in windows]
-    for kind in main_kinds(recipe):
-        _check_crops(store, areas, recipe, kind, "phases" if recipe.phases else "crop")
+        # Windows that are too small are taken whole, but no phase can be cut from them.
+        crops = crops or [("crop", side_of(recipe, areas[0]))]
+    _check_crops(store, areas, crops, recipe)
     return areas
 
 
@@ -60,7 +63,7 @@ def companion_areas(store: PixelStore | None, recipe: Recipe) -> list[Area]:
                 f"{len(area.scenes)} frames, fewer than companion.frames: {batches.frames}; "
                 "lower it or make longer clips"
             )
-    _check_crops(store, areas, recipe, batches, "companion.crop")
+    _check_crops(store, areas, [("companion.crop", _crop_of(batches))], recipe)
     return areas
 
 
@@ -80,6 +83,11 @@ def read_side(side: int, scale: float) -> int:
     return round(side / scale)
 
 
+def _crop_of(batches: Batches) -> int:
+    assert batches.crop is not None, "crops from images have a side"
+    return batches.crop
+
+
 def _whole(store: PixelStore, numbers: tuple[int, ...]) -> Area:
     scenes = [store.scenes[number] for number in numbers]
     height, width = min(s.height for s in scenes), min(s.width for s in scenes)
@@ -87,21 +95,17 @@ def _whole(store: PixelStore, numbers: tuple[int, ...]) -> Area:
 
 
 def _check_crops(
-    store: PixelStore, areas: list[Area], recipe: Recipe, batches: Batches, name: str
+    store: PixelStore, areas: list[Area], crops: list[tuple[str, int]], recipe: Recipe
 ) -> None:
-    windows = batches.crops_from == "windows"
+    """Make sure that crops, each with the name of its key in the recipe, fit every area."""
     least = recipe.downscale.scale[0] if recipe.downscale else 1.0
-    for area in areas:
-        crop = batches.crop
-        if crop is None or (windows and not recipe.phases):
-            crop = side_of(batches, area)
+    for (name, crop), area in product(crops, areas):
         side = read_side(crop, least)
         if side <= min(area.height, area.width):
             continue
-        smaller = f", taken from {side} px at downscale.scale {least}," if side > crop else ""
-        scene = store.scenes[area.scenes[0]]
-        what = "windows" if windows else "picture"
+        source = store.scenes[area.scenes[0]].source
+        shrunk = f", shrunk from {side} px at downscale.scale {least}," if side > crop else ""
         raise DataError(
-            f"{store.folder}: the recipe's {name} of {crop} px{smaller} does not fit the {what} of "
-            f"{scene.source}, {area.height} x {area.width} px; lower it or take larger pictures"
+            f"{store.folder}: the recipe's {name} of {crop} px{shrunk} does not fit into "
+            f"{area.height} x {area.width} px of {source}; lower it or take larger ones"
         )

@@ -203,14 +203,17 @@ def companion_of(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"crop": 91, "crops_from": "images"}, "crop of 91 px .*picture of 0.png, 90 x 100 px"),
+        (
+            {"crop": 91, "crops_from": "images"},
+            "recipe's crop of 91 px does not fit into 90 x 100 px of 0.png",
+        ),
         (
             {**RECIPES["ifan"], "crop": 70},
-            "crop of 70 px, taken from 100 px at downscale.scale 0.7, .*picture of 0.png",
+            "crop of 70 px, shrunk from 100 px at downscale.scale 0.7, .* of 0.png",
         ),
         (
             {"downscale": {"probability": 1.0, "scale": [0.9, 1.0]}},
-            "crop of 64 px, taken from 71 px .*windows of 0.png, 64 x 64 px",
+            "crop of 64 px, shrunk from 71 px .*64 x 64 px of 0.png",
         ),
         (
             {
@@ -218,9 +221,9 @@ def companion_of(**changes: Any) -> dict[str, Any]:
                 "crop": 96,
                 "phases": [{"epochs": 2, "crop": 80, "batch_size": 2}],
             },
-            "phases of 80 px .*windows of 0.png, 64 x 64 px",
+            "phases of 80 px .*64 x 64 px of 0.png",
         ),
-        (companion_of(crop=71), "companion.crop of 71 px .*picture of 0-0000.png, 70 x 80 px"),
+        (companion_of(crop=71), "companion.crop of 71 px .*70 x 80 px of 0-0000.png"),
         (companion_of(frames=4), "clip of 1-0000.png has 3 frames, fewer than companion.frames: 4"),
     ],
 )
