@@ -9,6 +9,7 @@ bench = load_workflow(workflow.configfiles, workflow.config_settings.config)
 
 
 wildcard_constraints:
+    dataset="|".join(bench.datasets),
     method="[a-z0-9-]+",
     repetition="[0-9]+",
 

@@ -176,6 +176,14 @@ class Experiment(MethodList):
                 raise ValueError(f"trained_size names {module!r}, the module of no method")
         return self
 
+    @model_validator(mode="after")
+    def _sets_have_folders_of_their_own(self) -> Experiment:
+        if self.companion is not None and self.companion.name == self.dataset.name:
+            raise ValueError(
+                f"companion: name: {self.companion.name!r} is the data set's; change one"
+            )
+        return self
+
     def methods_run(self) -> list[str]:
         """Methods that the workflow runs."""
         return [name for name in self.methods if name not in self.not_run]

@@ -41,6 +41,7 @@ def collect(
     manifest: Path | None,
     weights: Path | None,
     started: float,
+    companion_sha256: str | None = None,
 ) -> Provenance:
     """Everything needed to judge or repeat a result, as of now.
 
@@ -51,6 +52,7 @@ def collect(
         manifest: the data manifest it read, if any.
         weights: the weights it used or made, if any.
         started: `time.perf_counter()` at its start; `wall_s` is the time since then.
+        companion_sha256: checksum of the manifest of the companion set it used, if any.
 
     Raises:
         DataError: `manifest` or `weights` cannot be read.
@@ -61,6 +63,7 @@ def collect(
         config=experiment.model_dump(mode="json"),
         config_hash=experiment.digest(),
         manifest_sha256=None if manifest is None else sha256_of(manifest),
+        companion_sha256=companion_sha256,
         weights_sha256=None if weights is None else sha256_of(weights),
         git_commit=commit,
         git_dirty=dirty,

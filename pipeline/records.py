@@ -28,14 +28,16 @@ class Provenance(_Record):
     """Where a number comes from.
 
     `config` is the whole resolved experiment, `config_hash` its SHA-256; `manifest_sha256` that
-    of the data manifest, `weights_sha256` that of the weights used or made. `git_dirty` tells
-    whether tracked files differed from `git_commit`. `wall_s` seconds, `peak_memory_mb` MiB.
+    of the data manifest, `companion_sha256` that of the companion set's manifest where a training
+    used one, `weights_sha256` that of the weights used or made. `git_dirty` tells whether tracked
+    files differed from `git_commit`. `wall_s` seconds, `peak_memory_mb` MiB.
     """
 
     command: str
     config: dict[str, Any]
     config_hash: str
     manifest_sha256: str | None
+    companion_sha256: str | None = None
     weights_sha256: str | None
     git_commit: str | None
     git_dirty: bool | None

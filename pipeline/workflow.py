@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import Experiment, Synthetic, digest_of, load_experiment
+from pipeline.config import Clips, Experiment, Synthetic, digest_of, load_experiment
 from pipeline.errors import ConfigError, UserError
 from pipeline.methods import get_method
 from pipeline.sources import source_hash
@@ -36,7 +36,9 @@ class Workflow:
         self.runs = f"runs/{dataset.name}"
         self.results = f"results/{dataset.name}"
         self.logs = f"logs/{dataset.name}"
-        self.raw = f"{self.data}/raw" if isinstance(dataset, Synthetic) else dataset.root
+        blocks = {"dataset": dataset, "companion": self.experiment.companion}
+        self._blocks = {block.name: part for part, block in blocks.items() if block is not None}
+        self.raw = self.raw_of(dataset.name)
         self.threads = self.experiment.compute.torch_threads
         self.gpus = int(self.experiment.compute.device != "cpu")
 
@@ -54,6 +56,36 @@ class Workflow:
     def all_methods(self) -> list[str]:
         """Everything that is evaluated: methods and ablations."""
         return [*self.table1_methods, *self.experiment.ablations]
+
+    @property
+    def datasets(self) -> list[str]:
+        """Names of the data set and of the companion set, if there is one."""
+        return list(self._blocks)
+
+    def raw_of(self, dataset: str) -> str:
+        """Folder of the images of a set."""
+        block = getattr(self.experiment, self._blocks[dataset])
+        made = isinstance(block, Synthetic | Clips)
+        return f"data/{dataset}/raw" if made else str(block.root)
+
+    def data_option(self, dataset: str) -> str:
+        """The option that tells `dmtbench data` which of the two sets is meant."""
+        return "--companion" if self._blocks[dataset] == "companion" else ""
+
+    def uses_companion(self) -> bool:
+        """Whether anything that is run is trained on the companion set."""
+        return any(self.experiment.needs_companion(method) for method in self.all_methods)
+
+    def companion_index(self, method: str) -> list[str]:
+        """Index of the companion set's store, for a method that is trained on it."""
+        block = self.experiment.companion
+        needed = block is not None and self.experiment.needs_companion(method)
+        return [f"data/{block.name}/store/index.json"] if block and needed else []
+
+    @staticmethod
+    def companion_option(index: Any) -> str:
+        """The `--companion` option for the store with this index; empty without one."""
+        return f"--companion {Path(str(index)).parent}" if index else ""
 
     def learns(self, method: str) -> bool:
         """Whether a method has a training run."""
@@ -100,9 +132,9 @@ class Workflow:
             )
         ]
 
-    def data_key(self) -> str:
-        """Changes with the data set and, for synthetic sets, with the main seed."""
-        return self.experiment.digest("dataset", "seed")
+    def data_key(self, dataset: str) -> str:
+        """Changes with the block of a set and, for generated sets, with the main seed."""
+        return self.experiment.digest(self._blocks[dataset], "seed")
 
     def patches_key(self) -> str:
         """Changes with what windows are cut and kept."""
@@ -111,11 +143,13 @@ class Workflow:
     def train_key(self, method: str) -> str:
         """Changes with all that a training depends on, the method's own code included."""
         experiment, recipe = self.experiment, self.experiment.recipe_of(method)
+        second = experiment.needs_companion(method)
         return self._key(
             method,
             patches=experiment.patches.model_dump(mode="json") if recipe else None,
             recipe=recipe.model_dump(mode="json") if recipe else None,
             seed=experiment.seed,
+            **({"companion": experiment.digest("companion")} if second else {}),
         )
 
     def evaluate_key(self, method: str) -> str:

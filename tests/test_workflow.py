@@ -30,7 +30,7 @@ def write(tmp_path: Path, tiny: Tiny, changes: dict[str, Any]) -> Path:
 
 
 def keys(workflow: Workflow) -> dict[str, str]:
-    found = {"data": workflow.data_key(), "report": workflow.report_key()}
+    found = {"data": workflow.data_key("tiny"), "report": workflow.report_key()}
     found["patches"] = workflow.patches_key()
     for name in NAMES:
         found[f"train {name}"] = workflow.train_key(name)

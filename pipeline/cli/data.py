@@ -29,13 +29,26 @@ def data(
     manifest: ManifestOption,
     config: ConfigOption = DEFAULT_CONFIG,
     workers: WorkersOption = 1,
+    companion: Annotated[
+        bool,
+        typer.Option("--companion", help="The companion set, `companion:` of the experiment."),
+    ] = False,
 ) -> None:
-    """Make the synthetic images (or check the real ones) and write their manifest."""
+    """Make the synthetic images (or check the real ones) and write their manifest.
+
+    The second training set of DPDNet+ and RDPD+ is made with --companion and folders of its own:
+    --root data/clips/raw --manifest data/clips/manifest.csv
+    """
     from pipeline.config import load_experiment
     from pipeline.stages.data import make_data
 
     count = make_data(
-        load_experiment(config), root, manifest, workers, progress=sys.stderr.isatty()
+        load_experiment(config),
+        root,
+        manifest,
+        workers,
+        progress=sys.stderr.isatty(),
+        companion=companion,
     )
     print(f"{manifest}: {count} scenes")
 

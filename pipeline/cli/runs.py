@@ -50,11 +50,18 @@ def train(
     output: Annotated[Path, typer.Option(help="Run folder to make.")],
     config: ConfigOption = DEFAULT_CONFIG,
     repetition: RepetitionOption = 0,
+    companion: Annotated[
+        Path | None,
+        typer.Option(help="Pixel store of the companion set, for methods that are trained on one."),
+    ] = None,
     progress_file: Annotated[
         Path | None, typer.Option(help="JSON file kept up to date for `dmtbench run`.")
     ] = None,
 ) -> None:
-    """Train (or fit) one method; keeps the weights with the best validation PSNR."""
+    """Train (or fit) one method; keeps the weights with the best validation PSNR.
+
+    DPDNet+ and RDPD+ learn from a second set too: add --companion data/clips/store
+    """
     from pipeline.config import load_experiment
     from pipeline.stages.train import train_method
     from pipeline.training.progress import Progress
@@ -69,6 +76,7 @@ def train(
         output,
         command_line(),
         Progress(method, progress_file),
+        companion,
     )
     print(f"{output}: validation {record.val_psnr:.2f} dB at epoch {record.epoch} ({record.label})")
 

@@ -1,15 +1,27 @@
-"""Clips in a pixel store: consecutive pictures that belong together."""
+"""Clips: consecutive pictures that belong together, known by their names.
+
+The frames of a clip share the name up to its last hyphen: `003-0001.png`, `003-0002.png`.
+"""
 
 from __future__ import annotations
 
 from pipeline.data.pixels import PixelStore
 
 
+def frame_name(clip: int, frame: int) -> str:
+    """Name of a frame, without ending; both numbers count from 1."""
+    return f"{clip:03d}-{frame:04d}"
+
+
+def clip_of(name: str) -> str:
+    """What the names of a clip's frames share; empty for a picture that is no frame."""
+    return name.rpartition("-")[0]
+
+
 def clips_of(store: PixelStore) -> list[list[int]]:
     """Numbers of the training scenes, clip by clip, frames in order.
 
-    The frames of a clip share the name up to its last hyphen: `003-0001.png`, `003-0002.png`. A
-    picture without a hyphen is a clip of its own.
+    A picture without a hyphen in its name is a clip of its own.
 
     Raises:
         DataError: there is no training scene.
@@ -17,6 +29,5 @@ def clips_of(store: PixelStore) -> list[list[int]]:
     clips: dict[str, list[int]] = {}
     for number in store.of_split("train"):
         name = store.scenes[number].source
-        clip, hyphen, _ = name.rpartition("-")
-        clips.setdefault(clip if hyphen else name, []).append(number)
+        clips.setdefault(clip_of(name) or name, []).append(number)
     return list(clips.values())

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline.data.clips import clip_of
 from pipeline.data.layout import Location, is_picture, picture_folders
 
 MAX_NUMBER_DIFFERENCE = 2
@@ -44,8 +45,8 @@ def pair_split(root: Path, place: Location, split: str, *, truth: bool) -> Pairi
     """Put the pictures of a split together.
 
     Sources and targets pair up by position in sorted order; their capture numbers differ by 1 or
-    2, or their names are the same where a mirror renamed the targets. Left and right views bear
-    the name of their source, with or without `_L` and `_R`.
+    2, or their names are the same: where a mirror renamed the targets, and for frames of clips.
+    Left and right views bear the name of their source, with or without `_L` and `_R`.
 
     Args:
         root: the root of the set, which paths are relative to.
@@ -118,14 +119,16 @@ def _targets(
         loose += targets.values()
         return {}
     renamed = place.layout == "restormer"
+    # Frames are numbered one by one: where they have one name, the next number is a wrong pair.
+    framed = {stem for stem in sources if stem in targets and clip_of(stem)}
     for (stem, path), target in zip(sources.items(), targets, strict=True):
-        if renamed and stem == target:
+        if stem == target and (renamed or stem in framed):
             continue
         numbers = [_number(stem), _number(target)]
         if None in numbers:
             wrong = path if numbers[0] is None else targets[target]
             problems.append(f"{wrong}: has no capture number; names look like 1P0A0917.png")
-        elif not 1 <= abs((numbers[0] or 0) - (numbers[1] or 0)) <= MAX_NUMBER_DIFFERENCE:
+        elif framed or not 1 <= abs((numbers[0] or 0) - (numbers[1] or 0)) <= MAX_NUMBER_DIFFERENCE:
             problems.append(
                 f"{path}: it and target {target}.png do not belong together; "
                 "find the picture that is missing or surplus"

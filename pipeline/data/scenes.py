@@ -34,6 +34,9 @@ PHOTOGRAPHS = {
 STEREO = "motorcycle_left"
 """Name of the sharp picture of the stereo scene."""
 
+CATEGORIES: tuple[Category, ...] = ("indoor", "outdoor")
+"""In turn, so that a set holds as many scenes of the one as of the other."""
+
 DEPTH_RANGE: dict[Category, tuple[float, float]] = {"indoor": (1.5, 8.0), "outdoor": (3.0, 60.0)}
 """Nearest and farthest distance in metres: a room, and a street."""
 

@@ -17,8 +17,8 @@ from pipeline.data.image_io import MAX_PIXELS, write_png16
 from pipeline.data.layout import SPLITS
 from pipeline.data.mosaic import mosaic
 from pipeline.data.processes import spread
-from pipeline.data.synthesize import SCENE_COLUMNS
 from pipeline.data.synthetic_dp import BOKEHS, render
+from pipeline.data.synthetic_set import SCENE_COLUMNS
 from pipeline.data.tables import read_table
 from pipeline.errors import ConfigError, DataError
 from pipeline.files import write_text, writing

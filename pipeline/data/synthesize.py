@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import sys
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from pipeline.bars import watched
 from pipeline.config import SplitScenes, Synthetic
-from pipeline.data.image_io import MAX_PIXELS, write_png16
-from pipeline.data.processes import spread
+from pipeline.data.layout import SPLITS
 from pipeline.data.scenes import (
+    CATEGORIES,
     PHOTOGRAPHS,
     STEREO,
     Category,
@@ -26,39 +21,21 @@ from pipeline.data.scenes import (
     photograph_scene,
     stereo_scene,
 )
-from pipeline.data.synthetic_dp import (
-    BOKEHS,
-    CAMERAS,
-    FAR_DEPTH,
-    MAX_RADIUS,
-    coc_radius,
-    radial_distortion,
-    render,
-)
-from pipeline.errors import ConfigError, DataError
-from pipeline.files import atomic_folder, write_text
+from pipeline.data.synthetic_camera import check_camera, draw_camera
+from pipeline.data.synthetic_set import SCENE_COLUMNS, Row, write_scene, write_set
+from pipeline.errors import ConfigError
 
-Split = Literal["train", "val", "test"]
 Kind = Literal["leaves", "photograph", "stereo"]
-
-SCENE_COLUMNS = ("split", "source", "target", "group", "category", "kind", "sources")
-"""Columns of `scenes.csv`."""
-
-MIN_SIDE = 16
-"""Smallest height or width of a scene in pixels."""
 
 MAX_SCENES = 4999
 """Two capture numbers each, of the four-digit ones from 0002 on."""
-
-_SPLITS: tuple[Split, ...] = ("train", "val", "test")
-_CATEGORIES: tuple[Category, ...] = ("indoor", "outdoor")
 
 
 @dataclass(frozen=True)
 class _Plan:
     """One scene of the set before it is made."""
 
-    split: Split
+    split: str
     index: int
     kind: Kind
     category: Category
@@ -87,44 +64,15 @@ def synthesize(spec: Synthetic, seed: int, root: Path, workers: int, progress: b
             impossible size, blur or focus.
         DataError: `root` holds something else, cannot be written, or a worker process died.
     """
-    _check_camera(spec)
-    plans = _plan(spec)
-    _check_replaceable(root)
-    with atomic_folder(root) as folder:
-        rows = _make_all(spec, seed, folder, plans, workers, progress)
-        table = io.StringIO()
-        writer = csv.writer(table, lineterminator="\n")
-        writer.writerow(SCENE_COLUMNS)
-        writer.writerows(rows[plan] for plan in plans)
-        write_text(folder / "scenes.csv", table.getvalue())
-
-
-def _check_replaceable(root: Path) -> None:
-    """Refuse to replace what is not ours: a mistyped folder must not cost anybody's files."""
-    if root.is_dir() and ((root / "scenes.csv").is_file() or not any(root.iterdir())):
-        return
-    if root.exists():
-        raise DataError(f"{root}: holds something else than a synthetic set; choose another folder")
-
-
-def _check_camera(spec: Synthetic) -> None:
-    ranges = {"coc_far": (spec.coc_far, MAX_RADIUS), "focus": (spec.focus, FAR_DEPTH)}
-    for name, ((low, high), limit) in ranges.items():
-        if not 0 < low <= high <= limit:
-            raise ConfigError(
-                f"dataset: {name}: {low}..{high} is no range within 0..{limit:g}; mend its ends"
-            )
-    if min(spec.size) < MIN_SIDE or spec.size[0] * spec.size[1] > MAX_PIXELS:
-        raise ConfigError(
-            f"dataset: size: {spec.size[0]}x{spec.size[1]} cannot be made; use sides from "
-            f"{MIN_SIDE} and at most {MAX_PIXELS} pixels"
-        )
+    check_camera(spec, "dataset")
+    make = partial(_make_scene, spec, seed)
+    write_set(root, make, _plan(spec), SCENE_COLUMNS, workers, progress)
 
 
 def _plan(spec: Synthetic) -> list[_Plan]:
     plans: list[_Plan] = []
     owner: dict[str, str] = {}
-    for split in _SPLITS:
+    for split in SPLITS:
         scenes: SplitScenes = getattr(spec, split)
         _check_pictures(split, scenes, owner)
         kinds: list[tuple[Kind, str]] = [("leaves", "")] * scenes.leaves
@@ -134,7 +82,7 @@ def _plan(spec: Synthetic) -> list[_Plan]:
         for index, (kind, picture) in enumerate(kinds):
             # Alternating within a kind keeps both categories balanced in every reported group;
             # the stereo pair was taken indoors.
-            category = _CATEGORIES[counts[kind] % 2]
+            category = CATEGORIES[counts[kind] % 2]
             counts[kind] += 1
             plans.append(_Plan(split, index, kind, category, picture, 2 * len(plans) + 2))
     if not 0 < len(plans) <= MAX_SCENES:
@@ -158,54 +106,24 @@ def _check_pictures(split: str, scenes: SplitScenes, owner: dict[str, str]) -> N
             )
 
 
-def _make_all(
-    spec: Synthetic, seed: int, folder: Path, plans: list[_Plan], workers: int, progress: bool
-) -> dict[_Plan, tuple[str, ...]]:
-    shown = progress or sys.stderr.isatty()
-    jobs = {plan: (spec, seed, folder, plan) for plan in plans}
-    made = spread(_make_scene, jobs, workers, folder.parent)
-    return dict(watched(made, len(plans), "synthesizing scenes", shown))
-
-
-def _make_scene(spec: Synthetic, seed: int, folder: Path, plan: _Plan) -> tuple[str, ...]:
+def _make_scene(spec: Synthetic, seed: int, folder: Path, plan: _Plan) -> list[Row]:
     """Make and write one scene; its row of `scenes.csv`."""
-    sequence = np.random.SeedSequence(seed, spawn_key=(_SPLITS.index(plan.split), plan.index))
+    sequence = np.random.SeedSequence(seed, spawn_key=(SPLITS.index(plan.split), plan.index))
     random = np.random.default_rng(sequence)
-    pictures = _photograph(spec, plan, random)
+    camera = draw_camera(spec, random)
+    if plan.kind == "stereo":
+        # Its depth is what was measured: only strong blur and a near focus defocus most of it.
+        camera = camera._replace(scale=spec.coc_far[1], focus=spec.focus[0])
+    scene = _scene(spec, plan, camera.focus, random)
+    taken = camera.photograph(scene)
+    pictures = {view: camera.finish(picture) for view, picture in taken.items()}
     forward = bool(random.integers(2))
     source = f"1P0A{plan.first_number + (not forward):04d}"
     target = f"1P0A{plan.first_number + forward:04d}"
-    for view, suffix in (("c", ""), ("l", "_L"), ("r", "_R")):
-        path = folder / f"{plan.split}_{view}" / "source" / f"{source}{suffix}.png"
-        write_png16(path, pictures[view])
-    write_png16(folder / f"{plan.split}_c" / "target" / f"{target}.png", pictures["target"])
+    write_scene(folder, plan.split, source, target, pictures)
     made_from = plan.picture or f"generated:{seed}-{plan.split}-{plan.index}"
     names = (f"{source}.png", f"{target}.png")
-    return (plan.split, *names, _group(plan), plan.category, plan.kind, made_from)
-
-
-def _photograph(
-    spec: Synthetic, plan: _Plan, random: np.random.Generator
-) -> dict[str, npt.NDArray[np.uint16]]:
-    """Draw a camera, put the scene before it, and take its views and its sharp picture."""
-    scale, focus = random.uniform(*spec.coc_far), random.uniform(*spec.focus)
-    bokeh = BOKEHS[random.integers(len(BOKEHS))]
-    coefficients = CAMERAS[random.integers(len(CAMERAS))].distortion
-    if plan.kind == "stereo":
-        # Its depth is what was measured: only strong blur and a near focus defocus most of it.
-        scale, focus = spec.coc_far[1], spec.focus[0]
-    scene = _scene(spec, plan, focus, random)
-    views = render(scene.sharp, coc_radius(scene.depth, scale, focus), bokeh)
-    finish: Callable[[npt.NDArray[Any]], npt.NDArray[Any]] = (
-        (lambda picture: radial_distortion(picture, coefficients))
-        if spec.distortion
-        else (lambda picture: picture)
-    )
-    pictures = {"c": views.combined, "l": views.left, "r": views.right, "target": scene.sharp}
-    return {
-        name: np.rint(np.clip(finish(picture), 0, 1) * 65535).astype(np.uint16)
-        for name, picture in pictures.items()
-    }
+    return [(plan.split, *names, _group(plan), plan.category, plan.kind, made_from)]
 
 
 def _scene(spec: Synthetic, plan: _Plan, focus: float, random: np.random.Generator) -> Scene:

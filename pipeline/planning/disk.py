@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.data.layout import SPLITS
 from pipeline.planning.pictures import PIXEL_BYTES, Pictures
 from pipeline.workflow import Workflow
 
@@ -24,35 +25,52 @@ class DiskUse:
         return max(0, self.expected - self.present)
 
 
-def disk_use(workflow: Workflow, pictures: Pictures, weights: int) -> list[DiskUse]:
-    """Disk that the experiment takes: images, store, weights, sample pictures.
+def disk_use(
+    workflow: Workflow, pictures: Pictures, companion: Pictures | None, weights: int
+) -> list[DiskUse]:
+    """Disk that the experiment takes: images, stores, weights, sample pictures.
 
     Images are counted as if uncompressed, which is what they never exceed.
 
     Args:
         workflow: names the folders.
         pictures: scenes of the data set.
+        companion: scenes of the companion set, if anything is trained on it.
         weights: bytes of all weights that a run will write.
     """
-    splits = ("train", "val", "test")
-    raw, store = pictures.raw_bytes(*splits), pictures.raw_bytes("train", "val")
+    dataset, second = workflow.experiment.dataset, workflow.experiment.companion
     shown = workflow.experiment.sample_images * len(workflow.named_runs(workflow.all_methods))
     largest = max((height * width for _, height, width in pictures.scenes), default=0)
     # Input, prediction and target side by side, 8 bits.
     samples = shown * 3 * largest * PIXEL_BYTES // 2
-    there = size_of(Path(workflow.raw))
-    uses = [DiskUse("images", workflow.raw, there, there if pictures.counted else raw)]
-    if workflow.experiment.dataset.kind == "canon" and not pictures.counted:
-        uses.insert(0, DiskUse("archive, if kept", "", 0, raw))
-    written = (
-        ("pixel store", f"{workflow.data}/store", store),
-        ("weights", workflow.runs, size_of(Path(workflow.runs)) + weights),
-        ("sample pictures", workflow.results, samples),
-    )
+    uses = _set_uses(workflow, dataset.name, pictures)
+    if dataset.kind == "canon" and not pictures.counted:
+        uses.insert(0, DiskUse("archive, if kept", "", 0, pictures.raw_bytes(*SPLITS)))
+    if companion is not None and second is not None:
+        uses += _set_uses(workflow, second.name, companion, "companion ")
+    trained = size_of(Path(workflow.runs)) + weights
     return [
         *uses,
-        *(DiskUse(what, path, size_of(Path(path)), size) for what, path, size in written),
+        _use("weights", workflow.runs, trained),
+        _use("sample pictures", workflow.results, samples),
     ]
+
+
+def _set_uses(
+    workflow: Workflow, dataset: str, pictures: Pictures, what: str = ""
+) -> list[DiskUse]:
+    raw = workflow.raw_of(dataset)
+    there = size_of(Path(raw))
+    expected = there if pictures.counted else pictures.raw_bytes(*SPLITS)
+    stored = pictures.raw_bytes("train", "val")
+    return [
+        DiskUse(f"{what}images", raw, there, expected),
+        _use(f"{what}pixel store", f"data/{dataset}/store", stored),
+    ]
+
+
+def _use(what: str, path: str, expected: int) -> DiskUse:
+    return DiskUse(what, path, size_of(Path(path)), expected)
 
 
 def size_of(folder: Path) -> int:

@@ -35,9 +35,10 @@ class Job:
 
     @property
     def name(self) -> str:
-        """What tells the jobs of one rule apart, e.g. `dmtnet-b-seed0`."""
-        method, repetition = (self.wildcards.get(key) for key in ("method", "repetition"))
-        return f"{method}-seed{repetition}" if repetition is not None else method or ""
+        """What tells the jobs of one rule apart: `dmtnet-b-seed0`, or the name of a data set."""
+        keys = ("method", "repetition", "dataset")
+        method, repetition, dataset = (self.wildcards.get(key) for key in keys)
+        return f"{method}-seed{repetition}" if repetition is not None else method or dataset or ""
 
     @property
     def why(self) -> str:

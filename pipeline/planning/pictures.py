@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.config import Canon, Experiment, Patches, Synthetic
+from pipeline.config import Canon, Clips, Folder, Patches, Synthetic
 from pipeline.data.manifest import read_manifest
 from pipeline.data.patches import image_windows
 from pipeline.data.sharpness import discarded
@@ -49,7 +49,7 @@ class Pictures:
         return total
 
 
-def pictures_of(experiment: Experiment, manifest: Path) -> Pictures:
+def pictures_of(dataset: Synthetic | Canon | Clips | Folder, manifest: Path) -> Pictures:
     """What the manifest says if it is there, else what is known of the set beforehand.
 
     Raises:
@@ -60,7 +60,6 @@ def pictures_of(experiment: Experiment, manifest: Path) -> Pictures:
             (row.split, row.height, row.width) for row in read_manifest(manifest)
         )
         return Pictures(rows, str(manifest), counted=True)
-    dataset = experiment.dataset
     if isinstance(dataset, Synthetic):
         parts = {"train": dataset.train, "val": dataset.val, "test": dataset.test}
         counts = {
@@ -68,6 +67,9 @@ def pictures_of(experiment: Experiment, manifest: Path) -> Pictures:
             for split, part in parts.items()
         }
         return Pictures(_equal(counts, dataset.size), "the configuration", counted=False)
+    if isinstance(dataset, Clips):
+        frames = {"train": dataset.clips * dataset.frames}
+        return Pictures(_equal(frames, dataset.size), "the configuration", counted=False)
     if isinstance(dataset, Canon):
         source = "the published counts (an estimate)"
         return Pictures(_equal(CANON_SCENES, CANON_SIZE), source, counted=False)

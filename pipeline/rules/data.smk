@@ -1,22 +1,23 @@
 rule data:
     output:
-        manifest=f"{bench.data}/manifest.csv",
+        manifest="data/{dataset}/manifest.csv",
     log:
-        f"{bench.logs}/data.log",
+        "logs/{dataset}/data.log",
     conda:
         "../../environment.yml"
     threads: 8
     resources:
-        mem_mb=4000,
+        mem_mb=8000,
         runtime=240,
     params:
         config=bench.config,
-        root=bench.raw,
-        key=bench.data_key(),
+        root=lambda wildcards: bench.raw_of(wildcards.dataset),
+        option=lambda wildcards: bench.data_option(wildcards.dataset),
+        key=lambda wildcards: bench.data_key(wildcards.dataset),
     message:
         "Images and manifest of {params.root}"
     shell:
-        "dmtbench data --config {params.config} --root {params.root}"
+        "dmtbench data {params.option} --config {params.config} --root {params.root}"
         " --manifest {output.manifest} --workers {threads} 2> {log}"
 
 
@@ -24,10 +25,10 @@ rule store:
     input:
         manifest=rules.data.output.manifest,
     output:
-        index=f"{bench.data}/store/index.json",
-        pixels=f"{bench.data}/store/pixels.u16",
+        index="data/{dataset}/store/index.json",
+        pixels="data/{dataset}/store/pixels.u16",
     log:
-        f"{bench.logs}/store.log",
+        "logs/{dataset}/store.log",
     conda:
         "../../environment.yml"
     threads: 4
@@ -35,7 +36,7 @@ rule store:
         mem_mb=4000,
         runtime=240,
     params:
-        root=bench.raw,
+        root=lambda wildcards: bench.raw_of(wildcards.dataset),
         folder=subpath(output.index, parent=True),
     message:
         "Pixel store {params.folder}"
@@ -46,7 +47,7 @@ rule store:
 
 rule patches:
     input:
-        index=rules.store.output.index,
+        index=f"{bench.data}/store/index.json",
     output:
         f"{bench.data}/patches.csv",
     log:

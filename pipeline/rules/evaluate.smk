@@ -1,6 +1,6 @@
 rule evaluate:
     input:
-        manifest=rules.data.output.manifest,
+        manifest=f"{bench.data}/manifest.csv",
         weights=lambda wildcards: (
             rules.train.output.weights if bench.learns(wildcards.method) else []
         ),

@@ -1,8 +1,9 @@
 rule train:
     input:
-        manifest=rules.data.output.manifest,
-        index=rules.store.output.index,
+        manifest=f"{bench.data}/manifest.csv",
+        index=f"{bench.data}/store/index.json",
         patches=rules.patches.output,
+        companion=lambda wildcards: bench.companion_index(wildcards.method),
     output:
         weights=f"{bench.runs}/{{method}}-seed{{repetition}}/weights.safetensors",
         curve=f"{bench.runs}/{{method}}-seed{{repetition}}/curve.csv",
@@ -19,6 +20,7 @@ rule train:
     params:
         config=bench.config,
         store=subpath(input.index, parent=True),
+        companion=lambda wildcards, input: bench.companion_option(input.companion),
         folder=subpath(output.record, parent=True),
         progress=f"{bench.logs}/train-{{method}}-seed{{repetition}}.progress.json",
         key=lambda wildcards: bench.train_key(wildcards.method),
@@ -27,5 +29,5 @@ rule train:
     shell:
         "dmtbench train {wildcards.method} --config {params.config}"
         " --repetition {wildcards.repetition} --store {params.store} --patches {input.patches}"
-        " --manifest {input.manifest} --output {params.folder}"
+        " --manifest {input.manifest} {params.companion} --output {params.folder}"
         " --progress-file {params.progress} > {log} 2>&1"

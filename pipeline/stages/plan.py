@@ -14,7 +14,7 @@ from rich.table import Table
 from pipeline.planning.costs import TrainingCost, training_cost
 from pipeline.planning.disk import DiskUse, disk_use
 from pipeline.planning.jobs import Job, planned_jobs
-from pipeline.planning.pictures import pictures_of
+from pipeline.planning.pictures import Pictures, pictures_of
 from pipeline.space import free_bytes
 from pipeline.workflow import Workflow
 
@@ -57,7 +57,8 @@ def make_plan(config: Path, targets: list[str], speed: Speed) -> RunPlan:
     """
     workflow = Workflow(config)
     experiment = workflow.experiment
-    pictures = pictures_of(experiment, Path(workflow.data) / "manifest.csv")
+    pictures = pictures_of(experiment.dataset, Path(workflow.data) / "manifest.csv")
+    companion = _companion_pictures(workflow)
     windows = pictures.windows(experiment.patches)
     jobs = planned_jobs(config, targets)
     trainings = [
@@ -72,9 +73,18 @@ def make_plan(config: Path, targets: list[str], speed: Speed) -> RunPlan:
     ]
     order = {name: place for place, name in enumerate(workflow.named_runs(workflow.all_methods))}
     trainings.sort(key=lambda cost: order[cost.run])
-    disk = disk_use(workflow, pictures, sum(cost.weight_bytes for cost in trainings))
+    disk = disk_use(workflow, pictures, companion, sum(cost.weight_bytes for cost in trainings))
     free = free_bytes(Path(workflow.data))
-    return RunPlan(workflow.config, jobs, trainings, disk, free, pictures.source, windows, speed)
+    sources = dict.fromkeys(known.source for known in (pictures, companion) if known)
+    known_from = " and ".join(sources)
+    return RunPlan(workflow.config, jobs, trainings, disk, free, known_from, windows, speed)
+
+
+def _companion_pictures(workflow: Workflow) -> Pictures | None:
+    block = workflow.experiment.companion
+    if block is None or not workflow.uses_companion():
+        return None
+    return pictures_of(block, Path("data") / block.name / "manifest.csv")
 
 
 def plan_json(plan: RunPlan) -> str:

@@ -60,6 +60,25 @@ def label_of(experiment: Experiment, method: Method) -> Label:
     return "reproduced" if experiment.dataset.kind == "canon" else "demo"
 
 
+def _companion_store(experiment: Experiment, name: str, folder: Path | None) -> PixelStore | None:
+    """The companion set of a method that is trained on one.
+
+    Raises:
+        ConfigError: it is missing, or the method is not trained on one.
+        DataError: the folder is no store.
+    """
+    needed = experiment.needs_companion(name)
+    if needed and folder is None:
+        raise ConfigError(f"method {name!r} is trained on a companion set: give --companion")
+    if folder is None:
+        return None
+    if not needed:
+        raise ConfigError(
+            f"method {name!r} is not trained on a companion set: leave out --companion"
+        )
+    return PixelStore(folder)
+
+
 def train_method(
     experiment: Experiment,
     name: str,
@@ -87,7 +106,8 @@ def train_method(
         companion: store of the companion set, for a method that is trained on it too.
 
     Raises:
-        ConfigError: unknown method, one that has nothing to learn, or an unknown loss term.
+        ConfigError: unknown method, one that has nothing to learn, an unknown loss term, or a
+            companion set that is missing or not wanted.
         DataError: the store or the patch index is damaged or belongs to another manifest; no space
             left.
     """
@@ -95,6 +115,7 @@ def train_method(
     method = get_method(name, experiment)
     if not method.trainable:
         raise ConfigError(f"method {name!r} has nothing to train; evaluate it directly")
+    others = _companion_store(experiment, name, companion)
     store = PixelStore(store_folder)
     store.check_manifest(sha256_of(manifest))
     windows = read_patch_index(patches, store, experiment.patches)
@@ -110,7 +131,6 @@ def train_method(
     else:
         check_terms(recipe, method.training_terms)
         network, learned = method.build(**kwargs, **recipe.kwargs), {}
-        others = PixelStore(companion) if companion is not None and recipe.companion else None
         how = (recipe, experiment.compute, seeds["data"], method.input_bits, others)
         feed = Feed(store, method.views, windows, *how)
         with progress:
@@ -132,7 +152,15 @@ def train_method(
             epoch=trained.epoch,
             val_psnr=trained.psnr,
             learned=learned,
-            provenance=collect(experiment, command, seeds, manifest, folder / WEIGHTS, started),
+            provenance=collect(
+                experiment,
+                command,
+                seeds,
+                manifest,
+                folder / WEIGHTS,
+                started,
+                others.manifest_sha256 if others else None,
+            ),
         )
         write_record(folder / RECORD, record)
     return record

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from picture_sets import SCENES, Capture, official_scenes, write_picture, write_set
+from picture_sets import (
+    SCENES,
+    Capture,
+    folder_of,
+    official_scenes,
+    picture,
+    write_picture,
+    write_set,
+)
 
 from pipeline.data.inventory import take_inventory
 from pipeline.data.layout import locate
@@ -46,6 +54,21 @@ def test_every_layout_gives_the_same_scenes(
     assert [same_in_all(row) for row in rows] == expected
     assert all((tmp_path / name).is_file() for row in rows for name in row.files.values())
     assert set(read_scene(tmp_path, rows[0])) == {"combined", "left", "right", "target"}
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+def test_frames_have_one_name_other_pictures_a_number_apart(tmp_path: Path, shift: int) -> None:
+    views = {"combined": "", "left": "_L", "right": "_R", "target": ""}
+    for number in (10, 20, 30):
+        for view, suffix in views.items():
+            name = f"street-{number + shift * (view == 'target'):04d}{suffix}.png"
+            write_picture(
+                tmp_path / folder_of("official", "train", view) / name, picture(number, view)
+            )
+    rows = build_manifest(tmp_path)
+    assert [(row.source, row.target) for row in rows] == [
+        (f"street-{number:04d}.png", f"street-{number + shift:04d}.png") for number in (10, 20, 30)
+    ]
 
 
 def test_endings_in_capitals_are_pictures_too(

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,7 +18,7 @@ from typer.testing import CliRunner
 
 from dmtnet import build
 from pipeline.cli import app
-from pipeline.config import Experiment, load_experiment
+from pipeline.config import Experiment, Folder, load_experiment
 from pipeline.data.manifest import build_manifest, write_manifest
 from pipeline.data.standin import make_standin
 from pipeline.errors import ConfigError, DataError
@@ -121,20 +120,20 @@ def test_the_canon_run_without_any_data(here: Path) -> None:
     assert "estimate" in plan["pictures"]
     asks = {job["rule"]: (job["mem_mb"], job["gpu"]) for job in plan["jobs"]}
     assert asks["train"] == (8000, 1)
-    assert asks["data"] == (4000, 0)
+    assert asks["data"] == (8000, 0)
 
 
 def test_real_pictures_are_counted(here: Path, canon: Experiment) -> None:
     make_standin(here / "raw", 8, 0, (512, 768), 1, progress=False)
     write_manifest(here / "manifest.csv", build_manifest(here / "raw"))
-    pictures = pictures_of(canon, here / "manifest.csv")
+    pictures = pictures_of(canon.dataset, here / "manifest.csv")
     # 1 x 3 windows of each of five pictures: 0, 204 and the flush 256.
     assert pictures.windows(canon.patches) == 15
     assert pictures.raw_bytes("train", "val") == 6 * 4 * 512 * 768 * 6
 
 
-def test_an_unknown_set_must_be_counted_first(here: Path, canon: Experiment) -> None:
-    other = canon.model_copy(update={"dataset": SimpleNamespace(kind="folder")})
+def test_an_unknown_set_must_be_counted_first(here: Path) -> None:
+    other = Folder(kind="folder", name="mine", root="somewhere")
     with pytest.raises(DataError, match=r"manifest\.csv: not there yet; make it first"):
         pictures_of(other, here / "manifest.csv")
 

@@ -1,0 +1,113 @@
+"""Writes the companion set: clips of generated scenes, filmed by a panning dual-pixel camera."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from pipeline.config import Clips
+from pipeline.data.clips import frame_name
+from pipeline.data.image_io import MAX_PIXELS
+from pipeline.data.layout import SPLITS
+from pipeline.data.scenes import CATEGORIES, leaves_scene
+from pipeline.data.synthetic_camera import check_camera, draw_camera
+from pipeline.data.synthetic_set import SCENE_COLUMNS, Row, write_scene, write_set
+from pipeline.errors import ConfigError
+
+CLIP_COLUMNS = (*SCENE_COLUMNS, "top", "left")
+"""Columns of `scenes.csv`; the last two tell where a frame lies in the scene of its clip."""
+
+MAX_CLIPS = 999
+"""Numbers of three digits."""
+
+MAX_STEP = 4
+"""Largest movement from frame to frame in pixels, along either side."""
+
+# Whole pixels: every frame's sharp picture is a cut-out of the scene, none is softened by
+# resampling. Never none: equal frames would be copies of one picture.
+_STEPS = [
+    (down, right)
+    for down in range(-MAX_STEP, MAX_STEP + 1)
+    for right in range(-MAX_STEP, MAX_STEP + 1)
+    if (down, right) != (0, 0)
+]
+
+
+class Pan(NamedTuple):
+    """A camera's way over a scene, in pixels from frame to frame; negative is up or left."""
+
+    down: int
+    right: int
+
+    def scene_size(self, size: tuple[int, int], frames: int) -> tuple[int, int]:
+        """Height and width of the scene that frames of this size need."""
+        last = frames - 1
+        return size[0] + last * abs(self.down), size[1] + last * abs(self.right)
+
+    def corner(self, frame: int, frames: int) -> tuple[int, int]:
+        """Top and left edge of a frame, counted from 0, in that scene."""
+        top, left = (step * frame - min(0, step * (frames - 1)) for step in self)
+        return top, left
+
+
+def synthesize_clips(spec: Clips, seed: int, root: Path, workers: int, progress: bool) -> None:
+    """Make the companion set: dual-pixel views and sharp targets of every frame.
+
+    Each clip is one generated scene, larger than a frame, over which one camera moves at an even
+    pace. Blur does not depend on the place in the picture, so that the scene is blurred as a whole
+    and then cut; what lies beyond a frame's border blurs into it. Radial distortion belongs to the
+    camera and is applied frame by frame.
+
+    The folder appears at once when all is done and then holds
+    `train_{c,l,r}/source/001-0001[_L|_R].png` (clip and frame, from 1), `train_c/target` with the
+    names of the sources (16-bit RGB), and `scenes.csv`. The bytes depend on `spec` and `seed`
+    alone, not on `workers`.
+
+    Args:
+        spec: what the set consists of.
+        seed: main seed; each clip derives its own from it and its number.
+        root: the folder to write; an earlier generated set there is replaced.
+        workers: number of processes.
+        progress: show a progress bar even if standard error is not a terminal.
+
+    Raises:
+        ConfigError: too many clips, or an impossible size, length, blur or focus.
+        DataError: `root` holds something else, cannot be written, or a worker process died.
+    """
+    check_camera(spec, "companion")
+    height, width = Pan(MAX_STEP, MAX_STEP).scene_size(spec.size, spec.frames)
+    if height * width > MAX_PIXELS:
+        raise ConfigError(
+            f"companion: frames: {spec.frames} of {spec.size[0]}x{spec.size[1]} may need a scene "
+            f"of {height}x{width}, more than {MAX_PIXELS} pixels; take fewer, in more clips"
+        )
+    if spec.clips > MAX_CLIPS:
+        raise ConfigError(f"companion: clips: {spec.clips} are more than the {MAX_CLIPS} possible")
+    make = partial(_make_clip, spec, seed)
+    write_set(root, make, range(spec.clips), CLIP_COLUMNS, workers, progress)
+
+
+def _make_clip(spec: Clips, seed: int, folder: Path, clip: int) -> list[Row]:
+    """Make and write the frames of one clip; their rows of `scenes.csv`."""
+    # No scene of a synthetic set has this key: theirs begin with the position of a split.
+    random = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(len(SPLITS), clip)))
+    camera = draw_camera(spec, random)
+    pan = Pan(*_STEPS[random.integers(len(_STEPS))])
+    category = CATEGORIES[clip % len(CATEGORIES)]
+    size = pan.scene_size(spec.size, spec.frames)
+    taken = camera.photograph(leaves_scene(size, category, camera.focus, random))
+    rows: list[Row] = []
+    for frame in range(spec.frames):
+        top, left = pan.corner(frame, spec.frames)
+        cut = (slice(top, top + spec.size[0]), slice(left, left + spec.size[1]))
+        name = frame_name(clip + 1, frame + 1)
+        pictures = {view: camera.finish(picture[cut]) for view, picture in taken.items()}
+        write_scene(folder, "train", name, name, pictures)
+        made_from = f"generated:{seed}-clip-{clip}"
+        names = (f"{name}.png", f"{name}.png")
+        place = (str(top), str(left))
+        rows.append(("train", *names, "main", category, "leaves", made_from, *place))
+    return rows

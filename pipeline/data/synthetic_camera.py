@@ -1,0 +1,86 @@
+"""The camera that photographs generated scenes: what is drawn for it, and the pictures it gives."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.config import Clips, Synthetic
+from pipeline.data.image_io import MAX_PIXELS, Image
+from pipeline.data.scenes import Scene
+from pipeline.data.synthetic_dp import (
+    BOKEHS,
+    CAMERAS,
+    FAR_DEPTH,
+    MAX_RADIUS,
+    Bokeh,
+    coc_radius,
+    radial_distortion,
+    render,
+)
+from pipeline.errors import ConfigError
+
+MIN_SIDE = 16
+"""Smallest height or width of a picture in pixels."""
+
+
+class DrawnCamera(NamedTuple):
+    """A camera as it is set for one scene.
+
+    `scale`: circle-of-confusion radius of a point at infinity, in pixels. `focus`: distance of the
+    focal plane in metres. `bokeh`: shape of its kernels. `distortion`: coefficients of its radial
+    distortion; `None` for a lens without any.
+    """
+
+    scale: float
+    focus: float
+    bokeh: Bokeh
+    distortion: tuple[float, float, float, float] | None
+
+    def photograph(self, scene: Scene) -> dict[str, npt.NDArray[Any]]:
+        """The three views of a scene and the sharp picture, before distortion.
+
+        Returns:
+            float64 [H, W, 3], sRGB-coded, under `c`, `l`, `r` and `target`.
+        """
+        views = render(scene.sharp, coc_radius(scene.depth, self.scale, self.focus), self.bokeh)
+        return {"c": views.combined, "l": views.left, "r": views.right, "target": scene.sharp}
+
+    def finish(self, picture: npt.NDArray[Any]) -> Image:
+        """Distort a picture, float [H, W, 3] in 0..1, and round it to 16 bits."""
+        if self.distortion is not None:
+            picture = radial_distortion(picture, self.distortion)
+        return np.rint(np.clip(picture, 0, 1) * 65535).astype(np.uint16)
+
+
+def draw_camera(spec: Synthetic | Clips, random: np.random.Generator) -> DrawnCamera:
+    """Draw a camera from the ranges of `spec`."""
+    scale, focus = random.uniform(*spec.coc_far), random.uniform(*spec.focus)
+    bokeh = BOKEHS[random.integers(len(BOKEHS))]
+    distortion = CAMERAS[random.integers(len(CAMERAS))].distortion
+    return DrawnCamera(scale, focus, bokeh, distortion if spec.distortion else None)
+
+
+def check_camera(spec: Synthetic | Clips, block: str) -> None:
+    """Refuse what no camera can take.
+
+    Args:
+        spec: the ranges and the size.
+        block: where they stand in the experiment file, for messages.
+
+    Raises:
+        ConfigError: a range is empty or exceeds its limit, or the size is too small or too large.
+    """
+    ranges = {"coc_far": (spec.coc_far, MAX_RADIUS), "focus": (spec.focus, FAR_DEPTH)}
+    for name, ((low, high), limit) in ranges.items():
+        if not 0 < low <= high <= limit:
+            raise ConfigError(
+                f"{block}: {name}: {low}..{high} is no range within 0..{limit:g}; mend its ends"
+            )
+    if min(spec.size) < MIN_SIDE or spec.size[0] * spec.size[1] > MAX_PIXELS:
+        raise ConfigError(
+            f"{block}: size: {spec.size[0]}x{spec.size[1]} cannot be made; use sides from "
+            f"{MIN_SIDE} and at most {MAX_PIXELS} pixels"
+        )
