@@ -48,7 +48,9 @@ def random_scene(height: int, width: int, seed: int = 0) -> NDArray[np.uint16]:
     return generator.integers(0, 65536, (4, height, width, 3), dtype=np.uint16)
 
 
-def write_store(folder: Path, scenes: Sequence[tuple[str, NDArray[np.uint16]]]) -> PixelStore:
+def write_store(
+    folder: Path, scenes: Sequence[tuple[str, NDArray[np.uint16]]], names: Sequence[str] = ()
+) -> PixelStore:
     """A store with these scenes, `(split, pixels)` each, written without `build_store`."""
     folder.mkdir(parents=True)
     content, index = b"", []
@@ -56,7 +58,8 @@ def write_store(folder: Path, scenes: Sequence[tuple[str, NDArray[np.uint16]]]) 
         stored = as_tiles(pixels)
         place = {"offset": len(content) // 2, "height": pixels.shape[1], "width": pixels.shape[2]}
         checksum = {"sha256": hashlib.sha256(stored).hexdigest()}
-        index.append({"split": split, "source": f"{number}.png", **place, **checksum})
+        source = names[number] if names else f"{number}.png"
+        index.append({"split": split, "source": source, **place, **checksum})
         content += stored
     (folder / "pixels.u16").write_bytes(content)
     head = {"format": "tiles of 64, 1", "manifest_sha256": "0" * 64}
