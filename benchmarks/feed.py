@@ -22,7 +22,7 @@ from contextlib import suppress
 from itertools import repeat
 from pathlib import Path
 from statistics import median
-from typing import Any, ClassVar
+from typing import Any
 
 import cv2
 import numpy as np
@@ -34,8 +34,8 @@ from benchmarks.cache import drop
 from benchmarks.pictures import write_patches, write_store
 from dmtnet import build
 from pipeline.config import Compute, Cosine, Patches, Recipe
-from pipeline.data.feed import Feed
-from pipeline.data.patches import Window, index_windows
+from pipeline.data.feed import Batch, Feed
+from pipeline.data.patches import index_windows
 from pipeline.data.pixels import PIXELS, PixelStore
 from pipeline.training import loop
 
@@ -116,15 +116,19 @@ def our_way(folder: Path, workers: int, batch: int, passes: int) -> Feed:
     how = recipe(batch, CROP, passes)
     feed = Feed(store, VIEWS, index_windows(store, PATCHES), how, compute(workers), seed=0)
     # An epoch of which all was seen: starts the workers.
-    assert not list(feed.epoch(1, start=len(store.scenes) * 28 * passes))
+    assert not list(feed.epoch(1, start=len(store.scenes) * 28 * passes // batch + 1))
     return feed
+
+
+def crops(batch: Any) -> int:
+    return len(batch.target if isinstance(batch, Batch) else batch[1])
 
 
 def rate(epochs: Iterator[Any], seconds: float) -> float:
     """Samples per second over whole epochs, at least this long."""
     count, started = 0, time.perf_counter()
     for epoch in epochs:
-        count += sum(len(batch[1]) for batch in epoch)
+        count += sum(map(crops, epoch))
         if time.perf_counter() - started >= seconds:
             break
     return count / (time.perf_counter() - started)
@@ -148,9 +152,11 @@ class Enough(Exception):
 class Timed(Feed):
     """A feed that notes how long its user waits."""
 
-    waits: ClassVar[list[float]] = []
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.waits: list[float] = []
 
-    def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+    def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
         batches = super().epoch(number, start)
         while True:
             started = time.perf_counter()
@@ -168,7 +174,7 @@ class Steps:
         self.steps = steps
         self.ends: list[float] = []
 
-    def step(self, samples: int, total: int, loss: float) -> None:
+    def step(self, step: loop.Step, total: int) -> None:
         self.ends.append(time.perf_counter())
         if len(self.ends) > self.steps:
             raise Enough
@@ -180,16 +186,15 @@ class Steps:
 def waiting_share(store: PixelStore, workers: int, crop: int, steps: int) -> dict[str, float]:
     """Time of a training step of DMTNet-T, and the share of it that is spent waiting."""
     torch.set_num_threads(1)
-    loop.Feed, watch = Timed, Steps(steps)  # type: ignore[misc]
-    Timed.waits = []
-    windows: list[Window] = index_windows(store, PATCHES)
-    how = recipe(1, crop, -(-(steps + 1) // len(windows)))
-    place = (torch.device("cpu"), 0)
+    watch = Steps(steps)
+    windows = index_windows(store, PATCHES)
+    how, machine = recipe(1, crop, -(-(steps + 1) // len(windows))), compute(workers)
+    feed = Timed(store, VIEWS, windows, how, machine, seed=0)
     with suppress(Enough):
-        loop.train(build("t"), store, VIEWS, windows, how, compute(workers), *place, watch)
+        loop.train(build("t"), store, feed, how, machine, torch.device("cpu"), watch)
     # The first step starts the workers.
     whole = watch.ends[-1] - watch.ends[0]
-    waited = sum(Timed.waits[1 : steps + 1])
+    waited = sum(feed.waits[1 : steps + 1])
     return {"step_s": whole / steps, "waiting_share": waited / whole}
 
 

@@ -77,8 +77,9 @@ class Batches(Strict):
     def _images_need_a_crop(self) -> Batches:
         if self.crops_from == "images" and self.crop is None:
             raise ValueError("crops_from: images needs a crop")
-        if self.frames > 1 and self.crops_from == "windows":
-            raise ValueError("frames need crops_from: images")
+        beyond_windows = self.frames > 1 or self.one_image or self.spare_crops
+        if beyond_windows and self.crops_from == "windows":
+            raise ValueError("frames, one_image and spare_crops need crops_from: images")
         return self
 
 
@@ -130,10 +131,14 @@ class Recipe(Batches):
             raise ValueError("give passes_per_epoch or steps_per_epoch, one of the two")
         if self.frames > 1:
             raise ValueError("frames belong to the companion's batches")
+        if self.companion is not None and self.companion.crops_from == "windows":
+            raise ValueError("a companion set has no windows: give it crops_from: images")
         if not self.phases:
             return self
         if self.steps_per_epoch is None or self.crop is None:
             raise ValueError("phases need steps_per_epoch and a crop")
+        if self.downscale is not None:
+            raise ValueError("phases and downscale do not go together")
         if sum(phase.epochs for phase in self.phases) != self.epochs:
             raise ValueError("the epochs of the phases do not add up to `epochs`")
         if any(phase.crop > self.crop for phase in self.phases):

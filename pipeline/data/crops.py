@@ -1,6 +1,8 @@
-"""Training crops: reading, flipping and scaling, batch by batch."""
+"""Training crops: reading, choosing, turning and scaling, batch by batch."""
 
 from __future__ import annotations
+
+import math
 
 import cv2
 import numpy as np
@@ -8,8 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.data.patches import Draw
+from pipeline.data.augment import altered
+from pipeline.data.draws import Draw, DrawnBatch, clips_in
 from pipeline.data.pixels import PixelStore
+from pipeline.data.sharpness import gradient_energy
+
+SPARES_KERNEL = 5
+"""Size of the Sobel kernel that tells which spare crops are dropped (RDPD)."""
 
 _SWAPPED = {"left": "right", "right": "left"}
 
@@ -42,40 +49,109 @@ def at_depth(values: NDArray[np.uint16], bits: int) -> NDArray[np.uint16]:
 
 
 class CropReader:
-    """Reads crops of a pixel store.
+    """Reads the crops of batches.
 
     Args:
-        store: the pixel store.
+        store: the pixel store of the main batches.
+        companion: that of the companion's.
         views: views in the channel order that the method expects; the target follows.
+        bits: of each value, views and target, that are left: 16, or 8.
         flip_swaps_views: whether a horizontal flip also exchanges left and right, as mirroring
             the scene in front of the camera would. The paper's plain flip does not.
     """
 
     def __init__(
-        self, store: PixelStore, views: tuple[str, ...], *, flip_swaps_views: bool
+        self,
+        store: PixelStore,
+        views: tuple[str, ...],
+        *,
+        companion: PixelStore | None = None,
+        bits: int = 16,
+        flip_swaps_views: bool = False,
     ) -> None:
-        self.store = store
+        self.stores = (store, companion or store)
         self.views = (*views, "target")
+        self.bits = bits
         self.flip_swaps_views = flip_swaps_views
 
-    def read_batch(self, planes: NDArray[np.uint16], draws: list[Draw]) -> None:
-        """Read one crop after the other into `planes`.
+    def read_batch(self, buffer: NDArray[np.uint16], batch: DrawnBatch) -> list[Draw]:
+        """Choose the crops of a batch that are kept and read them, one after the other.
 
         Args:
-            planes: `[len(draws), 3 * (views + 1), size, size]`, contiguous; the target comes last.
-            draws: where the crops lie and how they are flipped.
+            buffer: its beginning is filled with `[N, 3 * (views + 1), side, side]`; the target
+                comes last.
+            batch: where the crops lie and how they are changed.
+
+        Returns:
+            The `N` crops.
         """
-        places = [
-            (draw.window.top, draw.window.left, draw.window.size, draw.window.size)
-            for draw in draws
-        ]
-        for draw, place in zip(draws, places, strict=True):
-            self.store.will_need(draw.window.scene, place, self.views)
-        for crop, draw, place in zip(planes, draws, places, strict=True):
-            swap = self.flip_swaps_views and draw.flip_horizontal
-            names = [_SWAPPED.get(view, view) if swap else view for view in self.views]
-            upright = crop[:, ::-1] if draw.flip_vertical else crop
-            self.store.read_into(upright, draw.window.scene, place, names)
-            if draw.flip_horizontal:
-                rows = crop.reshape(-1, crop.shape[-1])
-                cv2.flip(rows, 1, dst=rows)
+        store = self.stores[batch.companion]
+        draws = [draw for clip in self._kept(store, batch) for draw in clip]
+        planes = batch_view(buffer, len(draws), len(self.views), batch.side)
+        for draw in draws:
+            store.will_need(draw.window.scene, _place(draw), self.views)
+        for crop, draw in zip(planes, draws, strict=True):
+            self._read(store, crop, draw)
+        return draws
+
+    def _kept(self, store: PixelStore, batch: DrawnBatch) -> list[list[Draw]]:
+        """The sharpest clips in the order in which they were drawn; of them, this process's."""
+        clips = clips_in(batch)
+        dropped = len(clips) - batch.keep
+        if dropped:
+            firsts = [clip[0] for clip in clips]
+            for draw in firsts:
+                store.will_need(draw.window.scene, _place(draw), ("target",))
+            energies = [self._energy(store, draw, grey=batch.frames > 1) for draw in firsts]
+            least = set(np.argsort(energies, kind="stable")[:dropped].tolist())
+            clips = [clip for number, clip in enumerate(clips) if number not in least]
+        return clips[batch.rank :: batch.world]
+
+    def _energy(self, store: PixelStore, draw: Draw, *, grey: bool) -> float:
+        """Gradient energy of a crop's target: of its green channel, or in grey."""
+        picture = store.read(draw.window.scene, _place(draw), ("target",))["target"]
+        # Grey values are rounded to the depth of their picture.
+        values = np.ascontiguousarray(picture if self.bits == 16 else (picture >> 8).astype("u1"))
+        plane = cv2.cvtColor(values, cv2.COLOR_RGB2GRAY) if grey else values[..., 1].copy()
+        return gradient_energy(plane, SPARES_KERNEL)
+
+    def _read(self, store: PixelStore, crop: NDArray[np.uint16], draw: Draw) -> None:
+        swap = self.flip_swaps_views and draw.flip_horizontal
+        names = [_SWAPPED.get(view, view) if swap else view for view in self.views]
+        upright = crop.swapaxes(1, 2) if draw.transpose else crop
+        if draw.flip_vertical:
+            upright = upright[:, ::-1]
+        if draw.flip_horizontal and draw.transpose:
+            upright = upright[:, :, ::-1]
+        side = crop.shape[-1]
+        if draw.sigma or draw.greyscale or draw.window.size != side:
+            region = np.empty((len(crop), draw.window.size, draw.window.size), np.uint16)
+            store.read_into(region, draw.window.scene, _place(draw), names)
+            upright[:] = altered(
+                at_depth(region, self.bits),
+                side,
+                sigma=draw.sigma,
+                noise_seed=draw.noise_seed,
+                greyscale=draw.greyscale,
+            )
+        else:
+            store.read_into(upright, draw.window.scene, _place(draw), names)
+            if self.bits != 16:
+                crop[:] = at_depth(crop, self.bits)
+        # Rows that are written backwards cost more than to turn them afterwards.
+        if draw.flip_horizontal and not draw.transpose:
+            rows = crop.reshape(-1, side)
+            cv2.flip(rows, 1, dst=rows)
+
+
+def batch_view(
+    buffer: NDArray[np.uint16], crops: int, pictures: int, side: int
+) -> NDArray[np.uint16]:
+    """The beginning of a flat buffer as `[crops, 3 * pictures, side, side]`."""
+    shape = (crops, 3 * pictures, side, side)
+    return buffer[: math.prod(shape)].reshape(shape)
+
+
+def _place(draw: Draw) -> tuple[int, int, int, int]:
+    _, top, left, size = draw.window
+    return top, left, size, size

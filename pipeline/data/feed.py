@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import torch
@@ -11,11 +12,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from pipeline.config import Compute, Recipe
-from pipeline.data.crops import CropReader, scaled
-from pipeline.data.patches import Draw, Window, epoch_draws, shard
+from pipeline.data.areas import companion_areas, main_areas
+from pipeline.data.crops import CropReader, batch_view, scaled
+from pipeline.data.draws import DrawnBatch, Order, shard
+from pipeline.data.patches import Window
 from pipeline.data.pixels import PixelStore
 
-Job = tuple[int, list[Draw]]
+Job = tuple[int, DrawnBatch]
 """The buffer to fill, and with which crops."""
 
 
@@ -23,9 +26,10 @@ Job = tuple[int, list[Draw]]
 class Batch:
     """Training crops, float32 in [0, 1], RGB.
 
-    `x`: `[N, 3 * views, side, side]`, `target`: `[N, 3, side, side]`. `origin`: row and column of
-    each crop in its picture, `full_size`: that picture's height and width, int64 `[N, 2]`.
-    `frames`: so many crops in a row are the frames of one clip.
+    `x`: `[N, 3 * views, side, side]`, `target`: `[N, 3, side, side]`. `origin`: row and column in
+    its picture of what was read for each crop, before any turn or shrinking; `full_size`: that
+    picture's height and width; int64 `[N, 2]`. `frames`: so many crops in a row are the frames of
+    one clip.
     """
 
     x: Tensor
@@ -36,7 +40,7 @@ class Batch:
 
 
 class Feed:
-    """Batches of crops, in the order of `epoch_draws` whatever the number of workers.
+    """Batches of crops, in the order of `draws.Order` whatever the number of workers.
 
     Pixels travel as uint16 through a ring of shared buffers: to make shared memory anew for every
     batch takes longer than to read it. What a batch holds when it is handed out is a copy.
@@ -45,9 +49,17 @@ class Feed:
         store: the pixel store.
         views: views in the channel order that the method expects.
         windows: training windows.
-        recipe: crop, flips, batch size and passes per epoch.
+        recipe: what the batches are made of, and how many an epoch has.
         compute: number of workers and of batches that each reads ahead.
         seed: of the data order.
+        input_bits: of each value, views and target, that are left: 16, or 8.
+        companion: pixel store of the recipe's companion set.
+        share: number of this process among those that train together, from 0, and how many they
+            are: it gets its part of every batch.
+
+    Raises:
+        DataError: a crop does not fit its windows or pictures, a clip is too short, or the
+            companion set is missing.
     """
 
     def __init__(
@@ -60,23 +72,30 @@ class Feed:
         seed: int,
         input_bits: int = 16,
         companion: PixelStore | None = None,
+        share: tuple[int, int] = (0, 1),
     ) -> None:
-        self.views, self.input_bits = views, input_bits
-        self.store, self.windows, self.recipe, self.seed = store, windows, recipe, seed
+        self.views, self.input_bits, self.windows, self.share = views, input_bits, windows, share
+        areas = main_areas(store, windows, recipe)
+        self.order = Order(recipe, areas, companion_areas(companion, recipe), len(windows), seed)
         self.pinned = compute.device != "cpu" and torch.cuda.is_available()
         workers = compute.loader_workers
         # One buffer for each batch on its way, and one that is being handed out.
         buffers = workers * compute.prefetch + 1
-        side = min(recipe.crop or windows[0].size, windows[0].size)
-        shape = (buffers, recipe.batch_size, 3 * (len(views) + 1), side, side)
-        self._ring = torch.empty(shape, dtype=torch.uint16)
+        elements = 3 * (len(views) + 1) * self.order.largest_plane()
+        self._ring = torch.empty((buffers, elements), dtype=torch.uint16)
         self._ring.share_memory_()  # type: ignore[no-untyped-call]
-        self._order = _Order(buffers)
-        reader = CropReader(store, views, flip_swaps_views=recipe.flip_swaps_views)
-        self._loader: DataLoader[tuple[int, int]] = DataLoader(
+        self._jobs = _Jobs(buffers)
+        reader = CropReader(
+            store,
+            views,
+            companion=companion,
+            bits=input_bits,
+            flip_swaps_views=recipe.flip_swaps_views,
+        )
+        self._loader: DataLoader[_Filled] = DataLoader(
             _Filling(reader, self._ring),
             batch_size=None,
-            sampler=self._order,
+            sampler=self._jobs,
             num_workers=workers,
             prefetch_factor=compute.prefetch if workers else None,
             persistent_workers=workers > 0,
@@ -90,23 +109,21 @@ class Feed:
 
         Args:
             number: of the epoch, from 1.
-            start: crops of it that were seen before, a multiple of the batch size.
+            start: batches of it that were seen before.
 
         Yields:
             The crops; pixels in page-locked memory where there is a GPU.
         """
-        order = epoch_draws(self.windows, self.recipe, self.seed, number)
-        self._order.batches = shard(order, 0, 1, self.recipe.batch_size, start)
-        for draws, (buffer, count) in zip(self._order.batches, self._loader, strict=True):
-            planes = self._ring[buffer, :count].numpy()
-            x, target = planes[:, :-3], planes[:, -3:]
-            windows = [draw.window for draw in draws]
-            scenes = [self.store.scenes[window.scene] for window in windows]
+        self._jobs.batches = shard(self.order.epoch(number), *self.share, start)
+        for filled in self._loader:
+            buffer = self._ring[filled.buffer].numpy()
+            planes = batch_view(buffer, len(filled.origins), len(self.views) + 1, filled.side)
             yield Batch(
-                scaled(x, pinned=self.pinned),
-                scaled(target, pinned=self.pinned),
-                torch.tensor([[window.top, window.left] for window in windows]),
-                torch.tensor([[scene.height, scene.width] for scene in scenes]),
+                scaled(planes[:, :-3], pinned=self.pinned),
+                scaled(planes[:, -3:], pinned=self.pinned),
+                torch.tensor(filled.origins, dtype=torch.int64).view(-1, 2),
+                torch.tensor(filled.sizes, dtype=torch.int64).view(-1, 2),
+                filled.frames,
             )
 
 
@@ -114,29 +131,44 @@ def _single_thread(_: int) -> None:
     cv2.setNumThreads(1)
 
 
-class _Order(Sampler[Job]):
+class _Jobs(Sampler[Job]):
     """Hands out the batches of the epoch at hand, each with the next buffer of the ring."""
 
     def __init__(self, buffers: int) -> None:
         self.buffers = buffers
-        self.batches: list[list[Draw]] = []
+        self.batches: Iterable[DrawnBatch] = ()
 
     def __iter__(self) -> Iterator[Job]:
-        for number, draws in enumerate(self.batches):
-            yield number % self.buffers, draws
-
-    def __len__(self) -> int:
-        return len(self.batches)
+        for number, batch in enumerate(self.batches):
+            yield number % self.buffers, batch
 
 
-class _Filling(Dataset[tuple[int, int]]):
-    """Runs in the workers: fills a buffer, and says which and with how many crops."""
+class _Filled(NamedTuple):
+    """What a worker says of a buffer that it has filled; see `Batch`."""
+
+    buffer: int
+    side: int
+    frames: int
+    origins: list[tuple[int, int]]
+    sizes: list[tuple[int, int]]
+
+
+class _Filling(Dataset[_Filled]):
+    """Runs in the workers: fills a buffer, and says which and with what."""
 
     def __init__(self, reader: CropReader, ring: Tensor) -> None:
         self.reader = reader
         self.ring = ring
 
-    def __getitem__(self, batch: Job) -> tuple[int, int]:
-        buffer, draws = batch
-        self.reader.read_batch(self.ring[buffer, : len(draws)].numpy(), draws)
-        return buffer, len(draws)
+    def __getitem__(self, job: Job) -> _Filled:
+        buffer, batch = job
+        draws = self.reader.read_batch(self.ring[buffer].numpy(), batch)
+        scenes = self.reader.stores[batch.companion].scenes
+        pictures = [scenes[draw.window.scene] for draw in draws]
+        return _Filled(
+            buffer,
+            batch.side,
+            batch.frames,
+            [(draw.window.top, draw.window.left) for draw in draws],
+            [(picture.height, picture.width) for picture in pictures],
+        )

@@ -1,16 +1,12 @@
-"""Sliding-window patches as an index into whole images, and the order they are drawn in."""
+"""Sliding-window patches as an index into whole images."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-import numpy as np
-
-from pipeline.config import Patches, Recipe
+from pipeline.config import Patches
 from pipeline.data.pixels import PixelStore
 from pipeline.errors import DataError
-from pipeline.seeds import derive_seed
 
 
 class Window(NamedTuple):
@@ -20,14 +16,6 @@ class Window(NamedTuple):
     top: int
     left: int
     size: int
-
-
-class Draw(NamedTuple):
-    """One training crop: its window and whether it is flipped."""
-
-    window: Window
-    flip_horizontal: bool
-    flip_vertical: bool
 
 
 def window_offsets(length: int, size: int, overlap: float) -> list[int]:
@@ -75,55 +63,3 @@ def index_windows(store: PixelStore, patches: Patches) -> list[Window]:
         for number in store.of_split("train")
         for place in image_windows(store.scenes[number].height, store.scenes[number].width, patches)
     ]
-
-
-def epoch_draws(windows: list[Window], recipe: Recipe, seed: int, epoch: int) -> Iterator[Draw]:
-    """The crops of one epoch, in order: a pure function of its arguments.
-
-    Every pass visits each window once, in a fresh order; sub-crops (if the recipe asks for them)
-    and flips are drawn anew each time.
-    """
-    generator = np.random.default_rng([derive_seed(seed, "epoch", epoch)])
-    for _ in range(recipe.passes_per_epoch or 1):
-        for number in generator.permutation(len(windows)):
-            window = _sub_crop(windows[number], recipe.crop, generator)
-            flips = generator.random(2) < 0.5
-            yield Draw(
-                window,
-                bool(recipe.flip_horizontal and flips[0]),
-                bool(recipe.flip_vertical and flips[1]),
-            )
-
-
-def shard(
-    draws: Iterable[Draw], rank: int, world: int, batch_size: int, start: int = 0
-) -> list[list[Draw]]:
-    """One process's share of every batch; all processes together see exactly the batches.
-
-    A draw's process depends on its place in its batch alone, so that a training can go on in the
-    middle of an epoch.
-
-    Args:
-        draws: of one epoch, see `epoch_draws`.
-        rank: number of the process, from 0.
-        world: how many processes there are.
-        batch_size: crops of a batch, over all processes.
-        start: crops of the epoch that were seen before.
-
-    Returns:
-        The draws of this process, batch by batch. The last batch may be smaller, and then empty
-        for some processes.
-    """
-    whole = list(draws)
-    batches = []
-    for first in range(start - start % batch_size, len(whole), batch_size):
-        end = min(first + batch_size, len(whole))
-        batches.append([whole[n] for n in range(first + rank, end, world) if n >= start])
-    return batches
-
-
-def _sub_crop(window: Window, crop: int | None, generator: np.random.Generator) -> Window:
-    if crop is None or crop >= window.size:
-        return window
-    top, left = generator.integers(0, window.size - crop + 1, size=2)
-    return Window(window.scene, window.top + int(top), window.left + int(left), crop)

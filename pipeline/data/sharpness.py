@@ -6,6 +6,8 @@ gradient energy are left out. DPDNet's released code does so; DMTNet's text does
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -24,15 +26,19 @@ def gradient_energies(picture: NDArray[np.uint16]) -> tuple[float, ...]:
         Sums over all pixels of the gradient's length, in units of the 16-bit grey value.
     """
     grey = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2GRAY)
-    return tuple(
-        float(
-            cv2.magnitude(
-                cv2.Sobel(grey, cv2.CV_64F, 1, 0, ksize=size),
-                cv2.Sobel(grey, cv2.CV_64F, 0, 1, ksize=size),
-            ).sum()
-        )
-        for size in KERNELS
-    )
+    return tuple(gradient_energy(grey, size) for size in KERNELS)
+
+
+def gradient_energy(values: NDArray[Any], size: int) -> float:
+    """Sum over all pixels of the gradient's length, by Sobel kernels of a size.
+
+    Args:
+        values: uint8 or uint16 `[H, W]`; the border is mirrored.
+        size: of the kernels, odd.
+    """
+    across = cv2.Sobel(values, cv2.CV_64F, 1, 0, ksize=size)
+    down = cv2.Sobel(values, cv2.CV_64F, 0, 1, ksize=size)
+    return float(cv2.magnitude(across, down).sum())
 
 
 def sharpness_scores(energies: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipeline.config import Batches, Cosine, Recipe
+from pipeline.data.steps import batches_of, in_phase, steps_per_epoch
 from pipeline.training.schedule import cosine, multistep
 
 
@@ -22,11 +23,7 @@ class Plan:
     @classmethod
     def of(cls, recipe: Recipe, windows: int) -> Plan:
         """The plan of `recipe` over a number of windows."""
-        if recipe.passes_per_epoch is None:
-            assert recipe.steps_per_epoch is not None
-            return cls(recipe, windows, recipe.steps_per_epoch)
-        steps = -(-windows * recipe.passes_per_epoch // (recipe.batch_size * recipe.accumulate))
-        return cls(recipe, windows, steps * (2 if recipe.companion else 1))
+        return cls(recipe, windows, steps_per_epoch(recipe, windows))
 
     @property
     def steps(self) -> int:
@@ -46,10 +43,8 @@ class Plan:
 
     def batches(self, step: int) -> Batches:
         """What the batches of the step with this index, from 0, are made of."""
-        recipe = self.recipe
-        if recipe.companion is not None and step % self.steps_per_epoch % 2:
-            return recipe.companion
-        return in_phase(recipe, step // self.steps_per_epoch + 1)
+        epoch, number = divmod(step, self.steps_per_epoch)
+        return batches_of(self.recipe, epoch + 1, number)
 
     def samples_at(self, step: int) -> int:
         """Crops seen after `step` optimizer steps; each frame of a clip is one."""
@@ -83,16 +78,3 @@ class Plan:
             )
         milestones = [epoch * per_epoch for epoch in schedule.milestones]
         return multistep(step, milestones, schedule.factor, self.recipe.learning_rate)
-
-
-def in_phase(recipe: Recipe, epoch: int) -> Batches:
-    """What the main batches of an epoch, from 1, are made of: `phases` replace batch size and crop.
-
-    The crop of a phase is drawn inside the recipe's.
-    """
-    last = 0
-    for phase in recipe.phases:
-        last += phase.epochs
-        if epoch <= last:
-            return recipe.model_copy(update={"batch_size": phase.batch_size, "crop": phase.crop})
-    return recipe

@@ -9,8 +9,8 @@ from miniatures import VIEWS, compute, random_scene, recipe, write_store
 
 from pipeline.config import Patches
 from pipeline.data.crops import to_tensor
-from pipeline.data.feed import Feed
-from pipeline.data.patches import Window, epoch_draws, index_windows
+from pipeline.data.feed import Batch, Feed
+from pipeline.data.patches import Window, index_windows
 from pipeline.data.pixels import PixelStore
 
 PATCHES = Patches(size=80, overlap=0.5, discard=0)
@@ -28,23 +28,23 @@ def make(store: PixelStore, workers: int = 0, prefetch: int = 2, seed: int = 5) 
     return Feed(store, VIEWS, index_windows(store, PATCHES), recipe(**CHANGES), how, seed)
 
 
-Pairs = list[tuple[torch.Tensor, torch.Tensor]]
-
-
-def same(one: Pairs, two: Pairs) -> bool:
+def same(one: list[Batch], two: list[Batch]) -> bool:
+    names = ("x", "target", "origin", "full_size")
     return len(one) == len(two) and all(
-        torch.equal(*pair)
+        first.frames == second.frames
+        and all(torch.equal(getattr(first, name), getattr(second, name)) for name in names)
         for first, second in zip(one, two, strict=True)
-        for pair in zip(first, second, strict=True)
     )
 
 
 def test_batches_are_the_draws_cut_from_whole_pictures(store: PixelStore) -> None:
-    draws = list(epoch_draws(index_windows(store, PATCHES), recipe(**CHANGES), 5, 2))
+    feed = make(store)
+    draws = [draw for batch in feed.order.epoch(2) for draw in batch.draws]
     assert len(draws) == 2 * 2 * 6
-    batches = list(make(store).epoch(2))
-    assert [len(x) for x, _ in batches] == [3] * 8
-    inputs, targets = (torch.cat(part) for part in zip(*batches, strict=True))
+    batches = list(feed.epoch(2))
+    assert [len(batch.x) for batch in batches] == [3] * 8
+    inputs = torch.cat([batch.x for batch in batches])
+    targets = torch.cat([batch.target for batch in batches])
     for x, target, draw in zip(inputs, targets, draws, strict=True):
         _, top, left, size = draw.window
         whole = store.read(draw.window.scene)
@@ -55,6 +55,11 @@ def test_batches_are_the_draws_cut_from_whole_pictures(store: PixelStore) -> Non
         }
         assert torch.equal(x, torch.cat([cut[view] for view in VIEWS]))
         assert torch.equal(target, cut["target"])
+    origins = torch.cat([batch.origin for batch in batches])
+    assert origins.tolist() == [[draw.window.top, draw.window.left] for draw in draws]
+    sizes = torch.cat([batch.full_size for batch in batches])
+    assert sizes.tolist() == [[100, 130]] * 24
+    assert origins.dtype == sizes.dtype == torch.int64
 
 
 @pytest.mark.parametrize(("workers", "prefetch"), [(1, 1), (2, 1), (2, 4)])
@@ -68,8 +73,8 @@ def test_workers_do_not_change_the_batches(store: PixelStore, workers: int, pref
 def test_a_batch_stays_as_it_was(store: PixelStore, workers: int) -> None:
     # Buffers are used again, batches are not.
     feed = make(store, workers, 1)
-    kept = [(x, target, x.clone(), target.clone()) for x, target in feed.epoch(1)]
-    assert all(torch.equal(x, a) and torch.equal(target, b) for x, target, a, b in kept)
+    kept = [(batch, batch.x.clone(), batch.target.clone()) for batch in feed.epoch(1)]
+    assert all(torch.equal(one.x, x) and torch.equal(one.target, y) for one, x, y in kept)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -78,9 +83,9 @@ def test_an_epoch_can_be_left_and_taken_up_again(store: PixelStore, workers: int
     batches = feed.epoch(1)
     assert same([next(batches), next(batches)], whole[:2])
     batches.close()
-    assert same(list(feed.epoch(1, start=6)), whole[2:])
+    assert same(list(feed.epoch(1, start=2)), whole[2:])
     assert same(list(feed.epoch(1)), whole)
-    assert not list(feed.epoch(1, start=24))
+    assert not list(feed.epoch(1, start=8))
 
 
 def test_orders_follow_seed_and_epoch(store: PixelStore) -> None:
@@ -93,9 +98,9 @@ def test_orders_follow_seed_and_epoch(store: PixelStore) -> None:
 def test_windows_smaller_than_the_crop_are_taken_whole(store: PixelStore) -> None:
     windows = [Window(0, 3, 5, 64)]
     feed = Feed(store, VIEWS, windows, recipe(crop=70), compute(), 0)
-    ((x, target),) = feed.epoch(1)
-    assert x.shape == (1, 6, 64, 64)
-    assert target.shape == (1, 3, 64, 64)
+    (batch,) = feed.epoch(1)
+    assert batch.x.shape == (1, 6, 64, 64)
+    assert batch.target.shape == (1, 3, 64, 64)
 
 
 def test_a_workers_error_arrives(store: PixelStore) -> None:
@@ -120,7 +125,7 @@ def test_every_number_is_scaled_as_one_division_would(
         compute(),
         0,
     )
-    ((x, _),) = feed.epoch(1)
+    ((x,),) = [batch.x for batch in feed.epoch(1)]
     expected = (values.astype(np.float64) / 65535).astype(np.float32).reshape(256, 256)
-    np.testing.assert_array_equal(x[0, 1].numpy(), expected)
-    assert torch.equal(x[0], to_tensor(picture))
+    np.testing.assert_array_equal(x[1].numpy(), expected)
+    assert torch.equal(x, to_tensor(picture))
