@@ -133,6 +133,9 @@ class Recipe(Batches):
             raise ValueError("frames belong to the companion's batches")
         if self.companion is not None and self.companion.crops_from == "windows":
             raise ValueError("a companion set has no windows: give it crops_from: images")
+        if self.companion is not None and self.passes_per_epoch and self.accumulate > 1:
+            # The last step of a pass can have fewer batches than the others.
+            raise ValueError("a companion goes with steps_per_epoch where accumulate is not 1")
         if not self.phases:
             return self
         if self.steps_per_epoch is None or self.crop is None:

@@ -35,7 +35,8 @@ from pipeline.config import (
     Synthetic,
     load_experiment,
 )
-from pipeline.data.patch_index import write_patch_index
+from pipeline.data.feed import Feed
+from pipeline.data.patch_index import read_patch_index, write_patch_index
 from pipeline.data.pixels import PixelStore
 from pipeline.data.store import build_store
 from pipeline.evaluation.metrics import load_metrics
@@ -44,9 +45,20 @@ from pipeline.stages.data import make_data
 from pipeline.stages.evaluate import evaluate_method
 from pipeline.stages.report import make_table1
 from pipeline.stages.train import train_method
+from pipeline.training.plan import Plan
 from pipeline.training.progress import Progress
 from pipeline.workflow import Workflow
 
+CLIPS = Clips(
+    kind="clips",
+    name="tiny-clips",
+    size=(64, 64),
+    clips=1,
+    frames=4,
+    coc_far=(10.0, 14.0),
+    focus=(1.5, 2.5),
+    distortion=False,
+)
 ROOT = Path(__file__).parents[1]
 MODELS = [
     AblationEntry,
@@ -123,6 +135,7 @@ def run_everything(experiment: Experiment, folder: Path) -> None:
     write_patch_index(PixelStore(store), experiment.patches, patches)
     name = "dmtnet-b-fixed"
     train_method(experiment, name, 0, store, patches, manifest, run, "test", Progress(name))
+    draw_every_recipe(experiment, folder, PixelStore(store), patches)
     load_metrics(experiment.metrics)
     # LPIPS takes longer than all the rest.
     metrics = {name: entry for name, entry in experiment.metrics.items() if name != "lpips"}
@@ -133,10 +146,27 @@ def run_everything(experiment: Experiment, folder: Path) -> None:
     make_table1(experiment, results, folder, ROOT / "reports" / "published", folder)
 
 
+def draw_every_recipe(
+    experiment: Experiment, folder: Path, store: PixelStore, patches: Path
+) -> None:
+    with_clips = experiment.model_copy(update={"companion": CLIPS})
+    raw, manifest = folder / "clips", folder / "clips.csv"
+    make_data(with_clips, raw, manifest, 1, progress=False, companion=True)
+    build_store(raw, manifest, folder / "clip-store", progress=False)
+    demo = load_experiment(ROOT / "config" / "demo_all.yaml")
+    windows = read_patch_index(patches, store, experiment.patches)
+    for recipe in filter(None, map(demo.recipe_of, demo.methods_run())):
+        # The pictures are smaller than the demo's.
+        small = recipe.model_copy(update={"crop": 32, "phases": recipe.phases[:1]})
+        others = PixelStore(folder / "clip-store") if small.companion else None
+        next(Feed(store, ("left",), windows, small, demo.compute, 1, 8, others).epoch(1))
+        Plan.of(small, len(windows)).learning_rate(1)
+
+
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 def test_every_field_is_read(model: type[Strict], reads: set[tuple[str, str]]) -> None:
     fields = {(model.__name__, name) for name in model.model_fields}
-    if model in (Canon, Folder, Synthetic):
+    if model in (Canon, Clips, Cosine, Folder, Multistep, Synthetic):
         # pydantic reads it, to tell them apart.
         fields.remove((model.__name__, "kind"))
     unread = fields - reads

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pipeline.config import Experiment
 from pipeline.data.feed import Feed
@@ -125,18 +125,18 @@ def train_method(
     }
     device = prepare_device(experiment.compute, seeds[f"init/{name}"])
     kwargs, recipe = experiment.trained_kwargs(name), experiment.recipe_of(name)
+    learned: dict[str, float] = {}
     if recipe is None:
-        network = method.build(**kwargs)
-        trained, learned = _fit(experiment, method, network, store, device)
+        trained, learned = _fit(experiment, method, store, device)
     else:
         check_terms(recipe, method.training_terms)
-        network, learned = method.build(**kwargs, **recipe.kwargs), {}
+        network = method.build(**kwargs, **recipe.kwargs)
         how = (recipe, experiment.compute, seeds["data"], method.input_bits, others)
         feed = Feed(store, method.views, windows, *how)
         with progress:
             trained = train(network, store, feed, recipe, experiment.compute, device, progress)
-        # What only training needs is not part of the method that is evaluated.
-        network = method.build(**kwargs)
+    # What only training needs is not part of the method that is evaluated.
+    network = method.build(**kwargs)
     state = {key: trained.state[key] for key in network.state_dict()}
     with atomic_folder(target) as folder:
         save_weights(folder / WEIGHTS, state, name, kwargs)
@@ -153,13 +153,8 @@ def train_method(
             val_psnr=trained.psnr,
             learned=learned,
             provenance=collect(
-                experiment,
-                command,
-                seeds,
-                manifest,
-                folder / WEIGHTS,
-                started,
-                others.manifest_sha256 if others else None,
+                *(experiment, command, seeds, manifest, folder / WEIGHTS, started),
+                companion_sha256=others.manifest_sha256 if others else None,
             ),
         )
         write_record(folder / RECORD, record)
@@ -167,13 +162,10 @@ def train_method(
 
 
 def _fit(
-    experiment: Experiment,
-    method: Method,
-    network: nn.Module,
-    store: PixelStore,
-    device: torch.device,
+    experiment: Experiment, method: Method, store: PixelStore, device: torch.device
 ) -> tuple[Trained, dict[str, float]]:
     """Fit without gradients: what was learned, and the named numbers it comes down to."""
+    network = method.build(**experiment.trained_kwargs(method.name))
     pairs = [ScenePairs(store, split, method.views) for split in ("train", "val")]
     learned = cast(Fitted, network).fit(*pairs)
     network.to(device)

@@ -24,7 +24,7 @@ WINDOWS = Patches(size=512, overlap=0.6, discard=0)
 STEPS = 3
 
 NARROW: dict[str, dict[str, Any]] = {
-    "dmtnet": {"embed_dim": 8, "channels": 8, "num_blocks": 1, "num_rbm": 1, "num_rm": 1},
+    "dmtnet": {"embed_dim": 12, "channels": 8, "num_blocks": 1, "num_rbm": 1, "num_rm": 1},
     "baselines.dpdnet": {"width": 4},
     "baselines.rdpd": {"width": 4},
     "baselines.ifan": {"iterations": 2, "channels": 4, "reblur_iterations": 2},
@@ -32,9 +32,11 @@ NARROW: dict[str, dict[str, Any]] = {
     "baselines.mrnet": {"channels": 8, "num_msrgm": 2, "num_rbm": 1, "num_rm": 1},
     "baselines.uformer": {"embed_dim": 8, "depths": (1,) * 9},
     "baselines.restormer": {
-        "embed_dim": 8,
+        "embed_dim": 4,
         "num_blocks": (1, 1, 1, 1),
         "num_refinement_blocks": 1,
+        "num_heads": (1, 1, 1, 1),
+        "expansion": 1.0,
     },
 }
 
@@ -70,7 +72,7 @@ def canon() -> Experiment:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> PixelStore:
-    """Three training pictures of two windows each, and a small one to validate."""
+    """Three training pictures, and a small one to validate."""
     training = [("train", random_scene(512, 560, number)) for number in range(3)]
     scenes = [*training, ("val", random_scene(64, 64, 3))]
     return write_store(tmp_path_factory.mktemp("recipes") / "store", scenes)
@@ -96,7 +98,8 @@ def run(
     method, watcher = get_method(name, canon), Watcher()
     network = network_of(canon, name, recipe)
     others = companion if recipe.companion else None
-    windows = index_windows(store, WINDOWS)
+    # Some twice, for an epoch longer than a few batches.
+    windows = index_windows(store, WINDOWS) * 5
     how = (recipe, compute(), 7, method.input_bits, others)
     feed = Feed(store, method.views, windows, *how)
     trained = train(network, store, feed, recipe, compute(), torch.device("cpu"), watcher)
@@ -122,16 +125,16 @@ def test_three_steps_of_the_published_recipe(
     shapes, rates, terms = PUBLISHED[name]
     assert [step.shape for step in watcher.steps] == shapes
     if name == "uformer-b":
-        warmup = 3 * Plan.of(recipe, 6).steps_per_epoch
+        warmup = 3 * Plan.of(recipe, 30).steps_per_epoch
         rates = [2e-4 * step / warmup for step in (1, 2, 3)]
     assert [step.learning_rate for step in watcher.steps] == pytest.approx(rates)
     for step in watcher.steps:
         assert list(step.terms) == terms
         assert all(value > 0 for value in step.terms.values())
     assert trained.psnr > 0
-    before = network_of(canon, name, recipe).state_dict()
-    changed = [key for key, value in network.state_dict().items() if not value.equal(before[key])]
-    assert len(changed) > 0.8 * len(before)
+    before = dict(network_of(canon, name, recipe).named_parameters())
+    still = [key for key, value in network.named_parameters() if value.equal(before[key])]
+    assert len(still) < 0.3 * len(before), still
 
 
 def test_restormer_goes_through_its_phases(
@@ -180,9 +183,7 @@ def test_halved_rates(canon: Experiment, name: str, steps: int, halved: list[int
         assert after == pytest.approx(before / 2)
 
 
-def test_mixed_sets_alternate(
-    canon: Experiment, store: PixelStore, companion: PixelStore
-) -> None:
+def test_mixed_sets_alternate(canon: Experiment, store: PixelStore, companion: PixelStore) -> None:
     for name, frames in (("dpdnet-plus", 1), ("rdpd-plus", 4)):
         recipe = canon.recipe_of(name)
         assert recipe is not None
