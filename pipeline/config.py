@@ -203,8 +203,14 @@ class Experiment(MethodList):
         recipe = self.entry(name).recipe
         if recipe in _NOT_BY_GRADIENTS:
             return None
-        budget = self.budgets.get(name, Budget()).model_dump(exclude_none=True)
-        return self.recipes[recipe].model_copy(update=budget)
+        budget = self.budgets.get(name, Budget())
+        length = {
+            "epochs": budget.epochs,
+            "passes_per_epoch": budget.passes_per_epoch,
+            "steps_per_epoch": budget.steps_per_epoch,
+        }
+        given = {field: value for field, value in length.items() if value is not None}
+        return self.recipes[recipe].model_copy(update=given)
 
     def needs_companion(self, name: str) -> bool:
         """Whether method `name` is trained on the companion set too."""
