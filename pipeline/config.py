@@ -204,11 +204,8 @@ class Experiment(MethodList):
         if recipe in _NOT_BY_GRADIENTS:
             return None
         budget = self.budgets.get(name, Budget())
-        length = {
-            "epochs": budget.epochs,
-            "passes_per_epoch": budget.passes_per_epoch,
-            "steps_per_epoch": budget.steps_per_epoch,
-        }
+        fields = ("epochs", "passes_per_epoch", "steps_per_epoch")
+        length = {field: getattr(budget, field) for field in fields}
         given = {field: value for field, value in length.items() if value is not None}
         return self.recipes[recipe].model_copy(update=given)
 
@@ -274,12 +271,29 @@ def load_experiment(path: Path) -> Experiment:
         own = data.get(block, {})
         if isinstance(own, dict):
             data[block] = {**shared[block], **own}
-            if block != "metrics" and isinstance(only := data.get("only"), list):
-                data[block] = {name: data[block][name] for name in data[block] if name in only}
-                data["not_run"] = [name for name in data.get("not_run", ()) if name in only]
+    _select(data)
     own = data.get("recipes", {})
     data["recipes"] = merged(read_yaml(RECIPES_FILE), own) if isinstance(own, dict) else own
     try:
         return Experiment.model_validate(data)
     except ValidationError as error:
         raise _explain(path, error) from error
+
+
+def _select(data: dict[str, Any]) -> None:
+    """Leave out all that is not under `only`, and what is said about it elsewhere."""
+    only, methods, ablations = (data.get(key) for key in ("only", "methods", "ablations"))
+    if not (isinstance(only, list) and isinstance(methods, dict) and isinstance(ablations, dict)):
+        return
+    kept = {name: entry for name, entry in methods.items() if name in only}
+    modules, used = (
+        {entry.get("module") for entry in entries.values() if isinstance(entry, dict)}
+        for entries in (methods, kept)
+    )
+    left_out = {*methods, *ablations} - {*only} | (modules - used)
+    data["methods"] = kept
+    data["not_run"] = [name for name in data.get("not_run", ()) if name in only]
+    for block in ("ablations", "budgets", "trained_size"):
+        entries = data.get(block, {})
+        if isinstance(entries, dict):
+            data[block] = {key: entries[key] for key in entries if key not in left_out}

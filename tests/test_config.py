@@ -77,7 +77,7 @@ METHOD = {"module": "dmtnet", "row": "Mine", "recipe": "dmtnet"}
         ({"recipes/dmtnet/crops_from": "images", "recipes/dmtnet/crop": None}, ["needs a crop"]),
         ({"recipes/dmtnet/frames": 4}, ["frames"]),
         ({"recipes/restormer/epochs": 3}, ["epochs of the phases do not add up"]),
-        ({"recipes/restormer/crop": 64}, ["a phase's crop is larger"]),
+        ({"recipes/restormer/crop": 48}, ["a phase's crop is larger"]),
         ({"companion": ..., "not_run": []}, ["'dpdnet-plus'", "add `companion:`"]),
         ({"not_run": ["dmtnet-x"]}, ["not_run", "unknown method 'dmtnet-x'"]),
         ({"recipes/dmtnet/betas": [0.9]}, ["betas"]),

@@ -10,14 +10,13 @@ rule data:
         mem_mb=8000,
         runtime=240,
     params:
-        config=bench.config,
         root=lambda wildcards: bench.raw_of(wildcards.dataset),
         option=lambda wildcards: bench.data_option(wildcards.dataset),
         key=lambda wildcards: bench.data_key(wildcards.dataset),
     message:
         "Images and manifest of {params.root}"
     shell:
-        "dmtbench data {params.option} --config {params.config} --root {params.root}"
+        "dmtbench data {params.option} --config {bench.config} --root {params.root}"
         " --manifest {output.manifest} --workers {threads} 2> {log}"
 
 
@@ -59,11 +58,10 @@ rule patches:
         mem_mb=4000,
         runtime=240,
     params:
-        config=bench.config,
         store=subpath(input.index, parent=True),
         key=bench.patches_key(),
     message:
         "Training windows of {params.store}"
     shell:
-        "dmtbench patches --config {params.config} --store {params.store} --output {output}"
+        "dmtbench patches --config {bench.config} --store {params.store} --output {output}"
         " --workers {threads} 2> {log}"

@@ -17,7 +17,6 @@ rule evaluate:
         mem_mb=8000,
         runtime=240,
     params:
-        config=bench.config,
         root=bench.raw,
         run=lambda wildcards, input: bench.run_option(input.weights),
         folder=subpath(output.record, parent=True),
@@ -25,7 +24,7 @@ rule evaluate:
     message:
         "Evaluating {wildcards.method}, repetition {wildcards.repetition}"
     shell:
-        "dmtbench evaluate {wildcards.method} --config {params.config}"
+        "dmtbench evaluate {wildcards.method} --config {bench.config}"
         " --repetition {wildcards.repetition} --root {params.root} --manifest {input.manifest}"
         " {params.run} --output {params.folder} > {log} 2>&1"
 
@@ -42,12 +41,11 @@ rule complexity:
         mem_mb=8000,
         runtime=60,
     params:
-        config=bench.config,
         size=bench.experiment.complexity_size,
         cache=subpath(output.record, parent=True),
         key=lambda wildcards: bench.complexity_key(wildcards.method),
     message:
         "Counting parameters and FLOPs of {wildcards.method}"
     shell:
-        "dmtbench complexity {wildcards.method} --config {params.config}"
+        "dmtbench complexity {wildcards.method} --config {bench.config}"
         " --size {params.size} --cache {params.cache} > {log} 2>&1"

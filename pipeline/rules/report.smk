@@ -17,14 +17,13 @@ rule table1:
         mem_mb=2000,
         runtime=10,
     params:
-        config=bench.config,
         results=lambda wildcards, input: bench.folder_of_runs(input.results),
         key=bench.report_key(),
         lost=lambda wildcards: bench.lost("reports/table1.csv", bench.table1_methods),
     message:
         "Table 1"
     shell:
-        "dmtbench table1 --config {params.config} --results {params.results}"
+        "dmtbench table1 --config {bench.config} --results {params.results}"
         " --complexity results/complexity --published reports/published --output reports"
         " > {log} 2>&1"
 
@@ -46,14 +45,13 @@ rule table2:
         mem_mb=2000,
         runtime=10,
     params:
-        config=bench.config,
         results=lambda wildcards, input: bench.folder_of_runs(input.results),
         key=bench.report_key(),
         lost=lambda wildcards: bench.lost("reports/table2.csv", bench.table2_methods),
     message:
         "Table 2"
     shell:
-        "dmtbench table2 --config {params.config} --results {params.results}"
+        "dmtbench table2 --config {bench.config} --results {params.results}"
         " --complexity results/complexity --published reports/published --output reports"
         " > {log} 2>&1"
 

@@ -18,7 +18,6 @@ rule train:
         mem_mb=8000,
         runtime=7200,
     params:
-        config=bench.config,
         store=subpath(input.index, parent=True),
         companion=lambda wildcards, input: bench.companion_option(input.companion),
         folder=subpath(output.record, parent=True),
@@ -27,7 +26,7 @@ rule train:
     message:
         "Training {wildcards.method}, repetition {wildcards.repetition}"
     shell:
-        "dmtbench train {wildcards.method} --config {params.config}"
+        "dmtbench train {wildcards.method} --config {bench.config}"
         " --repetition {wildcards.repetition} --store {params.store} --patches {input.patches}"
         " --manifest {input.manifest} {params.companion} --output {params.folder}"
         " --progress-file {params.progress} > {log} 2>&1"

@@ -262,7 +262,7 @@ RECIPES: list[dict[str, Any]] = [
     {"steps_per_epoch": 7, "accumulate": 2, "companion": OF_CLIPS},
     {"steps_per_epoch": 3, "batch_size": 3, "spare_crops": 2, **IMAGES},
     {"steps_per_epoch": 4, "accumulate": 3, "epochs": 3, "crop": 40, "phases": PHASES},
-    {"passes_per_epoch": 2, "accumulate": 2, "batch_size": 2, "companion": OF_CLIPS},
+    {"passes_per_epoch": 2, "batch_size": 2, "companion": OF_CLIPS},
 ]
 
 
