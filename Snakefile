@@ -5,6 +5,8 @@ from pipeline.workflow import load_workflow
 configfile: "config/demo.yaml"
 
 
+# Rules hold the experiment's file as a resource: a changed parameter, unlike a changed resource, would
+# make everything again, but only the file's content matters, and that is in the keys.
 bench = load_workflow(workflow.configfiles, workflow.config_settings.config)
 
 

@@ -7,6 +7,7 @@ rule data:
         "../../environment.yml"
     threads: 8
     resources:
+        experiment=bench.config,
         mem_mb=8000,
         runtime=240,
     params:
@@ -16,7 +17,7 @@ rule data:
     message:
         "Images and manifest of {params.root}"
     shell:
-        "dmtbench data {params.option} --config {bench.config} --root {params.root}"
+        "dmtbench data {params.option} --config {resources.experiment} --root {params.root}"
         " --manifest {output.manifest} --workers {threads} 2> {log}"
 
 
@@ -55,6 +56,7 @@ rule patches:
         "../../environment.yml"
     threads: 4
     resources:
+        experiment=bench.config,
         mem_mb=4000,
         runtime=240,
     params:
@@ -63,5 +65,5 @@ rule patches:
     message:
         "Training windows of {params.store}"
     shell:
-        "dmtbench patches --config {bench.config} --store {params.store} --output {output}"
+        "dmtbench patches --config {resources.experiment} --store {params.store} --output {output}"
         " --workers {threads} 2> {log}"

@@ -13,6 +13,7 @@ rule evaluate:
         "../../environment.yml"
     threads: bench.threads
     resources:
+        experiment=bench.config,
         gpu=bench.gpus,
         mem_mb=8000,
         runtime=240,
@@ -24,7 +25,7 @@ rule evaluate:
     message:
         "Evaluating {wildcards.method}, repetition {wildcards.repetition}"
     shell:
-        "dmtbench evaluate {wildcards.method} --config {bench.config}"
+        "dmtbench evaluate {wildcards.method} --config {resources.experiment}"
         " --repetition {wildcards.repetition} --root {params.root} --manifest {input.manifest}"
         " {params.run} --output {params.folder} > {log} 2>&1"
 
@@ -38,6 +39,7 @@ rule complexity:
         "../../environment.yml"
     threads: 1
     resources:
+        experiment=bench.config,
         mem_mb=8000,
         runtime=60,
     params:
@@ -47,5 +49,5 @@ rule complexity:
     message:
         "Counting parameters and FLOPs of {wildcards.method}"
     shell:
-        "dmtbench complexity {wildcards.method} --config {bench.config}"
+        "dmtbench complexity {wildcards.method} --config {resources.experiment}"
         " --size {params.size} --cache {params.cache} > {log} 2>&1"

@@ -14,6 +14,7 @@ rule table1:
         "../../environment.yml"
     threads: 1
     resources:
+        experiment=bench.config,
         mem_mb=2000,
         runtime=10,
     params:
@@ -23,7 +24,7 @@ rule table1:
     message:
         "Table 1"
     shell:
-        "dmtbench table1 --config {bench.config} --results {params.results}"
+        "dmtbench table1 --config {resources.experiment} --results {params.results}"
         " --complexity results/complexity --published reports/published --output reports"
         " > {log} 2>&1"
 
@@ -42,6 +43,7 @@ rule table2:
         "../../environment.yml"
     threads: 1
     resources:
+        experiment=bench.config,
         mem_mb=2000,
         runtime=10,
     params:
@@ -51,7 +53,7 @@ rule table2:
     message:
         "Table 2"
     shell:
-        "dmtbench table2 --config {bench.config} --results {params.results}"
+        "dmtbench table2 --config {resources.experiment} --results {params.results}"
         " --complexity results/complexity --published reports/published --output reports"
         " > {log} 2>&1"
 

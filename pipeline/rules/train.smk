@@ -14,6 +14,7 @@ rule train:
         "../../environment.yml"
     threads: bench.threads
     resources:
+        experiment=bench.config,
         gpu=bench.gpus,
         mem_mb=8000,
         runtime=7200,
@@ -26,7 +27,7 @@ rule train:
     message:
         "Training {wildcards.method}, repetition {wildcards.repetition}"
     shell:
-        "dmtbench train {wildcards.method} --config {bench.config}"
+        "dmtbench train {wildcards.method} --config {resources.experiment}"
         " --repetition {wildcards.repetition} --store {params.store} --patches {input.patches}"
         " --manifest {input.manifest} {params.companion} --output {params.folder}"
         " --progress-file {params.progress} > {log} 2>&1"
