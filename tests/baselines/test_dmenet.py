@@ -71,7 +71,11 @@ def picture(shape: tuple[int, ...], seed: int = 0) -> Tensor:
 
 def narrow(seed: int = 0, **changes: Any) -> dmenet.DMENet:
     torch.manual_seed(seed)
-    return dmenet.build(**{"width": 4, **changes}).eval()
+    network = dmenet.build(**{"width": 4, **changes}).eval()
+    with torch.no_grad():
+        # Without training, values up to 255 would drive the sigmoid into its ends.
+        network.encoder[0][0].weight.mul_(0.01)
+    return network
 
 
 def close(found: Tensor, wanted: Tensor, tolerance: float = 1e-4) -> None:
@@ -135,8 +139,12 @@ def test_names_are_the_authors() -> None:
 
 
 def test_weights_of_the_training_are_passed_over(state: dict[str, Any]) -> None:
-    extra = ("main_net/binary_net/c1/kernel:0", "discriminator/h0/kernel:0")
-    extra += (f"{PREFIX}encoder/conv6_1/bias:0", f"{PREFIX}encoder/c_logits/bias:0")
+    extra = [
+        "main_net/binary_net/c1/kernel:0",
+        "discriminator/h0/kernel:0",
+        f"{PREFIX}encoder/conv6_1/bias:0",
+        f"{PREFIX}encoder/c_logits/bias:0",
+    ]
     loaded = dmenet.load_official({**state, **dict.fromkeys(extra, np.ones(1))})
     bare = {key.removeprefix(PREFIX): value for key, value in state.items()}
     plain = {key: value for key, value in bare.items() if "_aux/" not in key}
@@ -185,7 +193,7 @@ def test_any_size_is_padded_by_its_edge(size: tuple[int, int]) -> None:
 def test_a_batch_is_its_images() -> None:
     network, x = narrow(), picture((2, 3, 24, 32))
     with torch.inference_mode():
-        close(network(x), torch.cat([network(image[None]) for image in x]), 1e-5)
+        close(network(x), torch.cat([network(image[None]) for image in x]))
 
 
 @pytest.mark.parametrize(("value", "sigma"), [(0.0, 0.0), (1 / 15, 0.0), (0.5, 3.25), (1.0, 7.0)])
@@ -196,13 +204,13 @@ def test_sigma_of_a_map_value(monkeypatch: pytest.MonkeyPatch, value: float, sig
 
 
 def test_gradients_reach_everything() -> None:
-    network = narrow().train()
-    x = picture((2, 3, 32, 32))
+    # In evaluation mode: in training, batch norm takes out the biases before it.
+    network, x = narrow(), picture((2, 3, 32, 32))
     maps = (network(x), *network.auxiliary_maps(x))
     torch.stack([found.square().mean() for found in maps]).sum().backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
-        assert parameter.grad.isfinite().all(), name
+        assert parameter.grad.abs().max() > 0, name
 
 
 @pytest.mark.parametrize(
