@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from pipeline.cli import main
 from pipeline.config import Experiment, load_experiment
 from pipeline.data.patch_index import write_patch_index
 from pipeline.data.pixels import PixelStore
@@ -42,3 +46,28 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     build_store(made.raw, made.manifest, made.store, progress=False)
     write_patch_index(PixelStore(made.store), made.experiment.patches, made.patches)
     return made
+
+
+class Done(NamedTuple):
+    """How a command ended: status, lines of its output and of its complaints."""
+
+    code: int
+    out: list[str]
+    err: list[str]
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs `dmtbench` with these arguments, in this process."""
+
+    def command(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["dmtbench", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        out, err = capsys.readouterr()
+        return Done(int(end.value.code or 0), out.splitlines(), err.splitlines())
+
+    return command

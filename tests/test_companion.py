@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from companions import CLIPS, NEEDY, write_experiment
-from conftest import Tiny
+from conftest import Done, Run, Tiny
 from picture_sets import write_set
 
-from pipeline.cli import main
 from pipeline.config import load_experiment
 from pipeline.data.clips import clips_of
 from pipeline.data.manifest import read_manifest
@@ -20,27 +17,6 @@ from pipeline.data.pixels import PixelStore
 from pipeline.errors import ConfigError
 from pipeline.files import sha256_of
 from pipeline.records import RunRecord, read_record
-
-
-class Done(NamedTuple):
-    code: int
-    out: list[str]
-    err: list[str]
-
-
-Run = Callable[..., Done]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def command(*arguments: object) -> Done:
-        monkeypatch.setattr(sys, "argv", ["dmtbench", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        out, err = capsys.readouterr()
-        return Done(int(end.value.code or 0), out.splitlines(), err.splitlines())
-
-    return command
 
 
 @pytest.fixture

@@ -3,44 +3,19 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 import pytest
 import yaml
-from conftest import Tiny
+from conftest import Run, Tiny
 from picture_sets import SCENES, folder_of, official_scenes, write_picture, write_set
 
-from pipeline.cli import main
 from pipeline.data.image_io import read_png
 from pipeline.data.manifest import read_manifest
 from pipeline.records import DoctorReport, ResultRecord, read_record
-
-
-class Done(NamedTuple):
-    code: int
-    out: list[str]
-    err: list[str]
-
-
-Run = Callable[..., Done]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def command(*arguments: object) -> Done:
-        monkeypatch.setattr(sys, "argv", ["dmtbench", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        out, err = capsys.readouterr()
-        return Done(int(end.value.code or 0), out.splitlines(), err.splitlines())
-
-    return command
-
 
 Config = Callable[..., Path]
 

@@ -132,6 +132,7 @@ class WeightsFetch:
                     raise WeightsError(f"{path}: holds {member} twice or too large; unpack it")
                 with atomic_file(target) as temporary:
                     temporary.write_bytes(archive.read(found[0]))
+        # `zipfile` raises the second for an encrypted member, the third for an unknown compression.
         except (BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
             raise WeightsError(
                 f"{path}: is damaged ({error}); remove it and fetch again"
