@@ -1,0 +1,188 @@
+"""How far our defocus maps are from known blur, beside reference figures of the same scenes.
+
+    python -m benchmarks.defocus_maps ebdb
+
+Each scene has two planes of known blur (`benchmarks.two_plane`). The reference figures come from a
+prototype written apart from this code. An error may exceed its reference by a quarter; shares of
+pixels and medians may differ from theirs by 2 %. Scenes of photographs hold blur of their own, so
+their errors say how pictures of that kind fare, not how good the map is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import skimage.data
+from numpy.typing import NDArray
+
+from baselines.ebdb import ebdb_map, sparse_blur
+from benchmarks.two_plane import two_plane, voronoi
+
+Floats = NDArray[np.float64]
+Figures = dict[str, float]
+
+ERROR_FACTOR, TOLERANCE = 1.25, 0.02
+# Figures that are no errors: these must be met from both sides.
+TWO_SIDED = ("edges_%", "median_left", "median_right")
+SEAM = 30
+
+_COLUMNS = (
+    "edges_%",
+    "sparse_raw",
+    "sparse_filtered",
+    "all",
+    "left",
+    "right",
+    "far",
+    "median_left",
+    "median_right",
+)
+
+
+class Scene(NamedTuple):
+    """A picture, the blur of its halves, and what the reference reaches on it."""
+
+    picture: str
+    left: float
+    right: float
+    linearise: bool
+    reference: Figures
+
+
+class Row(NamedTuple):
+    """One line of a table: what was measured, the reference, and the seconds that a map took."""
+
+    name: str
+    figures: Figures
+    reference: Figures
+    seconds: float
+
+
+def _scene(picture: str, left: float, right: float, linearise: bool, *values: float) -> Scene:
+    return Scene(picture, left, right, linearise, dict(zip(_COLUMNS, values, strict=True)))
+
+
+EBDB_SCENES = (
+    _scene("voronoi", 1, 2.5, True, 3.83, 0.121, 0.098, 0.159, 0.057, 0.262, 0.109, 1.017, 2.344),
+    _scene("voronoi", 1, 2.5, False, 3.75, 0.086, 0.066, 0.116, 0.084, 0.149, 0.063, 1.038, 2.473),
+    _scene("voronoi", 0.75, 2, False, 3.77, 0.076, 0.061, 0.101, 0.088, 0.115, 0.057, 0.799, 1.991),
+    _scene(
+        "voronoi", 1.5, 3.5, False, 3.53, 0.129, 0.098, 0.157, 0.083, 0.231, 0.086, 1.520, 3.423
+    ),
+    _scene("astronaut", 1, 2.5, True, 3.08, 0.515, 0.494, 0.296, 0.328, 0.264, 0.265, 1.314, 2.402),
+    _scene(
+        "astronaut", 1, 2.5, False, 3.01, 0.507, 0.489, 0.301, 0.373, 0.229, 0.273, 1.352, 2.633
+    ),
+    _scene("coffee", 1, 2.5, True, 2.65, 0.551, 0.515, 0.249, 0.282, 0.217, 0.215, 1.090, 2.346),
+    _scene("coffee", 1, 2.5, False, 2.80, 0.578, 0.545, 0.276, 0.392, 0.159, 0.233, 1.254, 2.491),
+    _scene("chelsea", 1, 2.5, True, 3.03, 0.800, 0.764, 0.677, 0.617, 0.737, 0.701, 1.497, 2.969),
+)
+# By picture and weight of the known values: mean absolute error for blurs of 1 and 2.5 px.
+EBDB_MATTING = {
+    ("astronaut", 1e-3): 0.340,
+    ("astronaut", 1e-2): 0.322,
+    ("coffee", 1e-3): 0.384,
+    ("coffee", 1e-2): 0.390,
+    ("voronoi", 1e-3): 0.147,
+    ("voronoi", 1e-2): 0.136,
+}
+
+
+def sharp_picture(name: str) -> Floats:
+    """`voronoi`, or a picture that comes with scikit-image, `[H, W, 3]` in [0, 1]."""
+    if name == "voronoi":
+        return voronoi()
+    return np.asarray(getattr(skimage.data, name)() / 255, np.float64)
+
+
+def map_errors(found: Floats, true: Floats) -> Figures:
+    """Mean absolute errors by region; medians away from the seam. Both arguments `[H, W]`."""
+    error, width = np.abs(found - true), found.shape[1]
+    columns = np.arange(width)
+    left, far = columns < width // 2, np.abs(columns - width // 2) >= SEAM
+    return {
+        "all": float(error.mean()),
+        "left": float(error[:, left].mean()),
+        "right": float(error[:, ~left].mean()),
+        "far": float(error[:, far].mean()),
+        "median_left": float(np.median(found[:, left & far])),
+        "median_right": float(np.median(found[:, ~left & far])),
+    }
+
+
+def ebdb_figures(scene: Scene) -> tuple[Figures, float]:
+    """The figures of a scene, in the order of the tables, and the seconds its map took."""
+    picture, true = two_plane(sharp_picture(scene.picture), scene.left, scene.right)
+    start = time.perf_counter()
+    found = ebdb_map(picture, linearise=scene.linearise)
+    seconds = time.perf_counter() - start
+    known = sparse_blur(picture, linearise=scene.linearise)
+    at = known.mask
+    figures = {
+        "edges_%": 100 * float(at.mean()),
+        "sparse_raw": float(np.abs(known.raw - true)[at].mean()),
+        "sparse_filtered": float(np.abs(known.filtered - true)[at].mean()),
+    }
+    return figures | map_errors(found, true), seconds
+
+
+def within(figures: Figures, reference: Figures) -> Figures:
+    """The figures that miss their reference; an empty dict is a pass."""
+    missed = {}
+    for name, wanted in reference.items():
+        found = figures[name]
+        two_sided = name in TWO_SIDED
+        passed = (
+            abs(found - wanted) <= TOLERANCE * wanted
+            if two_sided
+            else found <= ERROR_FACTOR * wanted
+        )
+        if not passed:
+            missed[name] = found
+    return missed
+
+
+def ebdb_rows() -> Iterator[Row]:
+    """The scenes, then the ablation with the matting Laplacian."""
+    for scene in EBDB_SCENES:
+        measure = "linearised" if scene.linearise else "encoded"
+        name = f"{scene.picture} {scene.left}, {scene.right}, {measure}"
+        figures, seconds = ebdb_figures(scene)
+        yield Row(name, figures, scene.reference, seconds)
+    for (picture, matting_lambda), wanted in EBDB_MATTING.items():
+        blurred, true = two_plane(sharp_picture(picture), 1, 2.5)
+        start = time.perf_counter()
+        found = ebdb_map(blurred, propagation="matting", matting_lambda=matting_lambda)
+        seconds = time.perf_counter() - start
+        errors = {"all": map_errors(found, true)["all"]}
+        yield Row(f"{picture}, matting {matting_lambda:g}", errors, {"all": wanted}, seconds)
+
+
+TABLES: dict[str, Callable[[], Iterator[Row]]] = {"ebdb": ebdb_rows}
+
+
+def show(row: Row) -> bool:
+    """Print ours and the reference; whether all figures are met."""
+    missed = within(row.figures, row.reference)
+    print(f"{row.name} ({row.seconds:.1f} s): {'MISS ' + ', '.join(missed) if missed else 'ok'}")
+    for name, wanted in row.reference.items():
+        print(f"  {name:16} {row.figures[name]:7.3f}   reference {wanted:7.3f}")
+    return not missed
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("tables", nargs="+", choices=TABLES)
+    options = parser.parse_args()
+    results = [show(row) for table in options.tables for row in TABLES[table]()]
+    print(f"{sum(results)} of {len(results)} ok")
+    sys.exit(not all(results))
+
+
+if __name__ == "__main__":
+    main()
