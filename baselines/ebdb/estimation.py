@@ -77,7 +77,7 @@ def ebdb_map(
         raise ValueError(f"matting_lambda must be above 0, not {matting_lambda}")
     known = sparse_blur(image, linearise=linearise, keep_zeros=keep_zeros)
     sigma = spread(image, known.filtered, known.mask)
-    if propagation == "matting" and known.mask.any():
+    if propagation == "matting":
         sigma = interpolate(image, known.filtered, known.mask, sigma, matting_lambda)
         # Unlike a weighted mean, a matte can lie outside the range of its data.
         sigma = np.clip(sigma, 0, MAX_SIGMA)

@@ -7,9 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.ndimage import sobel
 from scipy.special import ndtr
+from skimage.feature import canny
+from skimage.filters import gaussian
 
 from baselines import ebdb
+from baselines._shared.domain_transform import recursive_filter
 from baselines._shared.eight_bit_map import through_eight_bits
 from baselines.ebdb import estimation
 from baselines.ebdb.blur import edge_blur, reblurred_gradients, sigma_of_gradients, window_radius
@@ -109,7 +113,22 @@ def test_canny_and_its_threshold() -> None:
     found = canny_edges(step(1), 2)
     assert found[1:-1, 64].all()
     assert found.sum() == 63
-    assert not canny_edges(np.full((30, 40), 0.3), 2).any()
+
+
+def test_canny_does_not_find_edges_in_rounding() -> None:
+    noise = np.random.default_rng(0).random((30, 40))
+    assert canny_edges(0.3 + 1e-6 * noise, 1).any()
+    assert not canny_edges(0.3 + 1e-14 * noise, 1).any()
+
+
+@pytest.mark.parametrize("sigma", [1, 4])
+def test_canny_is_that_of_the_library(sigma: float) -> None:
+    luma = np.random.default_rng(1).random((40, 50))
+    smoothed = gaussian(luma, sigma, mode="nearest")
+    magnitude = np.hypot(sobel(smoothed, 0), sobel(smoothed, 1))
+    high = high_threshold(magnitude / magnitude.max()) * magnitude.max()
+    wanted = canny(luma, sigma, 0.4 * high, high, mode="nearest")
+    np.testing.assert_array_equal(canny_edges(luma, sigma), wanted)
 
 
 def test_luma() -> None:
@@ -181,11 +200,29 @@ def test_map_is_a_mean_of_the_edges(crop: Any) -> None:
     assert filtered.min() <= found.min() < found.max() <= filtered.max() + 1e-12
 
 
-def test_matting_stays_in_the_range(crop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_spread_is_a_ratio_of_filterings(crop: Any) -> None:
+    rng = np.random.default_rng(3)
+    mask, blur = rng.random(crop.shape[:2]) < 0.02, rng.random(crop.shape[:2])
+    guide = recursive_filter(crop, crop, sigma_s=7, sigma_r=0.5, num_iter=5)
+    total, weight = (
+        recursive_filter(data, guide, sigma_s=120 / 8, sigma_r=3.75, num_iter=5)
+        for data in (blur * mask, 1.0 * mask)
+    )
+    np.testing.assert_allclose(spread(crop, blur, mask), total / weight, rtol=0, atol=1e-12)
+
+
+def test_matting_starts_from_the_map_and_stays_in_the_range(
+    crop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wild = np.linspace(-1, 7, crop[..., 0].size).reshape(crop.shape[:2])
-    monkeypatch.setattr(estimation, "interpolate", lambda *_: wild)
-    found = ebdb.ebdb_map(crop, propagation="matting")
+    given: list[Any] = []
+    monkeypatch.setattr(estimation, "interpolate", lambda *values: given.extend(values) or wild)
+    found = ebdb.ebdb_map(crop, propagation="matting", matting_lambda=0.02)
     np.testing.assert_array_equal(found, np.clip(wild, 0, 5))
+    known = ebdb.sparse_blur(crop)
+    wanted = (crop, known.filtered, known.mask, ebdb.ebdb_map(crop), 0.02)
+    for mine, theirs in zip(given, wanted, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
 
 
 @pytest.mark.parametrize("propagation", ["domain_transform", "matting"])
