@@ -33,7 +33,7 @@ def test_what_passes(
 
 
 def test_errors_by_region() -> None:
-    true = seam_map(np.zeros((3, 101, 3)), 1, 2)
+    true = seam_map(np.zeros((3, 101, 3)), 1.0, 2.0)
     found = true.copy()
     found[:, 49] += 0.5
     found[:, 100] -= 1.0
