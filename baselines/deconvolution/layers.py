@@ -7,7 +7,6 @@ clipped to [0, 1].
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,8 +23,8 @@ Floats = NDArray[np.floating]
 Progress = Callable[[int, int], None]
 Kernel = Literal["gaussian", "disc"]
 
-# Of half the kernel's side. From 1 on, PSNR no longer changes by as much as 0.001 dB, with any
-# solver here.
+# Of half a Gaussian's side. From 1 on, PSNR no longer changes by as much as 0.001 dB, with any
+# solver here. Discs ring much further: on a scene of radii up to 4.5, 90 px still changed 0.08 dB.
 _MARGIN = 2
 
 
@@ -46,13 +45,13 @@ def deconvolve_layers(
     solver: Solver,
     psf: Kernel = "gaussian",
     levels: int = 33,
-    threads: int | None = None,
+    threads: int = 1,
     progress: Progress | None = None,
 ) -> Floats:
     """Undo a known, locally constant blur.
 
-    Reconstruction: of each level only the boxes round its pixels are deconvolved, with a margin of
-    twice half the kernel's side, in float32.
+    Reconstruction: of each level of a Gaussian only the boxes round its pixels are deconvolved,
+    with a margin of twice half the kernel's side; all is computed in float32.
 
     Args:
         image: `[H, W, 3]`, values in [0, 1].
@@ -61,7 +60,7 @@ def deconvolve_layers(
         solver: e.g. `HyperLaplacian()`.
         psf: `gaussian`, or `disc`, of the radius sigma / 0.545.
         levels: the map is brought to at most as many values.
-        threads: levels at work at the same time; by default as many as there are processors.
+        threads: levels at work at the same time.
         progress: called with the number of levels done and of all.
 
     Returns:
@@ -71,24 +70,24 @@ def deconvolve_layers(
         ValueError: shapes differ; a value is not finite or out of range; the picture is smaller
             than the largest kernel; there is no such kernel.
     """
-    known = _check(image, sigma)
-    quantised = quantise(known, levels)
+    quantised = quantise(_check(image, sigma), levels)
     kernels = {level: _kernel(float(level), psf) for level in np.unique(quantised)}
     side = max(len(kernel) for kernel in kernels.values())
-    if side > min(image.shape[:2]):
-        height, width = image.shape[:2]
+    if side > min(quantised.shape):
         raise ValueError(
-            f"the picture, {height}x{width}, is smaller than the kernel of the largest sigma, "
-            f"{side}x{side}; is the map in pixels of this picture?"
+            f"the picture, {list(quantised.shape)}, is smaller than the kernel of the largest "
+            f"sigma, {side}x{side}; is the map in pixels of this picture?"
         )
     output = image.astype(np.float64)
     channels = np.ascontiguousarray(np.moveaxis(image, -1, 0), dtype=np.float32)
 
     def undo(level: float) -> None:
-        if kernels[level].max() < 1:
-            _undo_level(output, channels, quantised == level, kernels[level], solver)
+        kernel = kernels[level]
+        margin = _MARGIN * (len(kernel) // 2) if psf == "gaussian" else max(quantised.shape)
+        if kernel.max() < 1:
+            _undo_level(output, channels, quantised == level, margin, kernel, solver)
 
-    with ThreadPoolExecutor(threads or len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         for done, _ in enumerate(pool.map(undo, kernels), start=1):
             if progress is not None:
                 progress(done, len(kernels))
@@ -96,10 +95,15 @@ def deconvolve_layers(
 
 
 def _undo_level(
-    output: Floats, channels: Floats, mask: NDArray[np.bool_], kernel: Floats, solver: Solver
+    output: Floats,
+    channels: Floats,
+    mask: NDArray[np.bool_],
+    margin: int,
+    kernel: Floats,
+    solver: Solver,
 ) -> None:
     """Write the sharp pixels of the mask into `output`."""
-    for region in regions(mask, _MARGIN * (len(kernel) // 2)):
+    for region in regions(mask, margin):
         sharp = solver.deconvolve(channels[:, *region.outer], kernel.astype(np.float32))
         inside = mask[region.inner]
         sharp = np.moveaxis(sharp[:, *region.inner_of_outer], 0, -1)
@@ -126,6 +130,9 @@ def _check(image: Floats, sigma: Floats) -> Floats:
         raise ValueError("the picture's values must be finite and lie in [0, 1]")
     if np.isinf(sigma).any() or (sigma < 0).any():
         raise ValueError("the map's values must be finite and not negative")
+    # Not only for the message: a disc of such a radius would not fit into memory.
+    if (sigma > max(sigma.shape)).any():
+        raise ValueError("the map holds values above the picture's size; is it in pixels?")
     holes = np.isnan(sigma)
     if holes.any():
         warnings.warn(
