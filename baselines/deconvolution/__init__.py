@@ -1,0 +1,11 @@
+"""Second stage of the two-stage methods: a picture and its defocus map to a sharp picture.
+
+Which solver and which settings made the published rows of EBDB, DMENet and JNB is not stated; the
+defaults are those that DMENet's authors published later, for the same data set.
+"""
+
+from baselines.deconvolution.hyper_laplacian import HyperLaplacian
+from baselines.deconvolution.iterative import RichardsonLucy, Wiener
+from baselines.deconvolution.layers import Solver, deconvolve_layers
+
+__all__ = ["HyperLaplacian", "RichardsonLucy", "Solver", "Wiener", "deconvolve_layers"]

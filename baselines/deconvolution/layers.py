@@ -1,0 +1,142 @@
+"""Deconvolution with a blur that changes over the picture: one kernel per level of the map.
+
+Known (DMENet's authors' runner): the whole picture is deconvolved with every level's kernel, and
+each pixel taken from its own level; levels are not blended; encoded values, no gamma. The result is
+clipped to [0, 1].
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baselines.deconvolution.levels import quantise
+from baselines.deconvolution.psf import SIGMA_PER_RADIUS, disc_psf, gaussian_psf
+from baselines.deconvolution.regions import regions
+
+Floats = NDArray[np.floating]
+Progress = Callable[[int, int], None]
+Kernel = Literal["gaussian", "disc"]
+
+# Of half a Gaussian's side. From 1 on, PSNR no longer changes by as much as 0.001 dB, with any
+# solver here. Discs ring much further: on a scene of radii up to 4.5, 90 px still changed 0.08 dB.
+_MARGIN = 2
+
+
+class Solver(Protocol):
+    """Undoes one blur that is the same everywhere."""
+
+    def deconvolve(self, channels: Floats, psf: Floats) -> Floats:
+        """Channels `[C, H, W]` of one blur `[K, K]` to their sharp estimate.
+
+        The border of the picture is the solver's matter; the result need not be clipped.
+        """
+
+
+def deconvolve_layers(
+    image: Floats,
+    sigma: Floats,
+    *,
+    solver: Solver,
+    psf: Kernel = "gaussian",
+    levels: int = 33,
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> Floats:
+    """Undo a known, locally constant blur.
+
+    Reconstruction: of each level of a Gaussian only the boxes round its pixels are deconvolved,
+    with a margin of twice half the kernel's side; all is computed in float32.
+
+    Args:
+        image: `[H, W, 3]`, values in [0, 1].
+        sigma: `[H, W]`, standard deviation in px of the Gaussian that looks like the blur, >= 0.
+            Pixels of 0 are copied. NaN counts as 0, with a warning that tells how many there are.
+        solver: e.g. `HyperLaplacian()`.
+        psf: `gaussian`, or `disc`, of the radius sigma / 0.545.
+        levels: the map is brought to at most as many values.
+        threads: levels at work at the same time.
+        progress: called with the number of levels done and of all.
+
+    Returns:
+        `[H, W, 3]` float64 in [0, 1].
+
+    Raises:
+        ValueError: shapes differ; a value is not finite or out of range; the picture is smaller
+            than the largest kernel; there is no such kernel.
+    """
+    quantised = quantise(_check(image, sigma), levels)
+    kernels = {level: _kernel(float(level), psf) for level in np.unique(quantised)}
+    side = max(len(kernel) for kernel in kernels.values())
+    if side > min(quantised.shape):
+        raise ValueError(
+            f"the picture, {list(quantised.shape)}, is smaller than the kernel of the largest "
+            f"sigma, {side}x{side}; is the map in pixels of this picture?"
+        )
+    output = image.astype(np.float64)
+    channels = np.ascontiguousarray(np.moveaxis(image, -1, 0), dtype=np.float32)
+
+    def undo(level: float) -> None:
+        kernel = kernels[level]
+        margin = _MARGIN * (len(kernel) // 2) if psf == "gaussian" else max(quantised.shape)
+        if kernel.max() < 1:
+            _undo_level(output, channels, quantised == level, margin, kernel, solver)
+
+    with ThreadPoolExecutor(threads) as pool:
+        for done, _ in enumerate(pool.map(undo, kernels), start=1):
+            if progress is not None:
+                progress(done, len(kernels))
+    return np.clip(output, 0, 1)
+
+
+def _undo_level(
+    output: Floats,
+    channels: Floats,
+    mask: NDArray[np.bool_],
+    margin: int,
+    kernel: Floats,
+    solver: Solver,
+) -> None:
+    """Write the sharp pixels of the mask into `output`."""
+    for region in regions(mask, margin):
+        sharp = solver.deconvolve(channels[:, *region.outer], kernel.astype(np.float32))
+        inside = mask[region.inner]
+        sharp = np.moveaxis(sharp[:, *region.inner_of_outer], 0, -1)
+        output[region.inner][inside] = sharp[inside]
+
+
+def _kernel(sigma: float, psf: Kernel) -> Floats:
+    if psf == "gaussian":
+        return gaussian_psf(sigma)
+    if psf == "disc":
+        return disc_psf(sigma / SIGMA_PER_RADIUS)
+    raise ValueError(f"unknown kernel {psf!r}; known: gaussian, disc")
+
+
+def _check(image: Floats, sigma: Floats) -> Floats:
+    """The map without holes."""
+    if image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(f"expected a picture [H, W, 3], got {list(image.shape)}")
+    if sigma.shape != image.shape[:2]:
+        raise ValueError(
+            f"the map, {list(sigma.shape)}, and the picture, {list(image.shape)}, differ in size"
+        )
+    if not ((image >= 0) & (image <= 1)).all():
+        raise ValueError("the picture's values must be finite and lie in [0, 1]")
+    if np.isinf(sigma).any() or (sigma < 0).any():
+        raise ValueError("the map's values must be finite and not negative")
+    # Not only for the message: a disc of such a radius would not fit into memory.
+    if (sigma > max(sigma.shape)).any():
+        raise ValueError("the map holds values above the picture's size; is it in pixels?")
+    holes = np.isnan(sigma)
+    if holes.any():
+        warnings.warn(
+            f"{holes.sum()} of {holes.size} pixels of the map are NaN and stay as they are",
+            stacklevel=3,
+        )
+    return np.where(holes, 0.0, sigma)

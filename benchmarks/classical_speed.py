@@ -1,0 +1,135 @@
+"""Speed of the layered deconvolution against its published order of steps, on one picture."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+from skimage import data
+
+from baselines.deconvolution import HyperLaplacian, deconvolve_layers
+from baselines.deconvolution.levels import quantise
+from baselines.deconvolution.psf import gaussian_psf
+from benchmarks.classical_plain import deconvolve_channel
+
+Floats = NDArray[np.floating]
+
+LOWEST, HIGHEST = 0.3, 5.0
+NOISE = 0.002
+_EVERY_S = 0.02
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A sharp picture, the same out of focus, and the map, already quantised."""
+
+    sharp: Floats
+    blurred: Floats
+    sigma: Floats
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Wall and processor seconds of ours; seconds of the plain steps, for all from those run.
+
+    `ours_db` and `plain_db`: PSNR over the pixels of the levels and the channel of the plain run.
+    `peak_bytes`: of ours, above what the process held before.
+    """
+
+    wall: float
+    processor: float
+    peak_bytes: int
+    plain_seconds: float
+    plain_run: int
+    plain_all: int
+    ours_db: float
+    plain_db: float
+
+    @property
+    def ratio(self) -> float:
+        return self.plain_seconds / self.wall
+
+
+def make_scene(size: tuple[int, int], levels: int, kind: str) -> Scene:
+    """Astronaut, mirrored to the size, with a map from 0.3 to 5 px.
+
+    Args:
+        size: height and width.
+        levels: values of the map.
+        kind: `smooth`, hills and valleys some 100 px wide; or `scattered`, every pixel on its own,
+            which leaves no level that is not all over the picture.
+    """
+    tile = data.astronaut() / 255  # type: ignore[no-untyped-call]
+    behind = [max(side - have, 0) for side, have in zip(size, tile.shape, strict=False)]
+    sharp = np.pad(tile, [(0, behind[0]), (0, behind[1]), (0, 0)], mode="symmetric")
+    sharp = sharp[: size[0], : size[1]]
+    random = np.random.default_rng(0)
+    field = random.standard_normal(size)
+    if kind == "smooth":
+        field = gaussian_filter(field, 60)
+    # Ranks, so that every sigma has as many pixels as any other.
+    ranks = np.empty(field.size)
+    ranks[field.ravel().argsort()] = np.linspace(LOWEST, HIGHEST, field.size)
+    sigma = quantise(ranks.reshape(size), levels)
+    blurred = sharp.copy()
+    for level in np.unique(sigma):
+        everywhere = gaussian_filter(sharp, (level, level, 0))
+        blurred[sigma == level] = everywhere[sigma == level]
+    blurred += NOISE * random.standard_normal(blurred.shape)
+    return Scene(sharp, np.clip(blurred, 0, 1), sigma)
+
+
+def compare(scene: Scene, solver: HyperLaplacian, threads: int, plain_levels: int) -> Speed:
+    """Ours on the whole picture, then the plain steps for some levels of the first channel."""
+    levels = np.unique(scene.sigma)
+    chosen = levels[np.linspace(0, len(levels) - 1, plain_levels).round().astype(int)]
+    with _peak() as peak:
+        wall, processor = time.perf_counter(), time.process_time()
+        ours = deconvolve_layers(
+            scene.blurred, scene.sigma, solver=solver, levels=len(levels) + 1, threads=threads
+        )
+        wall, processor = time.perf_counter() - wall, time.process_time() - processor
+    plain = np.zeros_like(scene.sigma)
+    started = time.perf_counter()
+    for level in chosen:
+        kernel = gaussian_psf(float(level))
+        sharp = deconvolve_channel(scene.blurred[..., 0], kernel, solver.lam, solver.alpha)
+        plain[scene.sigma == level] = sharp[scene.sigma == level]
+    seconds = time.perf_counter() - started
+    run, everything = len(chosen), len(levels) * scene.blurred.shape[2]
+    seen, target = np.isin(scene.sigma, chosen), scene.sharp[..., 0]
+    ours_db, plain_db = (
+        _psnr(result[seen], target[seen]) for result in (ours[..., 0], np.clip(plain, 0, 1))
+    )
+    scaled = seconds * everything / run
+    return Speed(wall, processor, peak[0], scaled, run, everything, ours_db, plain_db)
+
+
+@contextmanager
+def _peak() -> Iterator[list[int]]:
+    """Peak of the process's memory above its start, in bytes, sampled fifty times a second."""
+    process = psutil.Process()
+    before, done, peak = process.memory_info().rss, threading.Event(), [0]
+
+    def watch() -> None:
+        while not done.wait(_EVERY_S):
+            peak[0] = max(peak[0], process.memory_info().rss - before)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        done.set()
+        watcher.join()
+
+
+def _psnr(prediction: Floats, target: Floats) -> float:
+    return float(-10 * np.log10(np.mean((prediction - target) ** 2)))
