@@ -53,7 +53,8 @@ def regions(mask: NDArray[np.bool_], margin: int) -> list[Region]:
     starts = [np.arange(0, side, _BLOCK) for side in mask.shape]
     blocks = np.logical_or.reduceat(np.logical_or.reduceat(mask, starts[0], 0), starts[1], 1)
     # Boxes whose margins would overlap are better taken as one.
-    near = ndimage.binary_dilation(blocks, np.ones((3, 3)), iterations=-(-margin // _BLOCK))
+    steps = max(-(-margin // _BLOCK), 1)
+    near = ndimage.binary_dilation(blocks, np.ones((3, 3)), iterations=steps)
     labels = ndimage.label(near)[0] * blocks
     parts = [
         _region(_pixels(found, mask.shape), margin, mask.shape)
