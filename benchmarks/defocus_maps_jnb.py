@@ -5,8 +5,8 @@
 
 The scenes are of two planes (`benchmarks.two_plane`), scored where a textured pixel is near, with
 the shipped dictionary and with one of the reference figures' own training pictures. The latter also
-shows training and counts. The reference coder added 1e-9 to the diagonal of its normal equations,
-ours is exact; its counts of sharp patches are therefore higher.
+shows training and counts. The reference figures' coder added 1e-9 to the diagonal of its normal
+equations and needed more atoms for sharp patches than ours, which is exact.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from skimage import data
 from baselines.jnb import Dictionary, jnb_map, load_dictionary
 from baselines.jnb.calibration import sigma_of_count
 from baselines.jnb.feature import EPSILON, PATCH, atom_counts, eight_bit_grey, luma, patches_of
-from baselines.jnb.omp import count_atoms
+from baselines.jnb.omp import Integers, count_atoms
 from baselines.jnb.propagation import MIN_SUPPORT, guide_of, propagate
 from baselines.jnb.train_dictionary import read_grey, train
 from benchmarks.two_plane import two_plane, voronoi
@@ -79,10 +79,10 @@ class Score:
         return abs(self.mae - reference[0]) <= MAE_TOLERANCE and self.order >= MIN_ORDER
 
 
-def score(picture: Floats, truth: Floats, dictionary: Dictionary, mask_threshold: int) -> Score:
-    """Of the pixels near a textured one."""
-    grey = eight_bit_grey(picture)
-    counts = atom_counts(grey, dictionary.atoms)
+def score(
+    grey: Floats, counts: Integers, truth: Floats, dictionary: Dictionary, mask_threshold: int
+) -> Score:
+    """Of the pixels near a textured one; `counts` are those of `grey`."""
     feature, support = propagate(counts, guide_of(grey), mask_threshold=mask_threshold)
     known = support > MIN_SUPPORT
     true = truth[3:-4, 3:-4]
@@ -136,7 +136,9 @@ def scenes(dictionaries: dict[str, Dictionary]) -> None:
     for title, dictionary in dictionaries.items():
         print(f"scenes, dictionary: {title}; MAE all, left, right, order (reference)")
         for (name, left, right, mask), reference in SCENES.items():
-            found = score(*two_plane(sharp[name], left, right), dictionary, mask)
+            picture, truth = two_plane(sharp[name], left, right)
+            grey = eight_bit_grey(picture)
+            found = score(grey, atom_counts(grey, dictionary.atoms), truth, dictionary, mask)
             ours = (found.mae, found.left, found.right, found.order)
             beside = "  ".join(f"{a:.3f} ({b:.3f})" for a, b in zip(ours, reference, strict=True))
             verdict = "ok" if found.accepted(reference) else "MISS"

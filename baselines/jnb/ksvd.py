@@ -80,13 +80,17 @@ def k_svd(
         codes = sparse_codes(patches, atoms, _CODE_ATOMS)
         residual = patches - codes @ atoms
         for index in random.permutation(NUM_ATOMS):
-            _renew(atoms, index, codes, residual, patches)
+            renew_atom(atoms, index, codes, residual, patches)
         errors.append(float(np.sqrt(np.square(residual).mean())))
     return atoms, errors
 
 
-def _renew(atoms: Floats, index: int, codes: Floats, residual: Floats, patches: Floats) -> None:
-    """Fit one atom to what the others leave of its patches, by a step of the power method."""
+def renew_atom(atoms: Floats, index: int, codes: Floats, residual: Floats, patches: Floats) -> None:
+    """Fit one atom to what the others leave of its patches, by a step of the power method.
+
+    Changes `atoms` `[K, P]`, `codes` `[N, K]` and `residual` `[N, P]`, which is `patches` without
+    `codes @ atoms`. An atom that no patch uses becomes the patch that is coded worst.
+    """
     users = np.flatnonzero(codes[:, index])
     if not len(users):
         worst = patches[np.vecdot(residual, residual).argmax()]

@@ -98,7 +98,8 @@ def read_grey(picture: str) -> Floats:
         raise ValueError(
             f"{picture} is no picture of 8 or 16 bits and at least {PATCH} x {PATCH} pixels"
         )
-    return luma(image[..., ::-1] / (2.0 ** (8 * image.itemsize) - 1))
+    white = 2.0 ** (8 * image.itemsize) - 1
+    return luma(np.asarray(image[..., ::-1] / white, np.float64))
 
 
 def main() -> None:
