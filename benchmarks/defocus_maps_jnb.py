@@ -105,7 +105,7 @@ def mean_counts(picture: NDArray[np.uint8], atoms: Floats, sigmas: tuple[float, 
     textured = patches_of(grey[_CROP], 2).std(2) > _TEXTURED_STD
     means = []
     for sigma in sigmas:
-        blurred = np.rint(gaussian_filter(grey, sigma) if sigma else grey)[_CROP]
+        blurred = np.rint(gaussian_filter(grey, sigma))[_CROP]
         patches = patches_of(blurred, 2)[textured]
         counts = count_atoms(patches, atoms, epsilon=EPSILON, max_atoms=PATCH**2)
         means.append(counts.mean())

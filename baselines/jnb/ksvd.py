@@ -48,8 +48,7 @@ def training_patches(
     """
     found = []
     for picture in pictures:
-        blurred = gaussian_filter(picture, sigma_t) if sigma_t else picture
-        patches = patches_of(blurred, _STRIDE).reshape(-1, PATCH**2)
+        patches = patches_of(gaussian_filter(picture, sigma_t), _STRIDE).reshape(-1, PATCH**2)
         found.append(patches[patches.std(1) > _MIN_STD])
     pool = np.concatenate(found)
     if len(pool) < NUM_ATOMS:

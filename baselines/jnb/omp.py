@@ -3,7 +3,7 @@
 Known: the coder takes the atom of the largest absolute correlation with the residual, refits all
 atoms taken so far by least squares, and stops at an error or a number of atoms. Reconstruction: the
 refit by orthogonalisation. Atoms learnt from blurred patches are so alike that their Gram matrix
-has eigenvalues down to 1e-20 of the largest, which a factorisation of it does not survive.
+has eigenvalues below 1e-17 of the largest, which a factorisation of it does not survive.
 """
 
 from __future__ import annotations
@@ -101,12 +101,10 @@ def _count_block(patches: Floats, atoms: Floats, epsilon: float, max_atoms: int)
     return counts
 
 
-def _append(basis: Floats, taken: int, direction: Floats) -> None:
-    """Write the part of `direction` that is new to the first `taken` vectors of `basis`."""
+def _append(basis: Floats, taken: int, atoms: Floats) -> None:
+    """Write the part of `atoms` that is new to the first `taken` vectors of `basis`."""
     before = basis[:, :taken]
-    # Once leaves rounding errors as large as the new part of an atom like the others; twice not.
-    for _ in range(2):
-        direction = direction - np.vecmat(np.matvec(before, direction), before)
+    direction = atoms - np.vecmat(np.matvec(before, atoms), before)
     norm = np.sqrt(np.vecdot(direction, direction))
     basis[:, taken] = direction / np.maximum(norm, _TINY)[:, None]
 

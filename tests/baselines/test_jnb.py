@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from skimage import data
 
+from baselines._shared.domain_transform import recursive_filter
 from baselines.jnb import Dictionary, jnb_map, load_dictionary
 from baselines.jnb.feature import atom_counts, eight_bit_grey, patches_of
 from baselines.jnb.propagation import MIN_SUPPORT, guide_of, pad_back, propagate
@@ -122,6 +123,21 @@ def test_only_the_inside_of_textured_regions_is_believed() -> None:
     assert not feature.any()
     assert not support.any()
     assert propagate(counts, np.zeros((30, 40)), mask_threshold=1)[1].min() > 0.9
+
+
+def test_the_published_filters() -> None:
+    random = np.random.RandomState(0)
+    counts, guide = random.randint(4, 30, (25, 30)), random.random_sample((25, 30))
+    values = counts.astype(np.float64)
+    masked = propagate(counts, guide)[0]
+    expected = recursive_filter(values, guide, sigma_s=15, sigma_r=0.15, num_iter=3)
+    np.testing.assert_allclose(masked, expected, rtol=1e-12)
+    plain = propagate(counts, guide, mask_threshold=None)[0]
+    expected = recursive_filter(values, guide, sigma_s=10, sigma_r=0.2, num_iter=3)
+    np.testing.assert_allclose(plain, expected, rtol=1e-12)
+    joint = propagate(counts, guide, joint_filter=True)[0]
+    expected = recursive_filter(masked, guide, sigma_s=5, sigma_r=0.1, num_iter=3)
+    np.testing.assert_allclose(joint, expected, rtol=1e-12)
 
 
 def test_texture_at_the_border_counts() -> None:

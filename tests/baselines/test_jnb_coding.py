@@ -57,9 +57,9 @@ def test_counts_are_those_of_least_squares_patch_by_patch() -> None:
     found = count_atoms(given, atoms, epsilon=EPSILON, max_atoms=64)
     assert expected.max() > 40
     assert (expected == 0).any()
-    # Rounding turns a choice round where two atoms are as good.
-    assert np.count_nonzero(found != expected) <= 3
-    assert np.abs(found - expected).max() <= 3
+    # Atoms late in the code are so like the others that rounding decides.
+    assert np.count_nonzero(found != expected) <= 2
+    assert np.abs(found - expected).max() <= 1
 
 
 def test_counts_do_not_depend_on_the_company() -> None:
@@ -70,9 +70,10 @@ def test_counts_do_not_depend_on_the_company() -> None:
 
 
 def test_no_atoms_at_the_tolerance_and_one_above_it() -> None:
+    assert pytest.approx(18.4) == EPSILON
     atoms = random_atoms(128)
     given = atoms[[3, 3, 7]] * np.array([[18.3], [18.5], [-300.0]])
-    found = count_atoms(given, atoms, epsilon=18.4, max_atoms=64)
+    found = count_atoms(given, atoms, epsilon=EPSILON, max_atoms=64)
     np.testing.assert_array_equal(found, [0, 1, 1])
 
 
@@ -98,6 +99,23 @@ def test_codes_are_those_of_least_squares() -> None:
         chosen, norms = plain_pursuit(patch, atoms, 5)
         assert set(np.flatnonzero(code)) == set(chosen)
         assert np.linalg.norm(patch - code @ atoms) == pytest.approx(norms[-1], abs=1e-9)
+
+
+def test_training_patches_are_textured_after_the_blur() -> None:
+    grey = luma(data.coffee() / 255)[:200, :300]
+    pool = {}
+    for sigma_t in (0.0, 2.0):
+        random = np.random.RandomState(0)
+        found = training_patches([grey], sigma_t=sigma_t, num_patches=10_000, random=random)
+        assert found.std(1).min() > 4
+        np.testing.assert_allclose(found.mean(1), 0, atol=1e-12)
+        pool[sigma_t] = found
+    whole = patches_of(grey, 3).reshape(-1, 64)
+    assert len(pool[0.0]) == np.count_nonzero(whole.std(1) > 4)
+    assert len(pool[2.0]) < len(pool[0.0])
+    random = np.random.RandomState(0)
+    few = training_patches([grey], sigma_t=0, num_patches=200, random=random)
+    np.testing.assert_array_equal(few, pool[0.0][:200])
 
 
 def learnt(seed: int) -> tuple[np.ndarray, list[float]]:
@@ -141,6 +159,13 @@ def test_pictures_without_texture() -> None:
         calibrate([flat], random_atoms(128))
 
 
+def test_the_shipped_table_is_measured_again() -> None:
+    shipped = load_dictionary()
+    pictures = [read_grey(name) for name in shipped.pictures]
+    found = calibrate(pictures, shipped.atoms, sigmas=(2.0, 4.0))
+    np.testing.assert_allclose(found, shipped.counts[[5, 7]], rtol=1e-4)
+
+
 def test_a_table_that_does_not_fall_is_refused() -> None:
     grey = luma(data.coffee() / 255)[:100, :100]
     with pytest.raises(ValueError, match="do not fall with the blur"):
@@ -155,7 +180,7 @@ def test_sigma_between_and_beyond_the_table() -> None:
 
 def test_the_shipped_dictionary() -> None:
     shipped = load_dictionary()
-    assert digest_of(shipped).startswith("405c58819c589acf")
+    assert digest_of(shipped).startswith("470bcc70e1f60c4b")
     assert shipped.atoms.shape == (128, 64)
     assert np.abs(shipped.atoms.mean(1)).max() < 1e-12
     assert (shipped.seed, shipped.sigma_t) == (0, 2.0)
