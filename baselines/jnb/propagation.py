@@ -1,0 +1,78 @@
+"""From counts at textured pixels to a map without gaps.
+
+Known: guide, mask, erosion, and the two filters. Reconstruction: the border of the erosion, the
+holes, and the second filter, which in the authors' program is a joint bilateral one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_erosion, gaussian_filter
+
+from baselines._shared.domain_transform import recursive_filter
+from baselines.jnb.feature import PATCH
+from baselines.jnb.omp import Integers
+
+Floats = NDArray[np.float64]
+
+# Of the filtered mask; below it no textured pixel is near.
+MIN_SUPPORT = 1e-3
+
+_BEFORE, _AFTER = PATCH // 2 - 1, PATCH // 2
+_NUM_ITER = 3
+# 13 pixels.
+_DISC = np.hypot(*np.ogrid[-2:3, -2:3]) <= 2
+
+
+def guide_of(grey: Floats) -> Floats:
+    """The picture `[H, W]` in [0, 255] at the patches' centres: `[H - 7, W - 7]`, smoothed."""
+    centres = grey[_BEFORE:-_AFTER, _BEFORE:-_AFTER] / 255
+    return np.asarray(gaussian_filter(centres, 1, mode="constant", radius=2), np.float64)
+
+
+def propagate(
+    counts: Integers, guide: Floats, *, mask_threshold: int | None = 3, joint_filter: bool = False
+) -> tuple[Floats, Floats]:
+    """Spread the counts of textured pixels along the picture's regions.
+
+    Args:
+        counts: `[h, w]`.
+        guide: `[h, w]`, in [0, 1].
+        mask_threshold: only counts above it are believed, and only 2 px or more inside their
+            region; None believes all of them and filters less.
+        joint_filter: smooth the result once more along the guide.
+
+    Returns:
+        The spread counts `[h, w]`, and their support `[h, w]`, the filtered mask. Where that is at
+        most `MIN_SUPPORT`, the count is the median of the others; 0 if there are no others.
+    """
+    if mask_threshold is None:
+        support = np.ones(guide.shape)
+        feature = recursive_filter(
+            counts.astype(np.float64), guide, sigma_s=10, sigma_r=0.2, num_iter=_NUM_ITER
+        )
+    else:
+        # Outside the picture nothing is known to be flat.
+        mask = binary_erosion(counts > mask_threshold, _DISC, border_value=1)
+        data = np.stack((counts * mask, mask), axis=2).astype(np.float64)
+        spread = recursive_filter(data, guide, sigma_s=15, sigma_r=0.15, num_iter=_NUM_ITER)
+        support = spread[..., 1]
+        feature = _filled(spread[..., 0], support)
+    if joint_filter:
+        feature = recursive_filter(feature, guide, sigma_s=5, sigma_r=0.1, num_iter=_NUM_ITER)
+    return feature, support
+
+
+def pad_back(feature: Floats) -> Floats:
+    """`[H - 7, W - 7]` to `[H, W]` by repeating the edge: 3 px before and 4 px after."""
+    return np.pad(feature, (_BEFORE, _AFTER), mode="edge")
+
+
+def _filled(spread: Floats, support: Floats) -> Floats:
+    known = support > MIN_SUPPORT
+    feature = np.zeros(spread.shape)
+    np.divide(spread, support, out=feature, where=known)
+    if known.any():
+        feature[~known] = np.median(feature[known])
+    return feature
