@@ -7,12 +7,14 @@ A learned method that does not beat these has learned nothing about defocus. Inp
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from baselines._shared.fitting import Pairs, clamped_psnr
 
 VIEWS = ("left", "right", "combined")
 INPUT_BITS = 16
@@ -20,7 +22,6 @@ CITATION = "Control of this benchmark; not a published method"
 LICENCE = "Apache-2.0"
 
 Control = Literal["input", "mean", "left", "right", "unsharp", "linear"]
-Pairs = Iterable[tuple[Tensor, Tensor]]
 
 _CHANNELS = 3 * len(VIEWS)
 _SIGMA_RATIO = 1.6
@@ -175,7 +176,7 @@ class UnsharpMask(nn.Module):
             for sigma in dict.fromkeys(sigmas):
                 detail = combined - self._blur(combined, torch.tensor(sigma).to(combined))
                 for amount in dict.fromkeys(amounts):
-                    total[sigma, amount] += _psnr(combined + amount * detail, target)
+                    total[sigma, amount] += clamped_psnr(combined + amount * detail, target)
         if empty:
             raise ValueError("no validation pairs to fit unsharp masking on")
         return max(total, key=lambda point: total[point])
@@ -260,8 +261,3 @@ def _check(x: Tensor) -> Tensor:
     if x.dim() != 4 or x.shape[1] != _CHANNELS:
         raise ValueError(f"expected [B, {_CHANNELS}, H, W], got {tuple(x.shape)}")
     return x
-
-
-def _psnr(prediction: Tensor, target: Tensor) -> float:
-    mse = float(((prediction.clamp(0, 1) - target).double() ** 2).mean())
-    return 100.0 if mse == 0 else -10 * math.log10(mse)

@@ -33,7 +33,6 @@ from pipeline.methods import get_method, list_methods
 
 FULL_SIZE = (1120, 1680)
 Measured = tuple[str, tuple[int, int], int, Forward]
-WITHOUT_NETWORK = ("control", "two-stage classical")
 BETWEEN = ("dmtnet-s", "dmtnet-l")
 
 
@@ -63,7 +62,7 @@ def default_methods(experiment: Experiment | None) -> list[str]:
     """The networks, of the DMTNet series the smallest, the middle and the largest."""
     names = [name for name in list_methods(experiment) if name not in BETWEEN]
     kinds = {name: get_method(name, experiment).entry.kind for name in names}
-    return [name for name in names if kinds[name] not in WITHOUT_NETWORK]
+    return [name for name in names if kinds[name] == "end-to-end"]
 
 
 def macs_of(name: str, size: tuple[int, int], experiment: Experiment | None, cache: Path) -> int:

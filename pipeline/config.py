@@ -26,6 +26,14 @@ from pipeline.config_blocks import (
     Strict,
     Synthetic,
 )
+from pipeline.config_methods import (
+    NOT_TRAINED,
+    AblationEntry,
+    MethodEntry,
+    MethodList,
+    MetricEntry,
+    unknown_method,
+)
 from pipeline.config_recipe import Batches, Cosine, Downscale, Multistep, Noise, Phase, Recipe
 from pipeline.config_yaml import merged, read_with_bases, read_yaml
 from pipeline.errors import ConfigError
@@ -60,63 +68,6 @@ __all__ = [
 
 _CONFIG = Path(__file__).resolve().parents[1] / "config"
 METHODS_FILE, RECIPES_FILE = _CONFIG / "methods.yaml", _CONFIG / "recipes.yaml"
-
-_NOT_BY_GRADIENTS = ("fit", None)
-
-
-class MethodEntry(Strict):
-    """A method: importable `module`, its constructor arguments, its row label and its recipe.
-
-    `recipe`: name of a training recipe, `fit` (closed-form fit by the method itself) or `null`
-    (nothing to learn). `kind` as in the paper's table, or `control`; `table2`: its row in Table 2.
-    """
-
-    module: str
-    row: str
-    kind: str = "end-to-end"
-    recipe: str | None = None
-    table2: int | None = None
-    kwargs: dict[str, Any] = Field(default_factory=dict)
-
-
-class AblationEntry(Strict):
-    """A variant of `base` with other constructor arguments; `table2` is its row in Table 2."""
-
-    base: str
-    kwargs: dict[str, Any] = Field(default_factory=dict)
-    row: str
-    table2: int | None = None
-
-
-class MetricEntry(Strict):
-    """A metric: an importable `module` with `score(prediction, target)`."""
-
-    module: str
-
-
-class MethodList(Strict):
-    """`config/methods.yaml`: what can be run and how it is scored, shared by every experiment."""
-
-    methods: dict[str, MethodEntry] = Field(default_factory=dict)
-    ablations: dict[str, AblationEntry] = Field(default_factory=dict)
-    metrics: dict[str, MetricEntry] = Field(default_factory=dict)
-
-    def entry(self, name: str) -> MethodEntry:
-        """The method or ablation called `name`, ablations merged into their base.
-
-        Raises:
-            ConfigError: there is no such method.
-        """
-        if name in self.methods:
-            return self.methods[name]
-        if name in self.ablations:
-            ablation = self.ablations[name]
-            base = self.methods[ablation.base]
-            kwargs = {**base.kwargs, **ablation.kwargs}
-            return base.model_copy(
-                update={"kwargs": kwargs, "row": ablation.row, "table2": ablation.table2}
-            )
-        raise unknown_method(name, [*self.methods, *self.ablations])
 
 
 class Experiment(MethodList):
@@ -160,7 +111,7 @@ class Experiment(MethodList):
         for name in self.not_run:
             if name not in self.methods:
                 raise ValueError(f"not_run names unknown method {name!r}")
-        known = {*self.recipes, *_NOT_BY_GRADIENTS}
+        known = {*self.recipes, *NOT_TRAINED}
         for name, method in self.methods.items():
             if method.recipe not in known:
                 raise ValueError(f"method {name!r} uses unknown recipe {method.recipe!r}")
@@ -185,8 +136,12 @@ class Experiment(MethodList):
         return self
 
     def methods_run(self) -> list[str]:
-        """Methods that the workflow runs."""
-        return [name for name in self.methods if name not in self.not_run]
+        """Methods that the workflow runs: all but `not_run` and those of published weights."""
+        return [
+            name
+            for name, method in self.methods.items()
+            if name not in self.not_run and method.recipe != "official"
+        ]
 
     def table2_rows(self) -> dict[int, str]:
         """Rows of the paper's Table 2: its method numbers and our names for them."""
@@ -201,7 +156,7 @@ class Experiment(MethodList):
     def recipe_of(self, name: str) -> Recipe | None:
         """The training recipe of method `name`; `None` if it is not trained by gradients."""
         recipe = self.entry(name).recipe
-        if recipe in _NOT_BY_GRADIENTS:
+        if recipe in NOT_TRAINED:
             return None
         budget = self.budgets.get(name, Budget())
         fields = ("epochs", "passes_per_epoch", "steps_per_epoch")
@@ -230,11 +185,6 @@ class Experiment(MethodList):
 def digest_of(data: Any) -> str:
     """SHA-256, in hexadecimal, of JSON-like data in a canonical spelling."""
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
-
-
-def unknown_method(name: str, known: list[str]) -> ConfigError:
-    """The error for a method name that nothing defines."""
-    return ConfigError(f"unknown method {name!r}; known: {', '.join(sorted(known))}")
 
 
 def _explain(path: Path, error: ValidationError) -> ConfigError:

@@ -121,6 +121,17 @@ class Method:
         return None if reason is None else str(reason)
 
     @property
+    def as_published(self) -> str | None:
+        """With what settings it deblurs without a run, if it can; `None` if it needs one."""
+        settings = getattr(self.module, "AS_PUBLISHED", None)
+        return None if settings is None else str(settings)
+
+    @property
+    def choices(self) -> tuple[Any, ...]:
+        """What it takes from its publication or had to choose: `what`, `chosen`, `known`."""
+        return tuple(getattr(self.module, "CHOICES", ()))
+
+    @property
     def trainable(self) -> bool:
         """Whether the method learns anything (by gradients or in closed form)."""
         return self.entry.recipe is not None

@@ -23,8 +23,9 @@ def source_hash(module: str) -> str:
 
     Covered are the module, or every module right inside a package of that name; and, as far as they
     belong to the same top-level package, to `baselines` or to `dmtnet`, the modules imported by
-    these, anywhere in their code, directly or through each other, with the packages around them.
-    The harness itself is not followed. Imports made by name at run time are not seen.
+    these, anywhere in their code, directly or through each other, with the packages around them and
+    the arrays (`.npz`) that packages ship. The harness itself is not followed. Imports made by name
+    at run time are not seen.
 
     Raises:
         ConfigError: there is no such module, or a source of it is not Python.
@@ -41,6 +42,7 @@ def source_hash(module: str) -> str:
         name, spec = todo.popitem()
         path = Path(str(spec.origin))
         sources[name] = path.read_bytes() if spec.has_location else b""
+        sources |= dict(_arrays(spec))
         if path.suffix != ".py":
             continue
         package = name if spec.submodule_search_locations is not None else name.rpartition(".")[0]
@@ -80,6 +82,13 @@ def _contents(spec: ModuleSpec) -> Iterator[ModuleSpec]:
             found = path.stem != "__init__" and _find(f"{spec.name}.{path.stem}")
             if found:
                 yield found
+
+
+def _arrays(spec: ModuleSpec) -> Iterator[tuple[str, bytes]]:
+    """Arrays that a package ships beside its modules: constants, only too long to be typed."""
+    for folder in spec.submodule_search_locations or ():
+        for path in sorted(Path(folder).glob("*.npz")):
+            yield f"{spec.name}/{path.name}", path.read_bytes()
 
 
 def _around(module: str) -> list[str]:

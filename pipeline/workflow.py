@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import Clips, Experiment, Synthetic, digest_of, load_experiment
+from pipeline.config_methods import WITHOUT_NETWORK
 from pipeline.errors import ConfigError, UserError
 from pipeline.methods import get_method
 from pipeline.sources import source_hash
-
-CONTROL = "control"
 
 
 class Workflow:
@@ -96,8 +95,9 @@ class Workflow:
         return [f"{self.results}/{run}/record.json" for run in self.named_runs(methods)]
 
     def complexity_records(self, methods: list[str]) -> list[str]:
-        """Complexity records of these methods: of all but the controls, which have no network."""
-        names = [name for name in methods if self.experiment.entry(name).kind != CONTROL]
+        """Complexity records of these methods: of all that have a network."""
+        kinds = {name: self.experiment.entry(name).kind for name in methods}
+        names = [name for name in methods if kinds[name] not in WITHOUT_NETWORK]
         return [f"results/complexity/{name}.json" for name in names]
 
     @staticmethod

@@ -126,7 +126,7 @@ def test_an_unknown_method(run: Run, tiny: Tiny, tmp_path: Path, command: str) -
         "complexity": ["--cache", tmp_path / "out"],
     }
     line = run(command, "dmtnet-x", *options[command], "--config", tiny.config)
-    assert "unknown method 'dmtnet-x'; known: dmtnet-b" in line
+    assert "unknown method 'dmtnet-x'; known: dmenet, dmtnet-b" in line
     assert not files(tmp_path)
 
 

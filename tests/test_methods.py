@@ -107,7 +107,8 @@ def test_controls() -> None:
 
 
 def test_unknown_methods_name_the_known() -> None:
-    with pytest.raises(ConfigError, match="unknown method 'dmtnet-x'; known: dmtnet-b, ") as caught:
+    expected = "unknown method 'dmtnet-x'; known: dmenet, dmtnet-b, "
+    with pytest.raises(ConfigError, match=expected) as caught:
         get_method("dmtnet-x")
     assert "dmtnet-b-fixed" in str(caught.value)
 

@@ -72,6 +72,14 @@ def test_shared_code_counts_where_it_is_imported(
     assert {name for name in names if before[name] != after[name]} == changed
 
 
+def test_arrays_that_a_package_ships_count(tree: Path) -> None:
+    jnb, ebdb = hashes(tree, "baselines.jnb", "baselines.ebdb")
+    shipped = tree / "baselines" / "jnb" / "dictionary.npz"
+    shipped.write_bytes(shipped.read_bytes() + b"more")
+    assert hashes(tree, "baselines.jnb")[0] != jnb
+    assert hashes(tree, "baselines.ebdb")[0] == ebdb
+
+
 def test_the_place_of_the_tree_does_not_count(tree: Path, tmp_path: Path) -> None:
     found = hashes(tree, *METHODS, "baselines.ifan")
     assert hashes(copied(tmp_path / "elsewhere"), *METHODS, "baselines.ifan") == found

@@ -23,6 +23,6 @@ def through_eight_bits(sigma: NDArray[np.float64], full_scale: float) -> NDArray
         raise ValueError(f"full_scale must be above 0, not {full_scale}")
     if not np.isfinite(sigma).all():
         raise ValueError("the map holds non-finite values; eight bits cannot store them")
-    # Halves upwards, as image formats are written; numpy's own rounding takes them to even.
+    # Halves upwards; numpy's own rounding takes them to even.
     levels = np.floor(255 * np.clip(sigma / full_scale, 0, 1) + 0.5)
     return np.asarray(levels * full_scale / 255, np.float64)

@@ -7,17 +7,10 @@ batch norm shifts but does not scale.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
-CITATION = (
-    "J. Lee, S. Lee, S. Cho and S. Lee, 'Deep Defocus Map Estimation Using Domain Adaptation', "
-    "CVPR 2019"
-)
-LICENCE = "Apache-2.0 (written anew; the authors' program and weights: GNU AGPL-3.0)"
 
 ENCODER_CONVS = (2, 2, 4, 4, 4)
 REFINEMENTS = 7
@@ -29,6 +22,11 @@ _MAX_COC = 15
 _MEAN_BGR = (103.939, 116.779, 123.68)
 # What a cut at two standard deviations leaves of a normal distribution's one.
 _CUT = 0.8796
+
+
+def sigma_of(defocus: Tensor) -> Tensor:
+    """Map values in [0, 1] to standard deviations of a Gaussian blur, [0, 7] px."""
+    return ((_MAX_COC * defocus - 1) / 2).clamp(min=0)
 
 
 class ShiftNorm(nn.BatchNorm2d):
@@ -147,7 +145,7 @@ class DMENet(nn.Module):
 
         `x` and errors are those of `defocus_map`. One pixel of the circle of confusion is sharp.
         """
-        return ((_MAX_COC * self.defocus_map(x) - 1) / 2).clamp(min=0)
+        return sigma_of(self.defocus_map(x))
 
     def auxiliary_maps(self, x: Tensor) -> tuple[Tensor, ...]:
         """The maps of the auxiliary heads, from full size to a sixteenth of it.
@@ -194,16 +192,6 @@ class DMENet(nn.Module):
             if keep:
                 kept.append(x)
         return kept or [x]
-
-
-def build(**kwargs: Any) -> DMENet:
-    """The published model, freshly initialised; `kwargs` are those of `DMENet`.
-
-    Raises:
-        ValueError: an argument is refused.
-        TypeError: unknown argument.
-    """
-    return DMENet(**kwargs)
 
 
 def _conv(in_channels: int, out_channels: int, kernel: int) -> nn.Conv2d:

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from baselines._shared.state import load_named, unwrapped
-from baselines.dmenet.network import ENCODER_CONVS, REFINEMENTS, DMENet, build
+from baselines.dmenet.network import ENCODER_CONVS, REFINEMENTS, DMENet
 
 _CONV = {"weight": "kernel", "bias": "bias"}
 _NORM = {"bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
@@ -19,14 +19,14 @@ _UNUSED = re.compile(r"(^|/)(binary_net|discriminator|encoder/conv6_1|encoder/c_
 _AUXILIARY = re.compile(r"^decoder/u\d_aux/")
 
 
-def load_official(state: Mapping[str, Any], **kwargs: Any) -> DMENet:
+def load_network(state: Mapping[str, Any], **kwargs: Any) -> DMENet:
     """The network with the authors' weights.
 
     Args:
         state: arrays in TensorFlow's layout by the variables' names, with or without the prefix
             `main_net/defocus_net/`; what only training uses is passed over. The result has
             auxiliary heads if their weights are there, unless `auxiliary=False`.
-        kwargs: as for `build`.
+        kwargs: as for `DMENet`.
 
     Raises:
         ValueError: an entry is missing, unknown or ill-shaped, or an argument is refused.
@@ -37,7 +37,7 @@ def load_official(state: Mapping[str, Any], **kwargs: Any) -> DMENet:
         if not _UNUSED.search(name)
     }
     kwargs = {"auxiliary": any(_AUXILIARY.match(name) for name in bare), **kwargs}
-    network = build(**kwargs)
+    network = DMENet(**kwargs)
     if not network.heads:
         bare = {name: value for name, value in bare.items() if not _AUXILIARY.match(name)}
     return load_named(network, bare, official_names(auxiliary=bool(network.heads)), _layout)

@@ -15,12 +15,6 @@ from baselines.ebdb.edges import estimation_luma, reliable_edges
 from baselines.ebdb.matting import interpolate
 from baselines.ebdb.propagation import spread
 
-CITATION = (
-    "A. Karaali and C. R. Jung, 'Edge-Based Defocus Blur Estimation With Adaptive Scale "
-    "Selection', IEEE TIP 27(3), 2018"
-)
-LICENCE = "Apache-2.0 (written anew; the authors' program: GPL-3.0, later MIT)"
-
 Floats = NDArray[np.float64]
 Propagation = Literal["domain_transform", "matting"]
 

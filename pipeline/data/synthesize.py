@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -21,7 +21,8 @@ from pipeline.data.scenes import (
     photograph_scene,
     stereo_scene,
 )
-from pipeline.data.synthetic_camera import check_camera, draw_camera
+from pipeline.data.synthetic_camera import DrawnCamera, check_camera, draw_camera
+from pipeline.data.synthetic_dp import Radii
 from pipeline.data.synthetic_set import SCENE_COLUMNS, Row, write_scene, write_set
 from pipeline.errors import ConfigError
 
@@ -106,8 +107,37 @@ def _check_pictures(split: str, scenes: SplitScenes, owner: dict[str, str]) -> N
             )
 
 
-def _make_scene(spec: Synthetic, seed: int, folder: Path, plan: _Plan) -> list[Row]:
-    """Make and write one scene; its row of `scenes.csv`."""
+def true_defocus(spec: Synthetic, seed: int, split: str) -> dict[str, Radii]:
+    """The defocus that a split of the set was made with, by file name of the source.
+
+    Args:
+        spec: what the set consists of; without distortion.
+        seed: main seed.
+        split: train, val or test.
+
+    Returns:
+        Radii of the circle of confusion in whole pixels, [H, W], positive behind the focal plane.
+
+    Raises:
+        ConfigError: as for `synthesize`, or the lens distorts: then pixels have no radius.
+    """
+    if spec.distortion:
+        raise ConfigError(f"dataset {spec.name!r}: distortion moves the pixels; set it to false")
+    check_camera(spec, "dataset")
+    drawn = [_draw(spec, seed, plan) for plan in _plan(spec) if plan.split == split]
+    return {f"{one.source}.png": one.camera.radii(one.scene) for one in drawn}
+
+
+class _Drawn(NamedTuple):
+    """A scene, the camera before it, and the names of source and target."""
+
+    camera: DrawnCamera
+    scene: Scene
+    source: str
+    target: str
+
+
+def _draw(spec: Synthetic, seed: int, plan: _Plan) -> _Drawn:
     sequence = np.random.SeedSequence(seed, spawn_key=(SPLITS.index(plan.split), plan.index))
     random = np.random.default_rng(sequence)
     camera = draw_camera(spec, random)
@@ -115,11 +145,17 @@ def _make_scene(spec: Synthetic, seed: int, folder: Path, plan: _Plan) -> list[R
         # Its depth is what was measured: only strong blur and a near focus defocus most of it.
         camera = camera._replace(scale=spec.coc_far[1], focus=spec.focus[0])
     scene = _scene(spec, plan, camera.focus, random)
-    taken = camera.photograph(scene)
-    pictures = {view: camera.finish(picture) for view, picture in taken.items()}
     forward = bool(random.integers(2))
     source = f"1P0A{plan.first_number + (not forward):04d}"
     target = f"1P0A{plan.first_number + forward:04d}"
+    return _Drawn(camera, scene, source, target)
+
+
+def _make_scene(spec: Synthetic, seed: int, folder: Path, plan: _Plan) -> list[Row]:
+    """Make and write one scene; its row of `scenes.csv`."""
+    camera, scene, source, target = _draw(spec, seed, plan)
+    taken = camera.photograph(scene)
+    pictures = {view: camera.finish(picture) for view, picture in taken.items()}
     write_scene(folder, plan.split, source, target, pictures)
     made_from = plan.picture or f"generated:{seed}-{plan.split}-{plan.index}"
     names = (f"{source}.png", f"{target}.png")

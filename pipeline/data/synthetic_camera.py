@@ -16,6 +16,7 @@ from pipeline.data.synthetic_dp import (
     FAR_DEPTH,
     MAX_RADIUS,
     Bokeh,
+    Radii,
     coc_radius,
     radial_distortion,
     render,
@@ -45,8 +46,12 @@ class DrawnCamera(NamedTuple):
         Returns:
             float64 [H, W, 3], sRGB-coded, under `c`, `l`, `r` and `target`.
         """
-        views = render(scene.sharp, coc_radius(scene.depth, self.scale, self.focus), self.bokeh)
+        views = render(scene.sharp, self.radii(scene), self.bokeh)
         return {"c": views.combined, "l": views.left, "r": views.right, "target": scene.sharp}
+
+    def radii(self, scene: Scene) -> Radii:
+        """Signed radius of the circle of confusion of every pixel, [H, W], in whole pixels."""
+        return coc_radius(scene.depth, self.scale, self.focus)
 
     def finish(self, picture: npt.NDArray[Any]) -> Image:
         """Distort a picture, float [H, W, 3] in 0..1, and round it to 16 bits."""

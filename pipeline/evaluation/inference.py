@@ -212,7 +212,7 @@ def predictions(
         scene = read(row)
         try:
             prediction = predict(network, scene, *how, tiling)
-        except DataError as error:
+        except (DataError, ValueError) as error:
             raise DataError(f"{method.name} on {row.source}: {error}") from error
         yield row, scene, prediction
 

@@ -11,10 +11,10 @@ from typing import Any
 import pandas as pd
 
 from pipeline.config import load_methods
+from pipeline.config_methods import CONTROL
 from pipeline.files import atomic_file
 from pipeline.reporting import tables
 from pipeline.reporting.labels import Point, Polyline, place_labels, spread
-from pipeline.reporting.table1 import CONTROL
 
 _SERIES = re.compile(r"DMTNet-[TSBLH]")
 _OURS, _OTHERS, _FAINT = "#c0392b", "#34597f", "#7a7a7a"

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from pipeline.config_methods import CONTROL
 from pipeline.records import CATEGORIES, ComplexityRecord, ResultRecord
 from pipeline.reporting import tables
 from pipeline.reporting.published import PAPER_METRICS
 from pipeline.reporting.tables import Row
 
-CONTROL = "control"
 _INPUT = "input"
 _SIZE = (
     *("trained_params", "params", "params_published_m"),

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pipeline.config import Experiment, MethodEntry, load_methods
+from pipeline.config_methods import WITHOUT_NETWORK
 from pipeline.evaluation.complexity import count_complexity
 from pipeline.methods import Method, get_method
 from pipeline.records import ComplexityRecord
@@ -69,7 +70,7 @@ def compare_with_table1(
         networks = [
             network
             for method, entry in entries.items()
-            if entry.row == name
+            if entry.row == name and entry.kind not in WITHOUT_NETWORK
             for network in _networks(Method(method, entry), str(note.get("variant", "")))
         ]
         for label, method in networks:

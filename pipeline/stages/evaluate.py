@@ -12,7 +12,6 @@ from torch import nn
 
 from pipeline.config import Experiment
 from pipeline.data.manifest import ManifestRow, read_manifest, read_scene
-from pipeline.errors import ConfigError
 from pipeline.evaluation.inference import evaluate
 from pipeline.evaluation.metrics import load_metrics
 from pipeline.evaluation.protocol import Tiling, check_bit_depth, protocol_for
@@ -21,12 +20,9 @@ from pipeline.methods import Method, get_method
 from pipeline.provenance import collect
 from pipeline.records import Label, Protocol, ResultRecord, write_record
 from pipeline.seeds import derive_seed
-from pipeline.stages.train import RECORD, WEIGHTS, label_of
-from pipeline.training.checkpoint import load_weights
+from pipeline.stages.load import check_origin, load_method
+from pipeline.stages.train import RECORD
 from pipeline.training.device import prepare_device
-from pipeline.weights.reader import read_weights
-
-OFFICIAL: Label = "official weights"
 
 
 class Prepared(NamedTuple):
@@ -39,9 +35,9 @@ class Prepared(NamedTuple):
     network: nn.Module
     arguments: dict[str, Any]
     label: Label
+    weights: Path | None
     protocol: Protocol
     tiling: Tiling | None
-    weights: Path | None
     device: torch.device
     seed: int
     rows: list[ManifestRow]
@@ -73,34 +69,15 @@ def prepare(
         DataError: the manifest is malformed, or its pictures have too few bits for the protocol.
         WeightsError: the weights are damaged or of another architecture.
     """
-    method = get_method(name, experiment)
-    if official is not None and run is not None:
-        raise ConfigError(f"method {name!r} takes a run or published weights; leave out one")
-    if official is None and method.trainable != (run is not None):
-        remedy = "leave out --run"
-        if method.trainable:
-            remedy = "give its folder with --run, or published weights with --weights"
-        raise ConfigError(
-            f"method {name!r} needs {'a' if method.trainable else 'no'} run; {remedy}"
-        )
+    check_origin(get_method(name, experiment), run, official)
     rows = [row for row in read_manifest(manifest) if row.split == "test"]
     for row in rows:
         check_bit_depth(experiment, row.bit_depth, str(manifest))
     seed = derive_seed(experiment.seed, "evaluate", repetition)
     device = prepare_device(experiment.compute, seed)
-    weights = official if run is None else run / WEIGHTS
-    if official is not None:
-        label, arguments = OFFICIAL, method.entry.kwargs
-        network = method.load_official(read_weights(official))
-    else:
-        label, arguments = label_of(experiment, method), experiment.trained_kwargs(name)
-        network = method.build(**arguments)
-        if weights is not None:
-            load_weights(weights, network, name)
-    protocol = protocol_for(experiment, method, tiling)
-    return Prepared(
-        method, network, arguments, label, protocol, tiling, weights, device, seed, rows
-    )
+    loaded = load_method(experiment, name, run, official)
+    protocol = protocol_for(experiment, loaded.method, tiling)
+    return Prepared(*loaded, protocol, tiling, device, seed, rows)
 
 
 def evaluate_method(

@@ -16,7 +16,7 @@ from pipeline.config import Experiment
 from pipeline.data.feed import Feed
 from pipeline.data.patch_index import read_patch_index
 from pipeline.data.pixels import PixelStore
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, DataError
 from pipeline.files import atomic_folder, sha256_of
 from pipeline.methods import Method, get_method
 from pipeline.provenance import collect
@@ -58,6 +58,21 @@ def label_of(experiment: Experiment, method: Method) -> Label:
     if method.surrogate is not None:
         return "surrogate"
     return "reproduced" if experiment.dataset.kind == "canon" else "demo"
+
+
+def _check_learns(method: Method) -> None:
+    """Refuse a method that has nothing to train, or that others have trained.
+
+    Raises:
+        ConfigError: it is one.
+    """
+    if not method.trainable:
+        raise ConfigError(f"method {method.name!r} has nothing to train; evaluate it directly")
+    if method.entry.recipe == "official":
+        raise ConfigError(
+            f"method {method.name!r} is not trained here; "
+            "evaluate its published weights with --weights"
+        )
 
 
 def _companion_store(experiment: Experiment, name: str, folder: Path | None) -> PixelStore | None:
@@ -113,8 +128,7 @@ def train_method(
     """
     started = time.perf_counter()
     method = get_method(name, experiment)
-    if not method.trainable:
-        raise ConfigError(f"method {name!r} has nothing to train; evaluate it directly")
+    _check_learns(method)
     others = _companion_store(experiment, name, companion)
     store = PixelStore(store_folder)
     store.check_manifest(sha256_of(manifest))
@@ -167,7 +181,10 @@ def _fit(
     """Fit without gradients: what was learned, and the named numbers it comes down to."""
     network = method.build(**experiment.trained_kwargs(method.name))
     pairs = [ScenePairs(store, split, method.views) for split in ("train", "val")]
-    learned = cast(Fitted, network).fit(*pairs)
+    try:
+        learned = cast(Fitted, network).fit(*pairs)
+    except ValueError as error:
+        raise DataError(f"{method.name} cannot be fitted to this data set: {error}") from error
     network.to(device)
     psnr = validate(network, store, method.views, method.input_bits, experiment.compute, device)
     return Trained(network.state_dict(), 0, psnr, []), learned

@@ -52,7 +52,7 @@ def state() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def published(state: dict[str, Any]) -> dmenet.DMENet:
-    return dmenet.load_official(state).eval()
+    return dmenet.load_official(state).network.eval()
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def picture(shape: tuple[int, ...], seed: int = 0) -> Tensor:
 
 def narrow(seed: int = 0, **changes: Any) -> dmenet.DMENet:
     torch.manual_seed(seed)
-    network = dmenet.build(**{"width": 4, **changes}).eval()
+    network = dmenet.DMENet(**{"width": 4, **changes}).eval()
     with torch.no_grad():
         # Without training, values up to 255 would drive the sigmoid into its ends.
         network.encoder[0][0].weight.mul_(0.01)
@@ -117,7 +117,7 @@ def test_the_authors_features(published: dmenet.DMENet, expected: dict[str, Tens
 
 
 def test_size_and_cost() -> None:
-    network = dmenet.build()
+    network = dmenet.build().counted
     params = sum(parameter.numel() for parameter in network.parameters())
     moving = sum(value.numel() for name, value in network.named_buffers() if "running" in name)
     heads = sum(parameter.numel() for parameter in network.heads.parameters())
@@ -149,10 +149,10 @@ def test_weights_of_the_training_are_passed_over(state: dict[str, Any]) -> None:
     bare = {key.removeprefix(PREFIX): value for key, value in state.items()}
     plain = {key: value for key, value in bare.items() if "_aux/" not in key}
     headless = dmenet.load_official(plain).state_dict()
-    assert not any(name.startswith("heads.") for name in headless)
+    assert not any(name.startswith("network.heads.") for name in headless)
     assert dmenet.load_official(bare, auxiliary=False).state_dict().keys() == headless.keys()
     whole = loaded.state_dict()
-    assert any(name.startswith("heads.") for name in whole)
+    assert any(name.startswith("network.heads.") for name in whole)
     assert all(torch.equal(whole[name], value) for name, value in headless.items())
 
 

@@ -1,0 +1,75 @@
+"""DMENet as a method: its map, then the deconvolution that its authors published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from baselines._shared.two_stage import Floats, TwoStage
+from baselines.dmenet import official
+from baselines.dmenet.network import DMENet, sigma_of
+
+
+class DMENetDeblurring(TwoStage):
+    """The map of a DMENet, and hyper-Laplacian deconvolution by it.
+
+    Args:
+        network: estimates the map.
+        second_stage: as for `TwoStage`.
+    """
+
+    def __init__(self, network: DMENet, **second_stage: Any) -> None:
+        super().__init__(**second_stage)
+        self.network = network
+
+    @property
+    def counted(self) -> nn.Module:
+        """What has parameters and operations to count."""
+        return self.network
+
+    def defocus_map(self, x: Tensor) -> Tensor:
+        """`[B, 3, H, W]`, RGB in [0, 1], to the map `[B, 1, H, W]` in [0, 1]; see `DMENet`."""
+        return self.network.defocus_map(x)
+
+    @torch.inference_mode()
+    def sigma_map(self, image: Floats) -> Floats:
+        """See `TwoStage`; up to 7 px."""
+        weight = next(self.network.parameters())
+        x = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).to(weight)
+        found = self.defocus_map(x[None])[0, 0].double()
+        if self.eight_bit:
+            found = (255 * found).round() / 255
+        sigma: Floats = sigma_of(found).cpu().numpy()
+        return sigma
+
+
+def build(*, width: int = 64, auxiliary: bool = True, **second_stage: Any) -> DMENetDeblurring:
+    """The published model, freshly initialised.
+
+    Args:
+        width, auxiliary: as for `DMENet`.
+        second_stage: as for `TwoStage`.
+
+    Raises:
+        ValueError: an argument is refused.
+        TypeError: unknown argument.
+    """
+    return DMENetDeblurring(DMENet(width=width, auxiliary=auxiliary), **second_stage)
+
+
+def load_official(state: Mapping[str, Any], **kwargs: Any) -> DMENetDeblurring:
+    """The method with the authors' weights; `state` as for `official.load_network`.
+
+    Args:
+        state: the authors' variables.
+        kwargs: as for `build`; without `auxiliary`, the weights decide.
+
+    Raises:
+        ValueError: an entry is missing, unknown or ill-shaped, or an argument is refused.
+    """
+    own = {name: kwargs.pop(name) for name in ("width", "auxiliary") if name in kwargs}
+    return DMENetDeblurring(official.load_network(state, **own), **kwargs)

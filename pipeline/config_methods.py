@@ -1,0 +1,80 @@
+"""The method list: methods, ablations and metrics, as `config/methods.yaml` names them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from pipeline.config_blocks import Strict
+from pipeline.errors import ConfigError
+
+NOT_TRAINED = ("fit", "official", None)
+"""What stands in place of a recipe for methods that are not trained by gradients."""
+
+CONTROL = "control"
+"""Kind of the methods of this benchmark's own that published ones are held against."""
+
+WITHOUT_NETWORK = (CONTROL, "two-stage classical")
+"""Kinds of methods that have no parameters and operations to count."""
+
+
+class MethodEntry(Strict):
+    """A method: importable `module`, its constructor arguments, its row label and its recipe.
+
+    `recipe`: name of a training recipe, `fit` (the method itself fits, without gradients),
+    `official` (runs with published weights only) or `null` (nothing to learn). `kind` as in the
+    paper's table, or `control`; `table2`: its row in Table 2.
+    """
+
+    module: str
+    row: str
+    kind: str = "end-to-end"
+    recipe: str | None = None
+    table2: int | None = None
+    kwargs: dict[str, Any] = Field(default_factory=dict)
+
+
+class AblationEntry(Strict):
+    """A variant of `base` with other constructor arguments; `table2` is its row in Table 2."""
+
+    base: str
+    kwargs: dict[str, Any] = Field(default_factory=dict)
+    row: str
+    table2: int | None = None
+
+
+class MetricEntry(Strict):
+    """A metric: an importable `module` with `score(prediction, target)`."""
+
+    module: str
+
+
+class MethodList(Strict):
+    """`config/methods.yaml`: what can be run and how it is scored, shared by every experiment."""
+
+    methods: dict[str, MethodEntry] = Field(default_factory=dict)
+    ablations: dict[str, AblationEntry] = Field(default_factory=dict)
+    metrics: dict[str, MetricEntry] = Field(default_factory=dict)
+
+    def entry(self, name: str) -> MethodEntry:
+        """The method or ablation called `name`, ablations merged into their base.
+
+        Raises:
+            ConfigError: there is no such method.
+        """
+        if name in self.methods:
+            return self.methods[name]
+        if name in self.ablations:
+            ablation = self.ablations[name]
+            base = self.methods[ablation.base]
+            kwargs = {**base.kwargs, **ablation.kwargs}
+            return base.model_copy(
+                update={"kwargs": kwargs, "row": ablation.row, "table2": ablation.table2}
+            )
+        raise unknown_method(name, [*self.methods, *self.ablations])
+
+
+def unknown_method(name: str, known: list[str]) -> ConfigError:
+    """The error for a method name that nothing defines."""
+    return ConfigError(f"unknown method {name!r}; known: {', '.join(sorted(known))}")
