@@ -11,123 +11,40 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from skimage import color, data
 
-from baselines.deconvolution import (
-    HyperLaplacian,
-    RichardsonLucy,
-    Solver,
-    Wiener,
-    deconvolve_layers,
-)
+from baselines._shared.eight_bit_map import through_eight_bits
+from baselines.deconvolution import HyperLaplacian, RichardsonLucy, Solver, deconvolve_layers
 from baselines.deconvolution.edges import pad_edges
 from baselines.deconvolution.hyper_laplacian import solve_periodic
 from baselines.deconvolution.layers import Kernel
 from baselines.deconvolution.psf import gaussian_psf
+from baselines.ebdb.blur import MAX_SIGMA
+from benchmarks.classical_references import (
+    BORDERS,
+    DISC,
+    DISC_INPUT,
+    DISC_RADII,
+    DISC_SHARE,
+    EIGHT_BIT,
+    ITERATIONS,
+    LAMBDAS,
+    MEDIAN,
+    MEDIAN_SOLVER,
+    SCALED,
+    TWO_PLANE,
+    TWO_THIRDS,
+    UNIFORM,
+)
 from benchmarks.disc_scene import disc_scene
 from benchmarks.two_plane import two_plane, voronoi
 
 Floats = NDArray[np.floating]
 DefocusMap = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
-HALF, TWO_THIRDS = 1 / 2, 2 / 3
-LAMBDAS = (200, 2000, 20000)
-ITERATIONS = (10, 30, 60)
-
-# (sigma, noise): input; PSNR for alpha 1/2, 2/3, 1 and 3/2 at the three lambdas; Richardson-Lucy.
-UNIFORM: dict[tuple[float, float], tuple[float, dict[float, tuple[float, ...]], tuple[float, ...]]]
-UNIFORM = {
-    (1.5, 0.002): (
-        26.59,
-        {
-            HALF: (27.89, 30.49, 32.12),
-            TWO_THIRDS: (28.37, 30.84, 32.40),
-            1: (29.24, 31.37, 32.68),
-            1.5: (30.00, 31.71, 31.80),
-        },
-        (28.75, 29.97, 30.59),
-    ),
-    (1.5, 0.01): (
-        26.41,
-        {
-            HALF: (27.85, 30.20, 28.49),
-            TWO_THIRDS: (28.33, 30.42, 27.20),
-            1: (29.16, 30.44, 23.81),
-            1.5: (29.69, 28.54, 20.25),
-        },
-        (28.61, 29.43, 29.43),
-    ),
-    (3, 0.002): (
-        22.67,
-        {
-            HALF: (24.16, 25.96, 27.17),
-            TWO_THIRDS: (24.54, 26.19, 27.31),
-            1: (25.20, 26.57, 27.55),
-            1.5: (25.78, 26.87, 27.45),
-        },
-        (24.29, 25.18, 25.65),
-    ),
-    (3, 0.01): (
-        22.59,
-        {
-            HALF: (24.16, 25.88, 26.51),
-            TWO_THIRDS: (24.53, 26.08, 26.42),
-            1: (25.17, 26.36, 25.31),
-            1.5: (25.69, 26.03, 21.74),
-        },
-        (24.27, 25.12, 25.53),
-    ),
-}
-
-# Scene: input, then solver: gain with the true map, gain with an estimated one.
-TWO_PLANE: dict[str, tuple[float, dict[Solver, tuple[float | None, float | None]]]] = {
-    "astronaut": (
-        25.69,
-        {
-            HyperLaplacian(2000, TWO_THIRDS): (4.23, 2.73),
-            HyperLaplacian(5000, TWO_THIRDS): (4.21, 2.21),
-            HyperLaplacian(2000, HALF): (4.03, 2.69),
-            HyperLaplacian(420, 1.5): (4.10, 2.95),
-            HyperLaplacian(16.8, 1.5): (1.23, 1.13),
-            RichardsonLucy(10): (2.25, 1.75),
-            RichardsonLucy(30): (3.39, 2.17),
-            Wiener(1e-3): (3.78, 1.39),
-        },
-    ),
-    "voronoi": (
-        24.51,
-        {
-            HyperLaplacian(2000, TWO_THIRDS): (4.53, 3.99),
-            HyperLaplacian(420, 1.5): (3.19, 2.85),
-            RichardsonLucy(10): (1.44, 1.37),
-        },
-    ),
-    "coffee": (
-        26.45,
-        {
-            HyperLaplacian(2000, TWO_THIRDS): (2.20, 0.72),
-            HyperLaplacian(420, 1.5): (2.43, 1.33),
-            RichardsonLucy(10): (1.36, 1.17),
-        },
-    ),
-}
-
-# One kernel for the whole picture, of the estimated map's median.
-MEDIAN = {"voronoi": 1.20, "coffee": -3.38}
-MEDIAN_SOLVER = HyperLaplacian(2000, TWO_THIRDS)
-
-# Solver: PSNR with the disc, with the Gaussian that looks like it, and with one of radius / 2.
-DISC_INPUT, DISC_RADII = 25.20, (2, 4.5)
-DISC_SHARE = 0.5 / 0.545
-DISC: dict[Solver, tuple[float, float, float]] = {
-    HyperLaplacian(2000, TWO_THIRDS): (28.11, 27.23, 26.64),
-    HyperLaplacian(420, 1.5): (28.77, 26.96, 26.44),
-    RichardsonLucy(10): (27.86, 27.47, 27.50),
-    RichardsonLucy(30): (28.90, 28.15, 27.89),
-}
-
-# Grey astronaut, sigma 3, noise .002, alpha 2/3, lambda 2000; PSNR of the whole picture.
-BORDERS = {"padded and tapered": 26.40, "padded": 26.40, "neither": 19.69}
-
 EXACT, ESTIMATED = 0.1, 0.3
+VARIANT = (
+    "ours: 33 levels by Hazen quantiles at i/33, four edge tapers; references with EBDB's map:\n"
+    "quantiles at (i - 1/2)/n, astronaut 32 levels and tapers, voronoi and coffee 16 and none"
+)
 HEAD = f"{'dB':66s} {'ours':>8s} {'ref.':>8s} {'diff.':>6s} {'tol.':>5s}"
 
 
@@ -230,6 +147,12 @@ def estimated_map(scene: str, defocus_map: DefocusMap) -> Iterator[Figure]:
     if scene in MEDIAN:
         flat = np.full_like(sigma, np.nanmedian(sigma))
         yield figure("its median", flat, MEDIAN_SOLVER, MEDIAN[scene])
+    for factor, solver, reference in SCALED[scene]:
+        yield figure(f"estimated map x {factor:g}", factor * sigma, solver, reference)
+    if scene == "astronaut":
+        stored = through_eight_bits(sigma, MAX_SIGMA)
+        for solver, reference in EIGHT_BIT.items():
+            yield figure("estimated map, 8 bits", stored, solver, reference - TWO_PLANE[scene][0])
 
 
 def discs() -> Iterator[Figure]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
@@ -60,3 +61,18 @@ def watched(
         for item in items:
             bar.advance(task)
             yield item
+
+
+@contextmanager
+def steps_bar(what: str, shown: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error for work that tells the steps done and their number.
+
+    Args:
+        what: the bar's caption.
+        shown: whether there is a bar at all.
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not shown) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

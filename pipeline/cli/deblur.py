@@ -1,0 +1,59 @@
+"""The command for photographs of one's own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, app, example
+from pipeline.cli.runs import RunOption, TileOption, TileOverlapOption, WeightsOption
+
+
+@app.command(epilog=example("deblur left.png right.png --method ebdb -o sharp.png"))
+def deblur(
+    method: Annotated[str, typer.Option(help="Method, see `dmtbench methods`.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="16-bit PNG to write.")],
+    views: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[LEFT RIGHT]", help="The two dual-pixel views, RGB PNG."),
+    ] = None,
+    combined: Annotated[Path | None, typer.Option(help="The whole aperture's picture.")] = None,
+    run: RunOption = None,
+    weights: WeightsOption = None,
+    tile: TileOption = None,
+    tile_overlap: TileOverlapOption = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Deblur one photograph.
+
+    A method of the combined view takes the mean of left and right if --combined is not given.
+    """
+    from pipeline.bars import steps_bar
+    from pipeline.config import load_experiment
+    from pipeline.errors import ConfigError
+    from pipeline.evaluation.protocol import tiling_from
+    from pipeline.stages.deblur import deblur as deblur_picture
+
+    pictures = dict(zip(("left", "right"), views or (), strict=False))
+    if len(views or ()) not in (0, 2):
+        raise ConfigError("one view is missing: name the left and the right picture, or neither")
+    if combined is not None:
+        pictures["combined"] = combined
+    with steps_bar(method, sys.stderr.isatty()) as progress:
+        done = deblur_picture(
+            load_experiment(config),
+            method,
+            pictures,
+            output,
+            run,
+            weights,
+            tiling_from(tile, tile_overlap),
+            progress,
+        )
+    if done.mean_for_combined:
+        print("combined view: the mean of left and right; give --combined for the camera's own")
+    settings = f", published settings: {done.settings}" if done.settings else ""
+    print(f"{output}: {method}{settings}")
