@@ -184,7 +184,10 @@ def _fit(
     try:
         learned = cast(Fitted, network).fit(*pairs)
     except ValueError as error:
-        raise DataError(f"{method.name} cannot be fitted to this data set: {error}") from error
+        raise DataError(
+            f"{method.name} cannot be fitted to this data set: {error}; "
+            "or leave it out with `not_run:` in the experiment file"
+        ) from error
     network.to(device)
     psnr = validate(network, store, method.views, method.input_bits, experiment.compute, device)
     return Trained(network.state_dict(), 0, psnr, []), learned
