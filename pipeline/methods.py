@@ -68,6 +68,16 @@ class Method:
         except (TypeError, ValueError) as error:
             raise ConfigError(f"method {self.name!r}: {error}; check its `kwargs`") from error
 
+    def build_counted(self) -> nn.Module:
+        """What is counted of the full-size method: its network, or the network that is part of it.
+
+        Raises:
+            ConfigError: as for `build`.
+        """
+        network = self.build()
+        counted: nn.Module = getattr(network, "counted", network)
+        return counted
+
     def load_official(self, state: Mapping[str, Any], **kwargs: Any) -> nn.Module:
         """The network with the authors' published weights.
 

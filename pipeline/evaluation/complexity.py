@@ -74,8 +74,7 @@ def _count(method: Method, size: tuple[int, int], key: str) -> ComplexityRecord:
 
     channels = 3 * len(method.views)
     with torch.random.fork_rng(devices=[]):
-        built = method.build()
-    network = getattr(built, "counted", built)
+        network = method.build_counted()
     params = sum(parameter.numel() for parameter in network.parameters())
     counted = flops_fvcore(network, channels, *size)
     # Moved there, not built there: a constructor may need values of its tensors.

@@ -16,7 +16,7 @@ Quantity = Literal["params", "flops"]
 QUANTITIES: tuple[Quantity, ...] = ("params", "flops")
 PAPER_SIZE = (1120, 1680)
 """Height and width at which the paper counts FLOPs."""
-EQUAL, EQUAL_FVCORE, NOT_HERE = "equal", "equal by fvcore", "not implemented here"
+EQUAL, EQUAL_FVCORE, NO_NETWORK = "equal", "equal by fvcore", "no network"
 UNKNOWN = "no reason known; find it and enter it in reports/published/complexity_notes.csv"
 
 _COLUMNS = (

@@ -11,7 +11,7 @@ from pipeline.config_methods import WITHOUT_NETWORK
 from pipeline.evaluation.complexity import count_complexity
 from pipeline.methods import Method, get_method
 from pipeline.records import ComplexityRecord
-from pipeline.reporting.complexity import NOT_HERE, QUANTITIES, Comparison, published_numbers
+from pipeline.reporting.complexity import NO_NETWORK, QUANTITIES, Comparison, published_numbers
 from pipeline.reporting.published import read_complexity_notes, read_published_table1
 
 _FIELDS = {"method", "params", "flops_fvcore", "flops_paper", "uncounted"}
@@ -76,7 +76,7 @@ def compare_with_table1(
         for label, method in networks:
             yield Comparison(name, label, count_complexity(method, size, cache), numbers, reasons)
         if not networks:
-            yield Comparison(name, NOT_HERE, None, numbers, reasons)
+            yield Comparison(name, NO_NETWORK, None, numbers, reasons)
 
 
 def _networks(method: Method, variant: str) -> list[tuple[str, Method]]:

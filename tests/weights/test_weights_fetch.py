@@ -170,7 +170,8 @@ def test_unknown_sources_and_methods(fetcher: Fetcher) -> None:
 def test_the_registry_is_complete() -> None:
     entries = registry.all_weights()
     assert set(entries) == {
-        *("dpdnet", "dpdnet-plus", "rdpd-plus", "ifan", "kpac", "restormer", "uformer-b", "mrnet")
+        *("dpdnet", "dpdnet-plus", "rdpd-plus", "ifan", "kpac", "restormer", "uformer-b", "mrnet"),
+        "dmenet",
     }
     for method, entry in entries.items():
         assert entry.licence
