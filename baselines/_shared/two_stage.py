@@ -74,7 +74,7 @@ class TwoStage(nn.Module):
         eight_bit: round picture and map to 8 bits, as in the published program.
 
     Raises:
-        ValueError: unknown setting, or no values for one.
+        ValueError: unknown setting, no list of values for one, or no scenes.
     """
 
     progress: Progress | None = None
@@ -91,10 +91,12 @@ class TwoStage(nn.Module):
         super().__init__()
         self.candidates = dict(candidates or {})
         for name, values in self.candidates.items():
-            if name not in PUBLISHED or not values:
+            if name not in PUBLISHED or not isinstance(values, Sequence) or not values:
                 raise ValueError(
-                    f"candidates of {name!r}: give values for {', '.join(PUBLISHED)} only"
+                    f"candidates of {name!r}: give a list of values for {', '.join(PUBLISHED)} only"
                 )
+        if scenes < 1:
+            raise ValueError(f"scenes must be at least 1, not {scenes}")
         self.scenes, self.psf, self.eight_bit = scenes, psf, eight_bit
         for name, value in PUBLISHED.items():
             self.register_buffer(name, torch.tensor(value, dtype=torch.float64))

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from baselines.deconvolution import HyperLaplacian, deconvolve_layers
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from baselines._shared.two_stage import PUBLISHED, TwoStage, spread
+from baselines.deconvolution import HyperLaplacian, deconvolve_layers
 
 Floats = NDArray[np.float64]
 SIZE = (56, 64)
@@ -166,6 +166,8 @@ def test_progress_by_levels() -> None:
     [
         (lambda: Flat(1.0, candidates={"beta": (1.0,)}), "candidates of 'beta'"),
         (lambda: Flat(1.0, candidates={"lam": ()}), "candidates of 'lam'"),
+        (lambda: Flat(1.0, candidates={"lam": 16.8}), "candidates of 'lam'"),
+        (lambda: Flat(1.0, scenes=0), "scenes must be at least 1, not 0"),
         (lambda: Flat(1.0).fit([], []), "no validation pairs"),
         (lambda: Flat(1.0)(torch.zeros(1, 6, 32, 32)), r"\[B, 3, H, W\], got \(1, 6, 32, 32\)"),
         (lambda: Flat(5.0)(torch.zeros(1, 3, 32, 32)), "smaller than the kernel"),

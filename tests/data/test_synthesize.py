@@ -11,7 +11,8 @@ from pipeline.config import Synthetic
 from pipeline.data.image_io import read_png
 from pipeline.data.manifest import build_manifest, read_scene
 from pipeline.data.scenes import PHOTOGRAPHS
-from pipeline.data.synthesize import MAX_SCENES, synthesize
+from pipeline.data.synthesize import MAX_SCENES, synthesize, true_defocus
+from pipeline.data.synthetic_dp import BOKEHS, render
 from pipeline.errors import ConfigError, DataError
 
 SMALL = {
@@ -132,6 +133,33 @@ def test_views_are_blurred_and_differ_as_dual_pixels_do(tmp_path):
         assert np.mean(np.abs(scene["left"] - scene["right"])) > 0.002
         mean = (scene["left"] + scene["right"]) / 2
         np.testing.assert_allclose(scene["combined"], mean, atol=1.5 / 65535)
+
+
+def test_the_true_defocus_is_what_the_camera_rendered(small):
+    root, rows = small, build_manifest(small)
+    for split in ("val", "test"):
+        known = true_defocus(spec(), 5, split)
+        scenes = [row for row in rows if row.split == split]
+        assert set(known) == {row.source for row in scenes}
+        for row in scenes:
+            pictures = read_scene(root, row)
+            radii = known[row.source]
+            assert radii.shape == (row.height, row.width)
+            # Which of the shapes it had is not told.
+            errors = [
+                np.abs(
+                    render(pictures["target"] / 65535, radii, bokeh).combined * 65535
+                    - pictures["combined"]
+                ).max()
+                for bokeh in BOKEHS
+            ]
+            assert min(errors) < 2
+            assert np.ptp(radii) > 0
+
+
+def test_no_true_defocus_behind_a_distorting_lens():
+    with pytest.raises(ConfigError, match="distortion moves the pixels"):
+        true_defocus(spec(distortion=True), 5, "test")
 
 
 def test_distortion_changes_the_views_and_the_target(small, tmp_path):
