@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, fields
 from importlib import resources
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 from zipfile import BadZipFile, is_zipfile
@@ -80,12 +81,21 @@ def load_dictionary(path: Path | None = None) -> Dictionary:
 
 
 def save_dictionary(dictionary: Dictionary, path: Path) -> None:
-    """Write a dictionary with a digest of its contents; the same one gives the same bytes."""
+    """Write a dictionary with a digest of its contents; the same one gives the same bytes.
+
+    The file appears complete or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     entries = {name: np.array(getattr(dictionary, name)) for name in _ENTRIES}
     entries[_DIGEST] = np.array(digest_of(dictionary))
-    with path.open("wb") as stream:
-        # The stub takes every keyword for `allow_pickle`.
-        np.savez(stream, **entries)  # type: ignore[arg-type]
+    content = BytesIO()
+    # The stub takes every keyword for `allow_pickle`.
+    np.savez(content, **entries)  # type: ignore[arg-type]
+    torn = path.with_name(f".tmp-{path.name}")
+    torn.write_bytes(content.getvalue())
+    torn.replace(path)
 
 
 def digest_of(dictionary: Dictionary) -> str:

@@ -123,9 +123,9 @@ def main() -> None:
         # The name only: the file must not tell where its maker keeps pictures.
         pictures = {Path(name).name: read_grey(name) for name in options.pictures}
         dictionary, errors = train(pictures, seed=options.seed, progress=True)
-    except ValueError as error:
+        save_dictionary(dictionary, options.output)
+    except (ValueError, OSError) as error:
         parser.error(str(error))
-    save_dictionary(dictionary, options.output)
     print(f"RMS error {errors[0]:.3f} after the first sweep, {errors[-1]:.3f} after the last")
     for sigma, count in zip(dictionary.sigmas, dictionary.counts, strict=True):
         print(f"blur {sigma:4.2f} px: {count:5.2f} atoms")
