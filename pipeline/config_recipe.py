@@ -88,8 +88,8 @@ class Recipe(Batches):
 
     Length: `epochs` of `passes_per_epoch` passes over all windows, or of `steps_per_epoch`
     optimizer steps. `phases` replace crop and batch size for so many epochs each. With a
-    `companion`, every second step takes a batch of the companion set. `accumulate`: batches that
-    make one optimizer step.
+    `companion`, every second step takes a batch of the companion set. `accumulate`: parts in
+    which a batch goes through the network, so that it fits the memory; the updates are the same.
     `losses`: weight of each term: one of `pipeline.training.loss.LOSSES`, or a term of the
     method's own `TRAINING_TERMS`. `weight_decay` is decoupled for `adamw`, else an L2 term.
     `kwargs`: constructor arguments of what only training needs.
@@ -133,9 +133,6 @@ class Recipe(Batches):
             raise ValueError("frames belong to the companion's batches")
         if self.companion is not None and self.companion.crops_from == "windows":
             raise ValueError("a companion set has no windows: give it crops_from: images")
-        if self.companion is not None and self.passes_per_epoch and self.accumulate > 1:
-            # The last step of a pass can have fewer batches than the others.
-            raise ValueError("a companion goes with steps_per_epoch where accumulate is not 1")
         if not self.phases:
             return self
         if self.steps_per_epoch is None or self.crop is None:

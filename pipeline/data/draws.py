@@ -63,10 +63,10 @@ class Order:
     seed: int
 
     def epoch(self, number: int) -> Iterator[DrawnBatch]:
-        """The batches of one epoch, from 1: `accumulate` for each step of the training's plan.
+        """The batches of one epoch, from 1: one for each step of the training's plan.
 
         Every pass visits each area once, in a fresh order. With `passes_per_epoch`, the last main
-        batch may be smaller, and the last main step may have fewer of them.
+        batch may be smaller.
         """
         recipe = self.recipe
         main = _Stream(recipe, self.areas, _generator(self.seed, "epoch", number))
@@ -74,15 +74,13 @@ class Order:
         left = None if recipe.passes_per_epoch is None else recipe.passes_per_epoch * self.windows
         for step in range(steps_per_epoch(recipe, self.windows)):
             batches = batches_of(recipe, number, step)
-            for _ in range(recipe.accumulate):
-                if batches is recipe.companion:
-                    yield other.batch(batches, batches.batch_size)._replace(companion=True)
-                    continue
-                count = batches.batch_size if left is None else min(batches.batch_size, left)
-                if left is not None:
-                    left -= count
-                if count:
-                    yield main.batch(batches, count)
+            if batches is recipe.companion:
+                yield other.batch(batches, batches.batch_size)._replace(companion=True)
+                continue
+            count = batches.batch_size if left is None else min(batches.batch_size, left)
+            if left is not None:
+                left -= count
+            yield main.batch(batches, count)
 
     def largest_plane(self) -> int:
         """Pixels that the largest batch has in one channel."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import cv2
@@ -29,7 +30,7 @@ class Batch:
     `x`: `[N, 3 * views, side, side]`, `target`: `[N, 3, side, side]`. `origin`: row and column in
     its picture of what was read for each crop, before any turn or shrinking; `full_size`: that
     picture's height and width; int64 `[N, 2]`. `frames`: so many crops in a row are the frames of
-    one clip.
+    one clip. `scenes`: the name of each crop's picture.
     """
 
     x: Tensor
@@ -37,6 +38,21 @@ class Batch:
     origin: Tensor
     full_size: Tensor
     frames: int = 1
+    scenes: tuple[str, ...] = ()
+
+    def parts(self, count: int) -> list[Batch]:
+        """The batch in at most so many parts, as even as can be; clips stay whole.
+
+        No part is empty: an empty batch has none.
+        """
+        clips = len(self.target) // self.frames
+        sizes = [clips // count + (number < clips % count) for number in range(count)]
+        ends = [self.frames * sum(sizes[: number + 1]) for number in range(count) if sizes[number]]
+        values = (self.x, self.target, self.origin, self.full_size)
+        return [
+            Batch(*(value[start:end] for value in values), self.frames, self.scenes[start:end])
+            for start, end in pairwise([0, *ends])
+        ]
 
 
 class Feed:
@@ -124,6 +140,7 @@ class Feed:
                 torch.tensor(filled.origins, dtype=torch.int64).view(-1, 2),
                 torch.tensor(filled.sizes, dtype=torch.int64).view(-1, 2),
                 filled.frames,
+                tuple(filled.scenes),
             )
 
 
@@ -151,6 +168,7 @@ class _Filled(NamedTuple):
     frames: int
     origins: list[tuple[int, int]]
     sizes: list[tuple[int, int]]
+    scenes: list[str]
 
 
 class _Filling(Dataset[_Filled]):
@@ -171,4 +189,5 @@ class _Filling(Dataset[_Filled]):
             batch.frames,
             [(draw.window.top, draw.window.left) for draw in draws],
             [(picture.height, picture.width) for picture in pictures],
+            [picture.source for picture in pictures],
         )

@@ -11,7 +11,7 @@ def steps_per_epoch(recipe: Recipe, windows: int) -> int:
     if recipe.passes_per_epoch is None:
         assert recipe.steps_per_epoch is not None
         return recipe.steps_per_epoch
-    steps = -(-windows * recipe.passes_per_epoch // (recipe.batch_size * recipe.accumulate))
+    steps = -(-windows * recipe.passes_per_epoch // recipe.batch_size)
     return steps * (2 if recipe.companion else 1)
 
 

@@ -82,7 +82,7 @@ def training_cost(
         samples=plan.samples,
         steps=plan.steps,
         macs_per_sample=macs,
-        memory_bytes=kept * recipe.batch_size + _STATE_BYTES * parameters,
+        memory_bytes=kept * -(-recipe.batch_size // recipe.accumulate) + _STATE_BYTES * parameters,
         weight_bytes=4 * parameters,
         gpu_hours=work / flops / 3600,
     )

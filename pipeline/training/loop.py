@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Protocol, cast
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from pipeline.config import Compute, Recipe
 from pipeline.data.crops import at_depth, to_tensor
-from pipeline.data.feed import Batch, Feed
+from pipeline.data.feed import Feed
 from pipeline.data.pixels import PixelStore
 from pipeline.errors import UserError
 from pipeline.training.device import autocast, memory_format
-from pipeline.training.loss import loss_terms, own_terms
-from pipeline.training.optimizer import make_optimizer
+from pipeline.training.distributed import ALONE, World
 from pipeline.training.plan import Plan
+from pipeline.training.update import Updater
 
 
 @dataclass(frozen=True)
@@ -63,6 +61,22 @@ class Trained:
     curve: list[CurvePoint]
 
 
+@dataclass
+class Done:
+    """How far a training is; with its updater, all that it needs to go on.
+
+    `step`: optimizer steps taken. `loss_sum`: loss times crops over the epoch at hand. `state`,
+    `epoch`, `psnr`: the best weights so far, as in `Trained`.
+    """
+
+    step: int = 0
+    loss_sum: float = 0.0
+    state: dict[str, Tensor] = field(default_factory=dict)
+    epoch: int = -1
+    psnr: float = -math.inf
+    curve: list[CurvePoint] = field(default_factory=list)
+
+
 class Observer(Protocol):
     """Whoever wants to follow a training."""
 
@@ -73,6 +87,16 @@ class Observer(Protocol):
         """After each epoch: its point of the curve."""
 
 
+class Keeper(Protocol):
+    """Whoever sees to it that a training can be interrupted."""
+
+    def restore(self, updater: Updater) -> Done:
+        """Put the updater where an earlier run of the same training stopped."""
+
+    def after_step(self, done: Done, updater: Updater) -> None:
+        """May save, and may raise to end the run here."""
+
+
 def train(
     network: nn.Module,
     store: PixelStore,
@@ -81,94 +105,58 @@ def train(
     compute: Compute,
     device: torch.device,
     observer: Observer,
+    keeper: Keeper | None = None,
+    world: World = ALONE,
 ) -> Trained:
     """Train `network` and keep the checkpoint with the best validation PSNR (paper 4.2).
 
     Args:
         network: takes `[B, 3 * views, H, W]` in [0, 1]; initialised by the caller.
         store: pixels of the training and validation splits.
-        feed: the training batches.
+        feed: the training batches, this process's part of each.
         recipe: the training recipe.
         compute: precision and memory layout.
         device: where to train.
         observer: told of every step and epoch.
+        keeper: takes up and keeps the state of the training.
+        world: the processes that train together.
 
     Raises:
-        UserError: the loss or the validation PSNR stops being finite.
+        UserError: the loss, a gradient or the validation PSNR stops being finite.
     """
     network.to(device=device, memory_format=memory_format(compute))  # type: ignore[call-overload]
-    optimizer = make_optimizer(network, recipe)
+    updater = Updater(network, recipe, compute, device, world)
     plan = Plan.of(recipe, len(feed.windows))
-    curve: list[CurvePoint] = []
-    best, step = Trained({}, -1, float("-inf"), curve), 0
-    for epoch in range(1, plan.epochs + 1):
+    done = Done() if keeper is None else keeper.restore(updater)
+    for epoch in range(len(done.curve) + 1, plan.epochs + 1):
         network.train()
-        batches = feed.epoch(epoch)
-        loss_sum, before = 0.0, plan.samples_at(step)
-        while step < plan.steps and (group := list(islice(batches, recipe.accumulate))):
-            rate = plan.learning_rate(step)
-            optimizer.param_groups[0]["lr"] = rate
-            crops = sum(len(batch.target) for batch in group)
-            terms: Counter[str] = Counter()
-            for batch in group:
-                share = len(batch.target) / crops
-                terms.update(_backward(network, batch, share, recipe, compute, device))
-            if recipe.max_grad_norm is not None:
-                nn.utils.clip_grad_norm_(network.parameters(), recipe.max_grad_norm)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            step += 1
-            shape = tuple(group[0].x.shape)
-            done = Step(step - 1, plan.samples_at(step), rate, dict(terms), shape)
-            _check_finite("loss", done.loss, epoch)
-            loss_sum += done.loss * crops
-            observer.step(done, plan.samples)
+        first = (epoch - 1) * plan.steps_per_epoch
+        last = min(first + plan.steps_per_epoch, plan.steps)
+        before, samples = plan.samples_at(first), plan.samples_at(done.step)
+        for batch in islice(feed.epoch(epoch, done.step - first), last - done.step):
+            crops, rate = plan.crops_of(done.step), plan.learning_rate(done.step)
+            where = f"epoch {epoch}, step {done.step}"
+            terms = updater.step(batch, crops, rate, where)
+            samples += crops
+            step = Step(done.step, samples, rate, terms, tuple(batch.x.shape))
+            done.step += 1
+            done.loss_sum += step.loss * crops
+            observer.step(step, plan.samples)
+            if keeper is not None:
+                keeper.after_step(done, updater)
         psnr = None
-        if is_validated(epoch, recipe) or step == plan.steps:
-            psnr = validate(network, store, feed.views, feed.input_bits, compute, device)
+        if is_validated(epoch, recipe) or done.step == plan.steps:
+            psnr = validate(network, store, feed.views, feed.input_bits, compute, device, world)
             # Weights can overflow in the very last step, after its loss.
             _check_finite("validation PSNR", psnr, epoch)
-            if psnr > best.psnr:
-                best = Trained(_copy_of(network), epoch, psnr, curve)
-        samples = plan.samples_at(step)
-        curve.append(CurvePoint(epoch, samples, rate, loss_sum / (samples - before), psnr))
-        observer.epoch(curve[-1])
-    return best
-
-
-def _backward(
-    network: nn.Module,
-    batch: Batch,
-    share: float,
-    recipe: Recipe,
-    compute: Compute,
-    device: torch.device,
-) -> dict[str, float]:
-    """Add one batch's part to the gradients; the terms of its loss."""
-    with autocast(compute, device):
-        outputs = run(network, batch, recipe, compute, device)
-    target = batch.target.to(device, non_blocking=True)
-    terms = loss_terms(outputs, target, recipe, batch.frames)
-    loss = torch.stack([*terms.values()]).sum() * share
-    loss.backward()  # type: ignore[no-untyped-call]
-    return {name: value.item() * share for name, value in terms.items()}
-
-
-def run(
-    network: nn.Module, batch: Batch, recipe: Recipe, compute: Compute, device: torch.device
-) -> Mapping[str, Tensor]:
-    """What the loss compares: the prediction as `output`, `[N, 3, side, side]`, and own terms."""
-    x = batch.x.to(device, memory_format=memory_format(compute), non_blocking=True)
-    place: dict[str, Any] = {"origin": batch.origin, "full_size": batch.full_size}
-    if own_terms(recipe):
-        method = cast(Any, network)
-        outputs: Mapping[str, Tensor] = method.forward_training(x, batch.target.to(device))
-        return outputs
-    if batch.frames == 1:
-        return {"output": network(x, **place)}
-    clips = x.view(-1, batch.frames, *x.shape[1:])
-    first = {name: value[:: batch.frames] for name, value in place.items()}
-    return {"output": cast(Any, network).forward_sequence(clips, **first).flatten(0, 1)}
+            if psnr > done.psnr:
+                done.state, done.epoch, done.psnr = _copy_of(network), epoch, psnr
+        rate = plan.learning_rate(done.step - 1)
+        point = CurvePoint(epoch, samples, rate, done.loss_sum / (samples - before), psnr)
+        done.curve.append(point)
+        done.loss_sum = 0.0
+        observer.epoch(point)
+    return Trained(done.state, done.epoch, done.psnr, done.curve)
 
 
 def _check_finite(what: str, value: float, epoch: int) -> None:
@@ -196,21 +184,27 @@ def validate(
     input_bits: int,
     compute: Compute,
     device: torch.device,
+    world: World = ALONE,
 ) -> float:
     """Mean PSNR in dB over the whole validation images, predictions clamped to [0, 1].
 
-    The network sees `input_bits` of each value, the ground truth has all 16.
+    The network sees `input_bits` of each value, the ground truth has all 16. The processes of a
+    training share the images.
     """
     network.eval()
-    scores = []
+    numbers = list(store.of_split("val"))
+    scores: dict[int, float] = {}
     with torch.inference_mode(), autocast(compute, device):
-        for number in store.of_split("val"):
+        for number in world.share(numbers):
             x, target = whole_scene(store, number, views, input_bits)
             x = x.to(device, memory_format=memory_format(compute))
             prediction = network(x).float().clamp(0, 1).cpu()
             error = (prediction.double() - target.double()).square().mean().item()
-            scores.append(-10 * math.log10(max(error, 1e-10)))
-    return sum(scores) / len(scores)
+            scores[number] = -10 * math.log10(max(error, 1e-10))
+    for found in world.gather(scores):
+        scores |= found
+    # In the order of the images, however they were shared: sums depend on it.
+    return sum(scores[number] for number in numbers) / len(numbers)
 
 
 def whole_scene(

@@ -52,17 +52,22 @@ class Plan:
         seen = sum(self._seen(epoch, self.steps_per_epoch) for epoch in range(1, epochs + 1))
         return seen + (self._seen(epochs + 1, rest) if rest else 0)
 
+    def crops_of(self, step: int) -> int:
+        """Crops of the step with this index, from 0, over all processes."""
+        epoch, number = divmod(step, self.steps_per_epoch)
+        return self._seen(epoch + 1, number + 1) - self._seen(epoch + 1, number)
+
     def _seen(self, epoch: int, steps: int) -> int:
         """Crops of the first `steps` steps of an epoch."""
-        recipe, accumulate = self.recipe, self.recipe.accumulate
+        recipe = self.recipe
         companion = recipe.companion
         others = steps // 2 if companion else 0
-        main = (steps - others) * in_phase(recipe, epoch).batch_size * accumulate
+        main = (steps - others) * in_phase(recipe, epoch).batch_size
         if recipe.passes_per_epoch is not None:
             main = min(main, self.windows * recipe.passes_per_epoch)
         if companion is None:
             return main
-        return main + others * companion.batch_size * companion.frames * accumulate
+        return main + others * companion.batch_size * companion.frames
 
     def learning_rate(self, step: int) -> float:
         """Learning rate of the step with this index, from 0."""

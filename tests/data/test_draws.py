@@ -259,9 +259,9 @@ def test_phases_draw_their_outer_crop_inside_the_window() -> None:
 RECIPES: list[dict[str, Any]] = [
     {"passes_per_epoch": 3, "batch_size": 4},
     {"passes_per_epoch": 1, "batch_size": 5, "companion": OF_CLIPS},
-    {"steps_per_epoch": 7, "accumulate": 2, "companion": OF_CLIPS},
+    {"steps_per_epoch": 7, "companion": OF_CLIPS},
     {"steps_per_epoch": 3, "batch_size": 3, "spare_crops": 2, **IMAGES},
-    {"steps_per_epoch": 4, "accumulate": 3, "epochs": 3, "crop": 40, "phases": PHASES},
+    {"steps_per_epoch": 4, "epochs": 3, "crop": 40, "phases": PHASES},
     {"passes_per_epoch": 2, "batch_size": 2, "companion": OF_CLIPS},
 ]
 
@@ -273,22 +273,22 @@ def test_batches_agree_with_the_plan(changes: dict[str, Any]) -> None:
     step = 0
     for epoch in range(1, plan.epochs + 1):
         found = order(how).epoch(epoch)
-        while group := list(islice(found, how.accumulate)):
+        for batch in found:
             due = plan.batches(step)
-            for batch in group:
-                assert batch.companion == (due is how.companion)
-                assert batch.frames == due.frames
-                assert batch.side == (due.crop or 40)
-            crops = sum(batch.keep * batch.frames for batch in group)
+            assert batch.companion == (due is how.companion)
+            assert batch.frames == due.frames
+            assert batch.side == (due.crop or 40)
+            crops = batch.keep * batch.frames
+            assert crops == plan.crops_of(step)
             assert crops == plan.samples_at(step + 1) - plan.samples_at(step)
             step += 1
     assert step == plan.steps
 
 
 def test_companion_and_main_batches_alternate_by_the_step() -> None:
-    how = {"passes_per_epoch": None, "steps_per_epoch": 4, "accumulate": 2}
+    how = {"passes_per_epoch": None, "steps_per_epoch": 8}
     found = batches(companion=OF_CLIPS, **how)
-    assert [batch.companion for batch in found] == [False, False, True, True] * 2
+    assert [batch.companion for batch in found] == [False, True] * 4
     assert all(one.draws != two.draws for one, two in pairwise(found))
 
 

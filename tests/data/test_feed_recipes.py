@@ -27,7 +27,6 @@ RECIPES: dict[str, dict[str, Any]] = {
         **LENGTH,
         **IMAGES,
         "batch_size": 3,
-        "accumulate": 2,
         "companion": {"batch_size": 2, "frames": 3, **IMAGES, "crop": 40},
     },
     "single frames": {

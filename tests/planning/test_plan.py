@@ -191,7 +191,8 @@ def test_memory_follows_the_batch_and_the_precision(tiny: Tiny, tmp_path: Path) 
 
     one, two, three = (memory(batch_size=size) for size in (1, 2, 3))
     assert three - two == two - one > 5e5
-    assert memory(batch_size=1, accumulate=3) == one
+    assert memory(batch_size=3, accumulate=3) == one
+    assert memory(batch_size=3, accumulate=2) == two
     network = build("t", **NARROW)
     half = saved_bytes(network, 6, 64, compute(precision="bfloat16"))
     assert half < 0.9 * saved_bytes(network, 6, 64, compute())

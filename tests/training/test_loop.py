@@ -168,7 +168,7 @@ def test_accumulation_is_one_large_batch(
     # Eight windows in total batches of six: the last of an epoch is smaller.
     changes = {"learning_rate": 1e-2, "epochs": 2}
     whole, one = gradients(store, monkeypatch, batch_size=6, accumulate=1, **changes)
-    parts, two = gradients(store, monkeypatch, batch_size=3, accumulate=2, **changes)
+    parts, two = gradients(store, monkeypatch, batch_size=6, accumulate=2, **changes)
     assert len(whole) == len(parts) == 4
     for large, summed in zip(whole, parts, strict=True):
         for first, second in zip(large, summed, strict=True):

@@ -65,8 +65,8 @@ def test_validations_are_counted_spread_and_end_with_the_last(epochs: int, wante
 
 
 def test_a_plan_by_hand() -> None:
-    # 5 windows twice are 10 crops: a step of 2 x 3 and a step of the 4 that are left.
-    plan = Plan.of(recipe(epochs=3, passes_per_epoch=2, batch_size=3, accumulate=2), 5)
+    # 5 windows twice are 10 crops: a step of 6 and a step of the 4 that are left.
+    plan = Plan.of(recipe(epochs=3, passes_per_epoch=2, batch_size=6, accumulate=2), 5)
     assert (plan.steps_per_epoch, plan.samples) == (2, 30)
     assert [plan.samples_at(step) for step in range(7)] == [0, 6, 10, 16, 20, 26, 30]
 

@@ -1,0 +1,107 @@
+"""Processes that train one network together: `torchrun` starts them, each gets its part of every
+batch.
+
+Gradients are added up here and not by `DistributedDataParallel`: networks have several ways in
+(`forward`, `forward_training`, `forward_sequence`), and a process whose part of a small batch is
+empty takes no pass at all.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor, distributed, nn
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class World:
+    """The processes of one training: number of this one, from 0, and how many there are."""
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the process that writes and reports."""
+        return self.rank == 0
+
+    def add_gradients(self, network: nn.Module) -> None:
+        """Replace every gradient by its sum over all processes.
+
+        A parameter that no process has a gradient for keeps none.
+        """
+        if self.size == 1:
+            return
+        parameters = [value for value in network.parameters() if value.requires_grad]
+        device = parameters[0].device
+        present = torch.tensor([value.grad is not None for value in parameters], device=device)
+        present = present.to(torch.int32)
+        distributed.all_reduce(present, distributed.ReduceOp.MAX)
+        there = present.tolist()
+        shared = [value for value, known in zip(parameters, there, strict=True) if known]
+        for value in shared:
+            if value.grad is None:
+                value.grad = torch.zeros_like(value)
+        pending = [
+            distributed.all_reduce(value.grad, async_op=True)
+            for value in shared
+            if value.grad is not None
+        ]
+        for work in pending:
+            work.wait()
+
+    def total(self, values: Iterable[float]) -> list[float]:
+        """Sums over all processes, value by value."""
+        sums = torch.tensor([*values], dtype=torch.float64)
+        if self.size > 1:
+            sums = self._placed(sums)
+            distributed.all_reduce(sums)
+        return [float(value) for value in sums.tolist()]
+
+    def any(self, flag: bool) -> bool:
+        """Whether any process says so."""
+        return flag if self.size == 1 else bool(self.total([float(flag)])[0])
+
+    def gather(self, value: Value) -> list[Value]:
+        """The value of every process, in their order, on all of them."""
+        if self.size == 1:
+            return [value]
+        values: list[Value | None] = [None] * self.size
+        distributed.all_gather_object(values, value)
+        return values  # type: ignore[return-value]
+
+    def share(self, numbers: list[int]) -> list[int]:
+        """This process's part of some pieces of work."""
+        return numbers[self.rank :: self.size]
+
+    def _placed(self, values: Tensor) -> Tensor:
+        # NCCL sends what lies on a GPU only.
+        return values.cuda() if distributed.get_backend() == "nccl" else values
+
+
+ALONE = World()
+
+
+@contextmanager
+def world(device: torch.device) -> Iterator[World]:
+    """The processes that `torchrun` started, joined; this one alone if it did not.
+
+    Args:
+        device: where this process computes; NCCL joins GPUs, gloo processors.
+    """
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        yield ALONE
+        return
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield World(distributed.get_rank(), size)
+    finally:
+        distributed.destroy_process_group()

@@ -1,0 +1,116 @@
+"""One optimizer step: a batch goes through the network in parts, and the gradients are checked."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.config import Compute, Recipe
+from pipeline.data.feed import Batch
+from pipeline.errors import UserError
+from pipeline.training.device import autocast, memory_format
+from pipeline.training.distributed import World
+from pipeline.training.loss import FIRST_SAMPLE_ONLY, loss_terms, own_terms
+from pipeline.training.optimizer import make_optimizer
+
+
+@dataclass
+class Updater:
+    """A network, its optimizer, and how its gradients are made.
+
+    Args:
+        network: takes `[N, 3 * views, side, side]` in [0, 1]; on its device.
+        recipe: losses, optimizer, parts of a batch.
+        compute: precision and memory layout.
+        device: where the network is.
+        world: the processes that train together; each is given its part of every batch.
+    """
+
+    network: nn.Module
+    recipe: Recipe
+    compute: Compute
+    device: torch.device
+    world: World
+    optimizer: torch.optim.Optimizer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.optimizer = make_optimizer(self.network, self.recipe)
+
+    def step(self, batch: Batch, crops: int, rate: float, where: str) -> dict[str, float]:
+        """Take one step.
+
+        Args:
+            batch: this process's part; it may be empty.
+            crops: in the whole batch, over all processes.
+            rate: learning rate.
+            where: the step's name, for messages.
+
+        Returns:
+            The terms of the loss of the whole batch.
+
+        Raises:
+            UserError: the loss or a gradient is not finite; nothing was changed.
+        """
+        terms: Counter[str] = Counter(dict.fromkeys(self.recipe.losses, 0.0))
+        first = self.world.leads
+        for part in batch.parts(self.recipe.accumulate):
+            terms.update(self._backward(part, len(part.target) / crops, first))
+            first = False
+        self.world.add_gradients(self.network)
+        found = dict(zip(terms, self.world.total(terms.values()), strict=True))
+        self._check("loss", sum(found.values()), where, batch)
+        parameters = [value for value in self.network.parameters() if value.grad is not None]
+        norm = nn.utils.get_total_norm([cast(Tensor, value.grad) for value in parameters])
+        self._check("norm of the gradient", float(norm), where, batch)
+        if self.recipe.max_grad_norm is not None:
+            nn.utils.clip_grads_with_norm_(parameters, self.recipe.max_grad_norm, norm)
+        self.optimizer.param_groups[0]["lr"] = rate
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return found
+
+    def _backward(self, batch: Batch, share: float, first: bool) -> dict[str, float]:
+        """Add one part's gradients; its terms, as they enter the loss of the whole batch."""
+        with autocast(self.compute, self.device):
+            outputs = run(self.network, batch, self.recipe, self.compute, self.device)
+        target = batch.target.to(self.device, non_blocking=True)
+        terms = loss_terms(outputs, target, self.recipe, batch.frames)
+        weighted = {
+            name: value * (float(first) if name in FIRST_SAMPLE_ONLY else share)
+            for name, value in terms.items()
+        }
+        torch.stack([*weighted.values()]).sum().backward()  # type: ignore[no-untyped-call]
+        return {name: value.item() for name, value in weighted.items()}
+
+    def _check(self, what: str, value: float, where: str, batch: Batch) -> None:
+        if math.isfinite(value):
+            return
+        scenes = sorted({name for part in self.world.gather(batch.scenes) for name in part})
+        self.optimizer.zero_grad(set_to_none=True)
+        raise UserError(
+            f"the {what} became {value} in {where} ({', '.join(scenes)}): training diverged; "
+            "lower learning_rate or lengthen warmup_epochs"
+        )
+
+
+def run(
+    network: nn.Module, batch: Batch, recipe: Recipe, compute: Compute, device: torch.device
+) -> Mapping[str, Tensor]:
+    """What the loss compares: the prediction as `output`, `[N, 3, side, side]`, and own terms."""
+    x = batch.x.to(device, memory_format=memory_format(compute), non_blocking=True)
+    place: dict[str, Any] = {"origin": batch.origin, "full_size": batch.full_size}
+    if own_terms(recipe):
+        method = cast(Any, network)
+        outputs: Mapping[str, Tensor] = method.forward_training(x, batch.target.to(device))
+        return outputs
+    if batch.frames == 1:
+        return {"output": network(x, **place)}
+    clips = x.view(-1, batch.frames, *x.shape[1:])
+    first = {name: value[:: batch.frames] for name, value in place.items()}
+    return {"output": cast(Any, network).forward_sequence(clips, **first).flatten(0, 1)}
