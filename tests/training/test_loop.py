@@ -221,7 +221,7 @@ def test_validation_by_hand(store: PixelStore) -> None:
 
 
 class Broken(nn.Module):
-    """Loses its mind: at once, or in the step that follows a finite loss."""
+    """Loses its mind: at once, or only in its gradient."""
 
     def __init__(self, at_once: bool) -> None:
         super().__init__()
@@ -234,14 +234,27 @@ class Broken(nn.Module):
         return x[:, :3] + (shift * torch.nan if self.at_once else shift)
 
 
-def test_a_loss_that_is_not_finite_ends_the_training(store: PixelStore) -> None:
-    with pytest.raises(UserError, match=r"the loss became nan in epoch 1: .*lower learning_rate"):
-        run(store, Broken(True))
+@pytest.mark.parametrize(("at_once", "what"), [(True, "loss"), (False, "norm of the gradient")])
+def test_what_is_not_finite_ends_the_training(store: PixelStore, at_once: bool, what: str) -> None:
+    network, watcher = Broken(at_once), Watcher()
+    expected = rf"the {what} became (nan|inf) in epoch 1, step 0 \(0.png, 1.png\): .*lower learning"
+    with pytest.raises(UserError, match=expected):
+        run(store, network, observer=watcher, batch_size=8)
+    # The step was not taken.
+    assert network.weight.item() == 0
+    assert not watcher.steps
+
+
+class Overflowing(Small):
+    """Its weights are of use in training only."""
+
+    def forward(self, x: Tensor, **_: Any) -> Tensor:  # type: ignore[override]
+        return super().forward(x) * (1 if self.training else torch.nan)
 
 
 def test_weights_that_overflow_in_the_last_step_are_noticed(store: PixelStore) -> None:
     with pytest.raises(UserError, match="the validation PSNR became nan in epoch 1"):
-        run(store, Broken(False), epochs=1, batch_size=8)
+        run(store, Overflowing(6, 3, 3, padding=1), epochs=1, batch_size=8)
 
 
 def test_bfloat16_stays_close_to_float32(store: PixelStore) -> None:
