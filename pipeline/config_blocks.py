@@ -114,13 +114,18 @@ class Compute(Strict):
     """How the machine is used; none of it is a property of a method.
 
     `torch_threads` belongs here, not to the scheduler: results depend on it. `loader_workers`:
-    processes that read crops, `prefetch`: batches each of them reads ahead; both change the speed
-    only.
+    processes that read crops, `prefetch`: batches each of them reads ahead. `save_every_s`: seconds
+    between two states of a training. These three change no result.
     """
 
     device: Literal["auto", "cpu", "cuda"]
     torch_threads: int = Field(ge=1)
     loader_workers: int = Field(ge=0)
     prefetch: int = Field(ge=1)
+    save_every_s: float = Field(default=300.0, ge=0)
     precision: Literal["float32", "bfloat16"]
     channels_last: bool
+
+
+SPEED_ONLY = {"loader_workers", "prefetch", "save_every_s"}
+"""Fields of `Compute` that change no result."""

@@ -7,6 +7,14 @@ class UserError(Exception):
     """Base of every error that the command line shows as one line, without a traceback."""
 
 
+class Stopped(UserError):
+    """A training that was told to stop and can go on; the command ends with status `RESUMABLE`."""
+
+
+RESUMABLE = 75
+"""Exit status of a command that is to be run again: `EX_TEMPFAIL` of the system."""
+
+
 class ConfigError(UserError):
     """A configuration file or a method name that cannot be used."""
 

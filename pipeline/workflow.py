@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import Clips, Experiment, Synthetic, digest_of, load_experiment
+from pipeline.config_blocks import SPEED_ONLY
 from pipeline.config_methods import WITHOUT_NETWORK
 from pipeline.errors import ConfigError, UserError
 from pipeline.methods import get_method
@@ -179,9 +180,7 @@ class Workflow:
                 "kwargs": self.experiment.trained_kwargs(method),
                 "code": wrapped.code_hash(),
                 # How crops are loaded changes the speed only.
-                "compute": self.experiment.compute.model_dump(
-                    exclude={"loader_workers", "prefetch"}
-                ),
+                "compute": self.experiment.compute.model_dump(exclude=SPEED_ONLY),
             }
         )
 

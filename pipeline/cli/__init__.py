@@ -7,15 +7,21 @@ import sys
 # Each registers its commands with `app`, in the order of the help text.
 from pipeline.cli import data, deblur, fetch, plan, reports, runs, standin, weights  # noqa: F401
 from pipeline.cli.app import app
-from pipeline.errors import UserError
+from pipeline.errors import RESUMABLE, Stopped, UserError
 
 __all__ = ["app", "main"]
 
 
 def main() -> None:
-    """Entry point: user errors end in one line on standard error and exit code 1."""
+    """Entry point: user errors end in one line on standard error and exit code 1.
+
+    A training that was told to stop ends with `RESUMABLE`.
+    """
     try:
         app()
+    except Stopped as stopped:
+        print(f"stopped: {stopped}", file=sys.stderr)
+        sys.exit(RESUMABLE)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)

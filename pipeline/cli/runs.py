@@ -67,17 +67,36 @@ def train(
     progress_file: Annotated[
         Path | None, typer.Option(help="JSON file kept up to date for `dmtbench run`.")
     ] = None,
+    state: Annotated[
+        Path | None, typer.Option(help="Folder of the state to go on from; OUTPUT.state if absent.")
+    ] = None,
+    time_limit: Annotated[
+        str | None, typer.Option(help="Save and end in time, with status 75; like 3h50m.")
+    ] = None,
+    fork: Annotated[
+        bool, typer.Option("--fork", help="Begin anew, with the weights of the state.")
+    ] = False,
 ) -> None:
     """Train (or fit) one method; keeps the weights with the best validation PSNR.
 
-    DPDNet+ and RDPD+ learn from a second set too: add --companion data/clips/store
+    Interrupted, the same command goes on where it was. DPDNet+ and RDPD+ learn from a second set
+    too: add --companion data/clips/store
     """
     from pipeline.config import load_experiment
     from pipeline.stages.train import train_method
     from pipeline.training.progress import Progress
+    from pipeline.training.resume import Interruptions
+    from pipeline.training.stop import duration
 
+    experiment = load_experiment(config)
+    how = Interruptions(
+        state or output.with_name(f"{output.name}.state"),
+        experiment.compute.save_every_s,
+        duration(time_limit) if time_limit else None,
+        fork,
+    )
     record = train_method(
-        load_experiment(config),
+        experiment,
         method,
         repetition,
         store,
@@ -87,7 +106,10 @@ def train(
         command_line(),
         Progress(method, progress_file),
         companion,
+        how,
     )
+    if record is None:
+        return
     print(f"{output}: validation {record.val_psnr:.2f} dB at epoch {record.epoch} ({record.label})")
 
 

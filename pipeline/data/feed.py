@@ -48,9 +48,15 @@ class Batch:
         clips = len(self.target) // self.frames
         sizes = [clips // count + (number < clips % count) for number in range(count)]
         ends = [self.frames * sum(sizes[: number + 1]) for number in range(count) if sizes[number]]
-        values = (self.x, self.target, self.origin, self.full_size)
         return [
-            Batch(*(value[start:end] for value in values), self.frames, self.scenes[start:end])
+            Batch(
+                self.x[start:end],
+                self.target[start:end],
+                self.origin[start:end],
+                self.full_size[start:end],
+                self.frames,
+                self.scenes[start:end],
+            )
             for start, end in pairwise([0, *ends])
         ]
 
@@ -116,6 +122,8 @@ class Feed:
             prefetch_factor=compute.prefetch if workers else None,
             persistent_workers=workers > 0,
             worker_init_fn=_single_thread,
+            # It draws a seed at every start; the network's generator must not notice.
+            generator=torch.Generator(),
             # A forked copy of a process that runs threads (PyTorch's, OpenCV's) can deadlock.
             multiprocessing_context="spawn" if workers else None,
         )

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any
 
 import torch
-from torch import Tensor
 
 from pipeline.config import Experiment
+from pipeline.config_blocks import SPEED_ONLY
 from pipeline.data.feed import Feed
 from pipeline.data.patch_index import read_patch_index
+from pipeline.data.patches import Window
 from pipeline.data.pixels import PixelStore
-from pipeline.errors import ConfigError, DataError
+from pipeline.errors import ConfigError
 from pipeline.files import atomic_folder, sha256_of
 from pipeline.methods import Method, get_method
 from pipeline.provenance import collect
@@ -24,33 +25,14 @@ from pipeline.records import Label, RunRecord, write_record
 from pipeline.seeds import derive_seed
 from pipeline.training.checkpoint import save_weights
 from pipeline.training.device import prepare_device
-from pipeline.training.loop import CurvePoint, Trained, train, validate, whole_scene
+from pipeline.training.distributed import World, world
+from pipeline.training.fit import fit
+from pipeline.training.loop import CurvePoint, Silent, Trained, train
 from pipeline.training.loss import check_terms
 from pipeline.training.progress import Progress
+from pipeline.training.resume import Interruptions, StateKeeper, kept
 
-Pair = tuple[Tensor, Tensor]
 WEIGHTS, CURVE, RECORD = "weights.safetensors", "curve.csv", "record.json"
-
-
-class Fitted(Protocol):
-    """A network that fits itself in closed form, without gradients."""
-
-    def fit(self, train: Iterable[Pair], val: Iterable[Pair]) -> dict[str, float]:
-        """Fit on pairs of input `[1, 3 * views, H, W]` and target `[1, 3, H, W]`."""
-
-
-@dataclass(frozen=True)
-class ScenePairs:
-    """Input and target of every scene of a split, read anew at each pass."""
-
-    store: PixelStore
-    split: str
-    views: tuple[str, ...]
-
-    def __iter__(self) -> Iterator[Pair]:
-        """Pairs of input `[1, 3 * views, H, W]` and target `[1, 3, H, W]`, in [0, 1]."""
-        for number in self.store.of_split(self.split):
-            yield whole_scene(self.store, number, self.views)
 
 
 def label_of(experiment: Experiment, method: Method) -> Label:
@@ -58,6 +40,171 @@ def label_of(experiment: Experiment, method: Method) -> Label:
     if method.surrogate is not None:
         return "surrogate"
     return "reproduced" if experiment.dataset.kind == "canon" else "demo"
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One training: the method, what it learns from, and where its draws begin.
+
+    `index`: file of the `windows`. `companion`: second training set of the methods that have one.
+    """
+
+    experiment: Experiment
+    method: Method
+    store: PixelStore
+    index: Path
+    windows: list[Window]
+    companion: PixelStore | None
+    seeds: dict[str, int]
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """All that the result depends on, as JSON-like data."""
+        experiment, name = self.experiment, self.method.name
+        recipe = experiment.recipe_of(name)
+        return {
+            "method": name,
+            "arguments": experiment.trained_kwargs(name),
+            "recipe": recipe and recipe.model_dump(mode="json"),
+            "compute": experiment.compute.model_dump(mode="json", exclude=SPEED_ONLY),
+            "patches": experiment.patches.model_dump(mode="json"),
+            "seeds": self.seeds,
+            "code": self.method.code_hash(),
+            "data": self.store.sha256,
+            "windows": sha256_of(self.index),
+            "companion": self.companion and self.companion.sha256,
+        }
+
+
+def train_method(
+    experiment: Experiment,
+    name: str,
+    repetition: int,
+    store_folder: Path,
+    patches: Path,
+    manifest: Path,
+    target: Path,
+    command: str,
+    progress: Progress,
+    companion: Path | None = None,
+    how: Interruptions | None = None,
+) -> RunRecord | None:
+    """Train (or fit) one method and write `target` with weights, curve and record.
+
+    Args:
+        experiment: says how.
+        name: method or ablation.
+        repetition: of its training, from 0.
+        store_folder: pixels of training and validation split.
+        patches: index of the training windows.
+        manifest: of the data set.
+        target: folder to write.
+        command: for the record.
+        progress: follows the training.
+        companion: store of the companion set, for a method that is trained on it too.
+        how: where the state of a training is kept; without it, an interrupted one begins anew.
+
+    Returns:
+        The record; `None` in a process that helps another one to train.
+
+    Raises:
+        ConfigError: unknown method, one that has nothing to learn, an unknown loss term, a
+            companion set that is missing or not wanted, or a state of another training.
+        DataError: the store or the patch index is damaged or belongs to another manifest; no space
+            left.
+        Stopped: it was told to; the state is kept.
+    """
+    started = time.perf_counter()
+    method = get_method(name, experiment)
+    _check_learns(method)
+    others = _companion_store(experiment, name, companion)
+    store = PixelStore(store_folder)
+    store.check_manifest(sha256_of(manifest))
+    windows = read_patch_index(patches, store, experiment.patches)
+    seeds = {
+        purpose: derive_seed(experiment.seed, purpose, repetition)
+        for purpose in ("data", f"init/{name}")
+    }
+    device = prepare_device(experiment.compute, seeds[f"init/{name}"])
+    job = _Job(experiment, method, store, patches, windows, others, seeds)
+    with world(device) as together, ExitStack() as until_written:
+        keeper: StateKeeper | None = None
+        learned: dict[str, float] = {}
+        if experiment.recipe_of(name) is None:
+            trained, learned = fit(experiment, method, store, device)
+        else:
+            if how is not None:
+                keeper = until_written.enter_context(kept(how, job.fingerprint, together))
+            trained = _train(job, device, progress, keeper, together)
+        if not together.leads:
+            return None
+        origin = (command, seeds, manifest)
+        record = _write(job, target, trained, learned, repetition, origin, started)
+        if keeper is not None:
+            keeper.store.remove()
+    return record
+
+
+def _train(
+    job: _Job,
+    device: torch.device,
+    progress: Progress,
+    keeper: StateKeeper | None,
+    together: World,
+) -> Trained:
+    experiment, method = job.experiment, job.method
+    recipe = experiment.recipe_of(method.name)
+    assert recipe is not None
+    check_terms(recipe, method.training_terms)
+    network = method.build(**experiment.trained_kwargs(method.name), **recipe.kwargs)
+    feed = Feed(
+        *(job.store, method.views, job.windows, recipe, experiment.compute, job.seeds["data"]),
+        method.input_bits,
+        job.companion,
+        (together.rank, together.size),
+    )
+    how = (job.store, feed, recipe, experiment.compute, device)
+    if not together.leads:
+        return train(network, *how, Silent(), keeper, together)
+    with progress:
+        return train(network, *how, progress, keeper, together)
+
+
+def _write(
+    job: _Job,
+    target: Path,
+    trained: Trained,
+    learned: dict[str, float],
+    repetition: int,
+    origin: tuple[str, dict[str, int], Path],
+    started: float,
+) -> RunRecord:
+    experiment, method = job.experiment, job.method
+    kwargs = experiment.trained_kwargs(method.name)
+    # What only training needs is not part of the method that is evaluated.
+    network = method.build(**kwargs)
+    state = {key: trained.state[key] for key in network.state_dict()}
+    with atomic_folder(target) as folder:
+        save_weights(folder / WEIGHTS, state, method.name, kwargs)
+        _write_curve(folder / CURVE, trained.curve)
+        record = RunRecord(
+            method=method.name,
+            row=method.entry.row,
+            dataset=experiment.dataset.name,
+            repetition=repetition,
+            label=label_of(experiment, method),
+            trained_params=sum(parameter.numel() for parameter in network.parameters()),
+            samples=trained.curve[-1].samples if trained.curve else 0,
+            epoch=trained.epoch,
+            val_psnr=trained.psnr,
+            learned=learned,
+            provenance=collect(
+                *(experiment, *origin, folder / WEIGHTS, started),
+                companion_sha256=job.companion.manifest_sha256 if job.companion else None,
+            ),
+        )
+        write_record(folder / RECORD, record)
+    return record
 
 
 def _check_learns(method: Method) -> None:
@@ -92,105 +239,6 @@ def _companion_store(experiment: Experiment, name: str, folder: Path | None) -> 
             f"method {name!r} is not trained on a companion set: leave out --companion"
         )
     return PixelStore(folder)
-
-
-def train_method(
-    experiment: Experiment,
-    name: str,
-    repetition: int,
-    store_folder: Path,
-    patches: Path,
-    manifest: Path,
-    target: Path,
-    command: str,
-    progress: Progress,
-    companion: Path | None = None,
-) -> RunRecord:
-    """Train (or fit) one method and write `target` with weights, curve and record.
-
-    Args:
-        experiment: says how.
-        name: method or ablation.
-        repetition: of its training, from 0.
-        store_folder: pixels of training and validation split.
-        patches: index of the training windows.
-        manifest: of the data set.
-        target: folder to write.
-        command: for the record.
-        progress: follows the training.
-        companion: store of the companion set, for a method that is trained on it too.
-
-    Raises:
-        ConfigError: unknown method, one that has nothing to learn, an unknown loss term, or a
-            companion set that is missing or not wanted.
-        DataError: the store or the patch index is damaged or belongs to another manifest; no space
-            left.
-    """
-    started = time.perf_counter()
-    method = get_method(name, experiment)
-    _check_learns(method)
-    others = _companion_store(experiment, name, companion)
-    store = PixelStore(store_folder)
-    store.check_manifest(sha256_of(manifest))
-    windows = read_patch_index(patches, store, experiment.patches)
-    seeds = {
-        purpose: derive_seed(experiment.seed, purpose, repetition)
-        for purpose in ("data", f"init/{name}")
-    }
-    device = prepare_device(experiment.compute, seeds[f"init/{name}"])
-    kwargs, recipe = experiment.trained_kwargs(name), experiment.recipe_of(name)
-    learned: dict[str, float] = {}
-    if recipe is None:
-        trained, learned = _fit(experiment, method, store, device)
-    else:
-        check_terms(recipe, method.training_terms)
-        network = method.build(**kwargs, **recipe.kwargs)
-        how = (recipe, experiment.compute, seeds["data"], method.input_bits, others)
-        feed = Feed(store, method.views, windows, *how)
-        with progress:
-            trained = train(network, store, feed, recipe, experiment.compute, device, progress)
-    # What only training needs is not part of the method that is evaluated.
-    network = method.build(**kwargs)
-    state = {key: trained.state[key] for key in network.state_dict()}
-    with atomic_folder(target) as folder:
-        save_weights(folder / WEIGHTS, state, name, kwargs)
-        _write_curve(folder / CURVE, trained.curve)
-        record = RunRecord(
-            method=name,
-            row=method.entry.row,
-            dataset=experiment.dataset.name,
-            repetition=repetition,
-            label=label_of(experiment, method),
-            trained_params=sum(parameter.numel() for parameter in network.parameters()),
-            samples=trained.curve[-1].samples if trained.curve else 0,
-            epoch=trained.epoch,
-            val_psnr=trained.psnr,
-            learned=learned,
-            provenance=collect(
-                *(experiment, command, seeds, manifest, folder / WEIGHTS, started),
-                companion_sha256=others.manifest_sha256 if others else None,
-            ),
-        )
-        write_record(folder / RECORD, record)
-    return record
-
-
-def _fit(
-    experiment: Experiment, method: Method, store: PixelStore, device: torch.device
-) -> tuple[Trained, dict[str, float]]:
-    """Fit without gradients: what was learned, and the named numbers it comes down to."""
-    network = method.build(**experiment.trained_kwargs(method.name))
-    pairs = [ScenePairs(store, split, method.views) for split in ("train", "val")]
-    try:
-        learned = cast(Fitted, network).fit(*pairs)
-    except ValueError as error:
-        raise DataError(
-            f"{method.name} cannot be fitted to this data set: {error}; "
-            "or leave it out with `not_run:` in the experiment file"
-        ) from error
-    network.to(device)
-    psnr = validate(network, store, method.views, method.input_bits, experiment.compute, device)
-    return Trained(network.state_dict(), 0, psnr, []), learned
 
 
 def _write_curve(path: Path, curve: list[CurvePoint]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -23,7 +24,12 @@ def prepare_device(compute: Compute, seed: int) -> torch.device:
     available = torch.cuda.is_available()
     if compute.device == "cuda" and not available:
         raise ConfigError("compute.device is cuda but no CUDA device is visible; use auto or cpu")
-    return torch.device("cuda" if available and compute.device != "cpu" else "cpu")
+    if not available or compute.device == "cpu":
+        return torch.device("cpu")
+    # Of several processes that train together, each has a device of its own.
+    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    torch.cuda.set_device(device)
+    return device
 
 
 def autocast(compute: Compute, device: torch.device) -> AbstractContextManager[object]:

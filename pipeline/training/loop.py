@@ -87,6 +87,16 @@ class Observer(Protocol):
         """After each epoch: its point of the curve."""
 
 
+class Silent:
+    """An observer that says nothing."""
+
+    def step(self, step: Step, total: int) -> None:
+        """See `Observer`."""
+
+    def epoch(self, point: CurvePoint) -> None:
+        """See `Observer`."""
+
+
 class Keeper(Protocol):
     """Whoever sees to it that a training can be interrupted."""
 
@@ -95,6 +105,9 @@ class Keeper(Protocol):
 
     def after_step(self, done: Done, updater: Updater) -> None:
         """May save, and may raise to end the run here."""
+
+    def at_end(self, done: Done, updater: Updater) -> None:
+        """After the last epoch."""
 
 
 def train(
@@ -156,6 +169,8 @@ def train(
         done.curve.append(point)
         done.loss_sum = 0.0
         observer.epoch(point)
+    if keeper is not None:
+        keeper.at_end(done, updater)
     return Trained(done.state, done.epoch, done.psnr, done.curve)
 
 

@@ -69,6 +69,7 @@ class Progress:
         self._bar = Bar(*columns(), console=self._console, disable=not sys.stderr.isatty())
         self._task = self._bar.add_task(name, total=None, **texts(self.state))
         self._started = self._written = 0.0
+        self._first: int | None = None
 
     def __enter__(self) -> Progress:
         self._started = time.monotonic()
@@ -87,7 +88,10 @@ class Progress:
 
     def step(self, step: Step, total: int) -> None:
         """Note that a step is done, of a training of `total` crops."""
-        rate = step.samples / max(1e-9, time.monotonic() - self._started)
+        if self._first is None:
+            # A training that goes on has samples that this run did not see.
+            self._first = step.samples
+        rate = (step.samples - self._first) / max(1e-9, time.monotonic() - self._started)
         state = self.state._replace(samples=step.samples, total=total, loss=step.loss, rate=rate)
         self._show(state)
 

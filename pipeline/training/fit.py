@@ -1,0 +1,61 @@
+"""Methods that fit themselves, without gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+import torch
+from torch import Tensor
+
+from pipeline.config import Experiment
+from pipeline.data.pixels import PixelStore
+from pipeline.errors import DataError
+from pipeline.methods import Method
+from pipeline.training.loop import Trained, validate, whole_scene
+
+Pair = tuple[Tensor, Tensor]
+
+
+class Fitted(Protocol):
+    """A network that fits itself in closed form, without gradients."""
+
+    def fit(self, train: Iterable[Pair], val: Iterable[Pair]) -> dict[str, float]:
+        """Fit on pairs of input `[1, 3 * views, H, W]` and target `[1, 3, H, W]`."""
+
+
+@dataclass(frozen=True)
+class ScenePairs:
+    """Input and target of every scene of a split, read anew at each pass."""
+
+    store: PixelStore
+    split: str
+    views: tuple[str, ...]
+
+    def __iter__(self) -> Iterator[Pair]:
+        """Pairs of input `[1, 3 * views, H, W]` and target `[1, 3, H, W]`, in [0, 1]."""
+        for number in self.store.of_split(self.split):
+            yield whole_scene(self.store, number, self.views)
+
+
+def fit(
+    experiment: Experiment, method: Method, store: PixelStore, device: torch.device
+) -> tuple[Trained, dict[str, float]]:
+    """Fit a method: what was learned, and the named numbers it comes down to.
+
+    Raises:
+        DataError: the data set does not fit the method.
+    """
+    network = method.build(**experiment.trained_kwargs(method.name))
+    pairs = [ScenePairs(store, split, method.views) for split in ("train", "val")]
+    try:
+        learned = cast(Fitted, network).fit(*pairs)
+    except ValueError as error:
+        raise DataError(
+            f"{method.name} cannot be fitted to this data set: {error}; "
+            "or leave it out with `not_run:` in the experiment file"
+        ) from error
+    network.to(device)
+    psnr = validate(network, store, method.views, method.input_bits, experiment.compute, device)
+    return Trained(network.state_dict(), 0, psnr, []), learned

@@ -1,0 +1,148 @@
+"""Keeps a training's state, and takes it up again: the weights end as if nothing had happened."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import Stopped
+from pipeline.training.distributed import World
+from pipeline.training.generators import random_state, restore
+from pipeline.training.lock import RunLock
+from pipeline.training.loop import CurvePoint, Done
+from pipeline.training.state import Snapshot, StateStore
+from pipeline.training.stop import StopRequest
+from pipeline.training.update import Updater
+
+
+@dataclass(frozen=True)
+class Interruptions:
+    """How one run of a training may end and go on.
+
+    `folder`: of its state. `every_s`: seconds between two states. `limit_s`: after so many seconds
+    the run saves and ends. `fork`: begin a new training with the weights of the state that is
+    there, whatever it belongs to.
+    """
+
+    folder: Path
+    every_s: float
+    limit_s: float | None = None
+    fork: bool = False
+
+
+class StateKeeper:
+    """The `Keeper` of a training; every process of it has one, the leading one writes.
+
+    Args:
+        store: the states.
+        how: when to save.
+        stop: tells when to end.
+        world: the processes that train together.
+        lock: renewed with every state.
+    """
+
+    def __init__(
+        self,
+        store: StateStore,
+        how: Interruptions,
+        stop: StopRequest,
+        world: World,
+        lock: RunLock | None = None,
+    ) -> None:
+        self.store, self.how, self.stop, self.world, self.lock = store, how, stop, world, lock
+        self._saved = time.monotonic()
+
+    def restore(self, updater: Updater) -> Done:
+        """Put the updater where the newest state is, if there is one.
+
+        Raises:
+            ConfigError: the state is of another configuration, code or data.
+            DataError: every state is damaged.
+        """
+        found = self.store.load(whatever=self.how.fork) if self.world.leads else None
+        # All processes start from what one of them found whole.
+        snapshot = self.world.gather(found)[0]
+        if snapshot is None:
+            return Done()
+        updater.network.load_state_dict(snapshot["network"])
+        if self.how.fork:
+            return Done()
+        updater.optimizer.load_state_dict(snapshot["optimizer"])
+        generators = snapshot["generators"]
+        if len(generators) == self.world.size:
+            restore(generators[self.world.rank])
+        return _done_of(snapshot["done"])
+
+    def after_step(self, done: Done, updater: Updater) -> None:
+        """Save if it is time to, and end the run if it was told to stop.
+
+        Raises:
+            Stopped: it was.
+            DataError: no space, or no right to write.
+        """
+        reason = self.stop.reason
+        due = self.world.leads and time.monotonic() - self._saved >= self.how.every_s
+        if not self.world.any(bool(reason) or due):
+            return
+        self._save(done, updater)
+        if self.world.any(bool(reason)):
+            why = next(filter(None, self.world.gather(reason)))
+            raise Stopped(
+                f"stopped by {why} after step {done.step}; the state is in {self.how.folder}: "
+                "the same command goes on from there"
+            )
+
+    def at_end(self, done: Done, updater: Updater) -> None:
+        """Save what the last epoch has left; errors as for `after_step`."""
+        self._save(done, updater)
+
+    def _save(self, done: Done, updater: Updater) -> None:
+        started = time.monotonic()
+        generators = self.world.gather(random_state())
+        if self.world.leads:
+            self.store.save(_snapshot(done, updater, generators), done.step)
+            if self.lock is not None:
+                self.lock.renew()
+        self._saved = time.monotonic()
+        self.stop.note_save(self._saved - started)
+
+
+@contextmanager
+def kept(how: Interruptions, fingerprint: dict[str, Any], world: World) -> Iterator[StateKeeper]:
+    """A keeper for one run of a training, with its lock and its signals.
+
+    Args:
+        how: where and when to save.
+        fingerprint: JSON-like data on which the result depends.
+        world: the processes that train together.
+
+    Raises:
+        UserError: another process runs this training.
+    """
+    store = StateStore(how.folder, fingerprint)
+    with StopRequest(how.limit_s) as stop:
+        if not world.leads:
+            yield StateKeeper(store, how, stop, world)
+            return
+        with RunLock(how.folder) as lock:
+            yield StateKeeper(store, how, stop, world, lock)
+
+
+def _snapshot(done: Done, updater: Updater, generators: list[dict[str, Any]]) -> Snapshot:
+    return {
+        "network": updater.network.state_dict(),
+        "optimizer": updater.optimizer.state_dict(),
+        "generators": generators,
+        "done": {
+            **{field.name: getattr(done, field.name) for field in fields(done)},
+            "curve": [asdict(point) for point in done.curve],
+        },
+    }
+
+
+def _done_of(kept: dict[str, Any]) -> Done:
+    return Done(**{**kept, "curve": [CurvePoint(**point) for point in kept["curve"]]})
