@@ -29,7 +29,7 @@ lint: $(READY)
 
 # Removes what the workflow made; data, environment and MLflow's history stay.
 clean:
-	rm -rf runs results logs reports/*.csv reports/*.md reports/*.tex reports/*.json reports/psnr_vs_params.*
+	rm -rf runs results state logs reports/*.csv reports/*.md reports/*.tex reports/*.json reports/psnr_vs_params.*
 
 # After a change of dependencies in pyproject.toml (needs uv).
 lock:

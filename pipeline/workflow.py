@@ -34,6 +34,7 @@ class Workflow:
         dataset = self.experiment.dataset
         self.data = f"data/{dataset.name}"
         self.runs = f"runs/{dataset.name}"
+        self.states = f"state/{dataset.name}"
         self.results = f"results/{dataset.name}"
         self.logs = f"logs/{dataset.name}"
         blocks = {"dataset": dataset, "companion": self.experiment.companion}

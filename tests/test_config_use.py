@@ -47,6 +47,7 @@ from pipeline.stages.report import make_table1
 from pipeline.stages.train import train_method
 from pipeline.training.plan import Plan
 from pipeline.training.progress import Progress
+from pipeline.training.resume import Interruptions
 from pipeline.workflow import Workflow
 
 CLIPS = Clips(
@@ -134,7 +135,9 @@ def run_everything(experiment: Experiment, folder: Path) -> None:
     patches = folder / "patches.csv"
     write_patch_index(PixelStore(store), experiment.patches, patches)
     name = "dmtnet-b-fixed"
-    train_method(experiment, name, 0, store, patches, manifest, run, "test", Progress(name))
+    how = Interruptions(run.with_name("state"), experiment.compute.save_every_s)
+    inputs = (store, patches, manifest, run, "test", Progress(name))
+    train_method(experiment, name, 0, *inputs, how=how)
     draw_every_recipe(experiment, folder, PixelStore(store), patches)
     load_metrics(experiment.metrics)
     # LPIPS takes longer than all the rest.

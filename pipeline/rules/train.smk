@@ -22,6 +22,7 @@ rule train:
         store=subpath(input.index, parent=True),
         companion=lambda wildcards, input: bench.companion_option(input.companion),
         folder=subpath(output.record, parent=True),
+        state=f"{bench.states}/{{method}}-seed{{repetition}}",
         progress=f"{bench.logs}/train-{{method}}-seed{{repetition}}.progress.json",
         key=lambda wildcards: bench.train_key(wildcards.method),
     message:
@@ -30,4 +31,5 @@ rule train:
         "dmtbench train {wildcards.method} --config {resources.experiment}"
         " --repetition {wildcards.repetition} --store {params.store} --patches {input.patches}"
         " --manifest {input.manifest} {params.companion} --output {params.folder}"
+        " --state {params.state}"
         " --progress-file {params.progress} > {log} 2>&1"

@@ -1,0 +1,79 @@
+"""`dmtbench train`: stopped, gone on, changed and forked."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import Run, Tiny
+
+from pipeline.errors import RESUMABLE
+from pipeline.records import RunRecord, read_record
+from pipeline.training.lock import RunLock
+
+
+def given(tiny: Tiny, folder: Path, *more: object, config: Path | None = None) -> list[object]:
+    data = ["--store", tiny.store, "--patches", tiny.patches, "--manifest", tiny.manifest]
+    where = ["--config", config or tiny.config, "--output", folder / "run"]
+    return ["train", "dmtnet-t", *data, *where, *more]
+
+
+def changed(tiny: Tiny, path: Path, rate: float) -> Path:
+    data = yaml.safe_load(tiny.config.read_text())
+    data["recipes"]["dmtnet"]["learning_rate"] = rate
+    path.write_text(yaml.safe_dump(data))
+    return path
+
+
+@pytest.fixture
+def stopped(run: Run, tiny: Tiny, tmp_path: Path) -> Path:
+    """A folder with a training that was stopped after its first step."""
+    folder = tmp_path / "stopped"
+    done = run(*given(tiny, folder, "--time-limit", "0s"))
+    assert done.code == RESUMABLE == 75
+    state = folder / "run.state"
+    expected = f"stopped by the time limit after step 1; the state is in {state}: the same command"
+    assert expected in done.err[-1]
+    assert not (folder / "run").exists()
+    return folder
+
+
+def test_stopped_and_gone_on(run: Run, tiny: Tiny, tmp_path: Path, stopped: Path) -> None:
+    assert run(*given(tiny, tmp_path)).code == 0
+    assert run(*given(tiny, stopped)).code == 0
+    for name in ("weights.safetensors", "curve.csv"):
+        assert (stopped / "run" / name).read_bytes() == (tmp_path / "run" / name).read_bytes()
+    with (stopped / "run" / "curve.csv").open() as stream:
+        assert [row["epoch"] for row in csv.DictReader(stream)] == ["1", "2"]
+    # What is finished needs no state.
+    assert not [*(stopped / "run.state").glob("*.state")]
+
+
+def test_a_changed_configuration(run: Run, tiny: Tiny, tmp_path: Path, stopped: Path) -> None:
+    config = changed(tiny, tmp_path / "mine.yaml", 0.002)
+    done = run(*given(tiny, stopped, config=config))
+    assert (done.code, len(done.err)) == (1, 1)
+    assert "recipe.learning_rate: 0.001 -> 0.002" in done.err[0]
+    assert "--fork" in done.err[0]
+    assert not (stopped / "run").exists()
+    assert run(*given(tiny, stopped, "--fork", config=config)).code == 0
+    record = read_record(stopped / "run" / "record.json", RunRecord)
+    assert record.epoch in (1, 2)
+    # Not what the new configuration gives from its own first weights.
+    assert run(*given(tiny, tmp_path, config=config)).code == 0
+    alone = (tmp_path / "run" / "weights.safetensors").read_bytes()
+    assert (stopped / "run" / "weights.safetensors").read_bytes() != alone
+
+
+def test_a_second_trainer(run: Run, tiny: Tiny, tmp_path: Path) -> None:
+    with RunLock(tmp_path / "mine"):
+        done = run(*given(tiny, tmp_path, "--state", tmp_path / "mine"))
+    assert (done.code, len(done.err)) == (1, 1)
+    assert f"{tmp_path / 'mine'}: this training is being run by process" in done.err[0]
+
+
+def test_what_is_no_length_of_time(run: Run, tiny: Tiny, tmp_path: Path) -> None:
+    done = run(*given(tiny, tmp_path, "--time-limit", "soon"))
+    assert "'soon' is no length of time" in done.err[0]
