@@ -1,0 +1,109 @@
+"""Commands that look into a training before it is worth its time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, app, example
+from pipeline.cli.runs import MethodArgument
+
+if TYPE_CHECKING:
+    from pipeline.stages.debug import Trial
+
+debug = typer.Typer(help="Look into a training: can it learn, does it run, where is the time?")
+app.add_typer(debug, name="debug")
+
+StoreOption = Annotated[
+    Path | None, typer.Option(help="Pixel store; that of the workflow if absent.")
+]
+PatchesOption = Annotated[
+    Path | None, typer.Option(help="Its windows; those of the workflow if absent.")
+]
+
+
+@debug.command(epilog=example("debug overfit dmtnet-b"))
+def overfit(
+    method: MethodArgument,
+    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps.")] = 1000,
+    learning_rate: Annotated[float, typer.Option(help="The highest.")] = 4e-3,
+    store: StoreOption = None,
+    patches: PatchesOption = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Train on one crop of 64 x 64 pixels until it is known by heart: more than 40 dB, or fail."""
+    from pipeline.errors import UserError
+    from pipeline.stages.debug import TARGET_DB
+    from pipeline.stages.debug import overfit as run
+
+    changes = {"batch_size": 1, "crop": 64, "accumulate": 1, "phases": (), "max_grad_norm": 1.0}
+    psnr = 0.0
+    for step, psnr in run(_trial(config, method, store, patches, **changes), steps, learning_rate):
+        print(f"step {step:5d}: {psnr:.2f} dB", flush=True)
+    if psnr <= TARGET_DB:
+        raise UserError(
+            f"{method} reached {psnr:.2f} dB on a single crop, not {TARGET_DB:g}: it cannot learn, "
+            "is too narrow, or needs more --steps or another --learning-rate"
+        )
+
+
+@debug.command(epilog=example("debug limit dmtnet-b --steps 20"))
+def limit(
+    method: MethodArgument,
+    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps.")] = 10,
+    store: StoreOption = None,
+    patches: PatchesOption = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """The first steps of a training and the validation after them; nothing is written."""
+    from pipeline.stages.debug import limited
+    from pipeline.training.progress import Progress
+
+    one = _trial(config, method, store, patches, max_steps=steps, validations=1)
+    with Progress(method) as progress:
+        point = limited(one, progress)
+    print(
+        f"{method}: {steps} steps, {point.samples} crops, loss {point.loss:.4f}, "
+        f"validation {point.psnr:.2f} dB"
+    )
+
+
+@debug.command(epilog=example("debug fast-dev dmtnet-b"))
+def fast_dev(
+    method: MethodArgument,
+    store: StoreOption = None,
+    patches: PatchesOption = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """One step and the validation: does it run at all?"""
+    limit(method, 1, store, patches, config)
+
+
+@debug.command(epilog=example("debug profile dmtnet-b --steps 3 -o trace.json"))
+def profile(
+    method: MethodArgument,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Trace to write, JSON.")],
+    steps: Annotated[int, typer.Option(min=1, help="Steps that are looked at.")] = 3,
+    store: StoreOption = None,
+    patches: PatchesOption = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Where the time of a step goes: a table, and a trace for chrome://tracing."""
+    from pipeline.stages.debug import profiled
+
+    print(profiled(_trial(config, method, store, patches), steps, output))
+    print(f"{output}: open it in chrome://tracing or ui.perfetto.dev")
+
+
+def _trial(
+    config: Path, method: str, store: Path | None, patches: Path | None, **changes: Any
+) -> Trial:
+    from pipeline.config import load_experiment
+    from pipeline.stages.debug import trial
+
+    experiment = load_experiment(config)
+    folder = Path("data") / experiment.dataset.name
+    where = (store or folder / "store", patches or folder / "patches.csv")
+    return trial(experiment, method, *where, **changes)
