@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pipeline.stages.debug import Trial
 
 debug = typer.Typer(help="Look into a training: can it learn, does it run, where is the time?")
-app.add_typer(debug, name="debug")
+app.add_typer(debug, name="debug", epilog=example("debug overfit dmtnet-b"))
 
 StoreOption = Annotated[
     Path | None, typer.Option(help="Pixel store; that of the workflow if absent.")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import torch
+from torch import nn
 
 from pipeline.config import Experiment
 from pipeline.config_blocks import SPEED_ONLY
@@ -130,12 +130,17 @@ def train_method(
     with world(device) as together, ExitStack() as until_written:
         keeper: StateKeeper | None = None
         learned: dict[str, float] = {}
-        if experiment.recipe_of(name) is None:
+        recipe = experiment.recipe_of(name)
+        if recipe is None:
             trained, learned = fit(experiment, method, store, device)
         else:
+            network, feed = _ready(job, together)
             if how is not None:
                 keeper = until_written.enter_context(kept(how, job.fingerprint, together))
-            trained = _train(job, device, progress, keeper, together)
+            with progress if together.leads else nullcontext():
+                observer = progress if together.leads else Silent()
+                rest = (recipe, experiment.compute, device, observer, keeper, together)
+                trained = train(network, store, feed, *rest)
         if not together.leads:
             return None
         origin = (command, seeds, manifest)
@@ -145,13 +150,8 @@ def train_method(
     return record
 
 
-def _train(
-    job: _Job,
-    device: torch.device,
-    progress: Progress,
-    keeper: StateKeeper | None,
-    together: World,
-) -> Trained:
+def _ready(job: _Job, together: World) -> tuple[nn.Module, Feed]:
+    """The network, freshly initialised, and this process's part of the batches."""
     experiment, method = job.experiment, job.method
     recipe = experiment.recipe_of(method.name)
     assert recipe is not None
@@ -163,11 +163,7 @@ def _train(
         job.companion,
         (together.rank, together.size),
     )
-    how = (job.store, feed, recipe, experiment.compute, device)
-    if not together.leads:
-        return train(network, *how, Silent(), keeper, together)
-    with progress:
-        return train(network, *how, progress, keeper, together)
+    return network, feed
 
 
 def _write(
