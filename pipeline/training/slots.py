@@ -87,6 +87,8 @@ class DeviceSlots:
             )
         wait = _Wait(f"{count} of {len(self.devices)} GPUs", timeout, on_wait)
         with ExitStack() as held:
+            kept = _keep(self.folder)
+            held.callback(_release, kept)
             with ExitStack() as turn:
                 while (place := _lock(self._queue)) is None:
                     wait.on([f"{_owner(self._queue)} comes first"])
@@ -97,7 +99,7 @@ class DeviceSlots:
                     wait.on(self._busy(files))
                 for file in files.values():
                     held.callback(_release, file)
-            yield Slots(tuple(files), tuple(files.values()))
+            yield Slots(tuple(files), (kept, *files.values()))
 
     def _taken(self, count: int) -> dict[str, int]:
         """Locks of the first free devices, `count` at most."""
@@ -158,6 +160,13 @@ def _make_private(folder: Path) -> None:
         )
 
 
+def _keep(folder: Path) -> int:
+    # What tidies temporary folders up (tmpfiles.d) leaves a locked one alone.
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    fcntl.flock(opened, fcntl.LOCK_SH)
+    return opened
+
+
 def _lock(path: Path) -> int | None:
     """The open file, locked and marked as this process's; `None` if another one has it.
 
@@ -173,6 +182,8 @@ def _lock(path: Path) -> int | None:
         if not stat.S_ISREG(found.st_mode) or found.st_uid != os.getuid():
             raise UserError(f"{path}: is not a plain file of yours; remove it")
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not _is_at(path, found):
+            raise BlockingIOError
         owner = {"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}
         os.ftruncate(file, 0)
         os.pwrite(file, json.dumps(owner).encode(), 0)
@@ -183,6 +194,14 @@ def _lock(path: Path) -> int | None:
         os.close(file)
         raise
     return file
+
+
+def _is_at(path: Path, opened: os.stat_result) -> bool:
+    # Someone may have removed the file since it was opened: others would lock a new one.
+    try:
+        return os.path.samestat(path.lstat(), opened)
+    except FileNotFoundError:
+        return False
 
 
 def _release(file: int) -> None:
