@@ -103,18 +103,10 @@ def train(
             limit_s,
             fork,
         )
+        data = (store, patches, manifest)
+        origin = (command_line(), Progress(method, progress_file))
         record = train_method(
-            experiment,
-            method,
-            repetition,
-            store,
-            patches,
-            manifest,
-            output,
-            command_line(),
-            Progress(method, progress_file),
-            companion,
-            how,
+            *(experiment, method, repetition, *data, output, *origin, companion, how)
         )
     if record is None:
         return
