@@ -164,6 +164,10 @@ class Experiment(MethodList):
         given = {field: value for field, value in length.items() if value is not None}
         return self.recipes[recipe].model_copy(update=given)
 
+    def training_gpus(self, name: str) -> int:
+        """GPUs that training method `name` takes, on a machine that has some."""
+        return self.compute.gpus_per_run if self.recipe_of(name) else 1
+
     def needs_companion(self, name: str) -> bool:
         """Whether method `name` is trained on the companion set too."""
         recipe = self.recipe_of(name)

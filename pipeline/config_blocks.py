@@ -115,7 +115,9 @@ class Compute(Strict):
 
     `torch_threads` belongs here, not to the scheduler: results depend on it. `loader_workers`:
     processes that read crops, `prefetch`: batches each of them reads ahead. `save_every_s`: seconds
-    between two states of a training. These three change no result.
+    between two states of a training. These three change no result. `gpus_per_run`: GPUs that share
+    every batch of one training, in a process each; without a GPU, and for methods that fit
+    themselves, there is one process.
     """
 
     device: Literal["auto", "cpu", "cuda"]
@@ -123,6 +125,7 @@ class Compute(Strict):
     loader_workers: int = Field(ge=0)
     prefetch: int = Field(ge=1)
     save_every_s: float = Field(default=300.0, ge=0)
+    gpus_per_run: int = Field(default=1, ge=1)
     precision: Literal["float32", "bfloat16"]
     channels_last: bool
 

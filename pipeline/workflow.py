@@ -88,6 +88,10 @@ class Workflow:
         """The `--companion` option for the store with this index; empty without one."""
         return f"--companion {Path(str(index)).parent}" if index else ""
 
+    def training_gpus(self, method: str) -> int:
+        """GPUs that a training takes."""
+        return self.gpus * self.experiment.training_gpus(method)
+
     def learns(self, method: str) -> bool:
         """Whether a method has a training run."""
         return self.experiment.entry(method).recipe is not None

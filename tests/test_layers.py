@@ -102,7 +102,9 @@ def test_reports_never_load_torch(module: str) -> None:
     assert "torch" not in roots(loaded_by(module))
 
 
-@pytest.mark.parametrize("module", ["pipeline.cli", "pipeline.workflow", "pipeline.watch"])
+@pytest.mark.parametrize(
+    "module", ["pipeline.cli", "pipeline.training.launch", "pipeline.workflow", "pipeline.watch"]
+)
 def test_what_runs_before_a_job_never_loads_torch(module: str) -> None:
     assert "torch" not in roots(loaded_by(module))
 

@@ -149,6 +149,12 @@ def test_a_gpu_is_asked_for_where_it_can_be_used(
     tmp_path: Path, tiny: Tiny, device: str, gpus: int
 ) -> None:
     assert Workflow(write(tmp_path, tiny, {"compute/device": device})).gpus == gpus
+    workflow = Workflow(
+        write(tmp_path, tiny, {"compute/device": device, "compute/gpus_per_run": 2})
+    )
+    assert workflow.gpus == gpus
+    assert workflow.training_gpus("dmtnet-b") == 2 * gpus
+    assert workflow.training_gpus("unsharp") == gpus
 
 
 def test_the_command_lines_file_comes_first(tiny: Tiny) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -83,31 +84,30 @@ def train(
     too: add --companion data/clips/store
     """
     from pipeline.config import load_experiment
-    from pipeline.stages.train import train_method
+    from pipeline.training.launch import gpus_held, run_together
     from pipeline.training.progress import Progress
-    from pipeline.training.resume import Interruptions
     from pipeline.training.stop import duration
 
     experiment = load_experiment(config)
-    how = Interruptions(
-        state or output.with_name(f"{output.name}.state"),
-        experiment.compute.save_every_s,
-        duration(time_limit) if time_limit else None,
-        fork,
-    )
-    record = train_method(
-        experiment,
-        method,
-        repetition,
-        store,
-        patches,
-        manifest,
-        output,
-        command_line(),
-        Progress(method, progress_file),
-        companion,
-        how,
-    )
+    limit_s = duration(time_limit) if time_limit else None
+    with gpus_held(experiment.compute, experiment.training_gpus(method)) as slots:
+        if len(slots.devices) > 1:
+            raise typer.Exit(run_together(slots, sys.argv[1:]))
+        # They load torch, which must not see the GPUs of others.
+        from pipeline.stages.train import train_method
+        from pipeline.training.resume import Interruptions
+
+        how = Interruptions(
+            state or output.with_name(f"{output.name}.state"),
+            experiment.compute.save_every_s,
+            limit_s,
+            fork,
+        )
+        data = (store, patches, manifest)
+        origin = (command_line(), Progress(method, progress_file))
+        record = train_method(
+            *(experiment, method, repetition, *data, output, *origin, companion, how)
+        )
     if record is None:
         return
     print(f"{output}: validation {record.val_psnr:.2f} dB at epoch {record.epoch} ({record.label})")
@@ -130,21 +130,26 @@ def evaluate(
 ) -> None:
     """Score one method on the images of the test split."""
     from pipeline.config import load_experiment
-    from pipeline.evaluation.protocol import tiling_from
-    from pipeline.stages.evaluate import evaluate_method
+    from pipeline.training.launch import gpus_held
 
-    record = evaluate_method(
-        load_experiment(config),
-        method,
-        repetition,
-        root,
-        manifest,
-        run,
-        output,
-        command_line(),
-        weights,
-        tiling_from(tile, tile_overlap),
-    )
+    experiment = load_experiment(config)
+    with gpus_held(experiment.compute, 1):
+        # They load torch, which must not see the GPUs of others.
+        from pipeline.evaluation.protocol import tiling_from
+        from pipeline.stages.evaluate import evaluate_method
+
+        record = evaluate_method(
+            experiment,
+            method,
+            repetition,
+            root,
+            manifest,
+            run,
+            output,
+            command_line(),
+            weights,
+            tiling_from(tile, tile_overlap),
+        )
     mean = record.scores["combined"].mean
     print(f"{output}: combined {mean['psnr']:.2f} dB, SSIM {mean['ssim']:.3f} ({record.label})")
 

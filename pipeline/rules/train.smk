@@ -15,7 +15,7 @@ rule train:
     threads: bench.threads
     resources:
         experiment=bench.config,
-        gpu=bench.gpus,
+        gpu=lambda wildcards: bench.training_gpus(wildcards.method),
         mem_mb=8000,
         runtime=7200,
     params:
