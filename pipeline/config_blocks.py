@@ -116,8 +116,8 @@ class Compute(Strict):
     `torch_threads` belongs here, not to the scheduler: results depend on it. `loader_workers`:
     processes that read crops, `prefetch`: batches each of them reads ahead. `save_every_s`: seconds
     between two states of a training. These three change no result. `gpus_per_run`: GPUs that share
-    every batch of one training, in a process each; without a GPU, and for methods that fit
-    themselves, there is one process.
+    every batch of one training, in a process each, which changes its rounding; without a GPU, and
+    for methods that fit themselves, there is one process.
     """
 
     device: Literal["auto", "cpu", "cuda"]
@@ -130,5 +130,5 @@ class Compute(Strict):
     channels_last: bool
 
 
-SPEED_ONLY = {"loader_workers", "prefetch", "save_every_s"}
-"""Fields of `Compute` that change no result."""
+SPEED_ONLY = {"loader_workers", "prefetch", "save_every_s", "gpus_per_run"}
+"""Fields of `Compute` that change no result, or its rounding only."""
