@@ -116,6 +116,10 @@ class Compute(Strict):
     `torch_threads` belongs here, not to the scheduler: results depend on it. `loader_workers`:
     processes that read crops, `prefetch`: batches each of them reads ahead. `save_every_s`: seconds
     between two states of a training. These three change no result.
+    `precision` of autocast; weights are float32 always. `tf32`: whether float32 products may be
+    rounded to TF32 on CUDA. `channels_last`: memory layout. `compile`: with `torch.compile`.
+    `activation_checkpointing`: less memory, a second forward pass. `deterministic`: the same result
+    in every run. docs/training.md says what each of them costs.
     """
 
     device: Literal["auto", "cpu", "cuda"]
@@ -123,8 +127,12 @@ class Compute(Strict):
     loader_workers: int = Field(ge=0)
     prefetch: int = Field(ge=1)
     save_every_s: float = Field(default=300.0, ge=0)
-    precision: Literal["float32", "bfloat16"]
+    precision: Literal["float32", "bfloat16", "float16"]
+    tf32: bool = False
     channels_last: bool
+    compile: bool = False
+    activation_checkpointing: bool = False
+    deterministic: bool = True
 
 
 SPEED_ONLY = {"loader_workers", "prefetch", "save_every_s"}
