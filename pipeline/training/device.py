@@ -29,9 +29,9 @@ def prepare_device(compute: Compute, seed: int) -> torch.device:
     _set_determinism(compute.deterministic)
     torch.set_num_threads(compute.torch_threads)
     torch.manual_seed(seed)
-    exact = "tf32" if compute.tf32 else "ieee"
-    torch.backends.cuda.matmul.fp32_precision = exact
-    torch.backends.cudnn.conv.fp32_precision = exact
+    # PyTorch's newer `fp32_precision` makes it refuse to read these, which libraries do.
+    torch.backends.cuda.matmul.allow_tf32 = compute.tf32
+    torch.backends.cudnn.allow_tf32 = compute.tf32
     available = torch.cuda.is_available()
     if compute.device == "cuda" and not available:
         raise ConfigError("compute.device is cuda but no CUDA device is visible; use auto or cpu")
@@ -56,7 +56,7 @@ def _set_determinism(deterministic: bool) -> None:
     # An operation that has no deterministic form warns: docs/training.md lists where that happens.
     torch.use_deterministic_algorithms(deterministic, warn_only=True)
     # Filling new memory guards against reading it too early, and takes time in every operation.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.deterministic = deterministic
     torch.backends.cudnn.benchmark = not deterministic
 

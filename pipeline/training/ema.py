@@ -16,5 +16,6 @@ def moving_average(network: nn.Module, decay: float) -> AveragedModel:
         network: before it is compiled or made to recompute, which a copy would not survive.
         decay: in (0, 1).
     """
-    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay))
+    mean = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+    average = AveragedModel(network, multi_avg_fn=mean)
     return average.requires_grad_(False)
