@@ -118,6 +118,10 @@ class Compute(Strict):
     between two states of a training. These three change no result. `gpus_per_run`: GPUs that share
     every batch of one training, in a process each, which changes its rounding; without a GPU, and
     for methods that fit themselves, there is one process.
+    `precision` of autocast; weights are float32 always. `tf32`: whether float32 products may be
+    rounded to TF32 on CUDA. `channels_last`: memory layout. `compile`: with `torch.compile`.
+    `activation_checkpointing`: less memory, a second forward pass. `deterministic`: the same result
+    in every run. docs/training.md says what each of them costs.
     """
 
     device: Literal["auto", "cpu", "cuda"]
@@ -126,8 +130,12 @@ class Compute(Strict):
     prefetch: int = Field(ge=1)
     save_every_s: float = Field(default=300.0, ge=0)
     gpus_per_run: int = Field(default=1, ge=1)
-    precision: Literal["float32", "bfloat16"]
+    precision: Literal["float32", "bfloat16", "float16"]
+    tf32: bool = False
     channels_last: bool
+    compile: bool = False
+    activation_checkpointing: bool = False
+    deterministic: bool = True
 
 
 SPEED_ONLY = {"loader_workers", "prefetch", "save_every_s", "gpus_per_run"}

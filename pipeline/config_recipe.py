@@ -92,7 +92,8 @@ class Recipe(Batches):
     which a batch goes through the network, so that it fits the memory; the updates are the same.
     `losses`: weight of each term: one of `pipeline.training.loss.LOSSES`, or a term of the
     method's own `TRAINING_TERMS`. `weight_decay` is decoupled for `adamw`, else an L2 term.
-    `kwargs`: constructor arguments of what only training needs.
+    `ema`: decay per step of a moving average of the weights, which is then what is validated and
+    kept; `null` is none. `kwargs`: constructor arguments of what only training needs.
     `transpose`: with both flips, all eight flips and quarter turns. `greyscale`: probability.
     `validations`: how many times, evenly spread, the validation set is scored.
     `max_steps` cuts the training off after so many optimizer steps, for trials; they are the first
@@ -112,6 +113,7 @@ class Recipe(Batches):
     eps: float = Field(default=1e-8, gt=0)
     weight_decay: float = Field(default=0.0, ge=0)
     max_grad_norm: float | None = Field(default=None, gt=0)
+    ema: float | None = Field(default=None, gt=0, lt=1)
     learning_rate: float = Field(gt=0)
     schedule: Annotated[Cosine | Multistep, Field(discriminator="kind")]
     flip_horizontal: bool = False

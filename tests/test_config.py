@@ -86,7 +86,7 @@ METHOD = {"module": "dmtnet", "row": "Mine", "recipe": "dmtnet"}
         ({"dataset/name": "My Set"}, ["name"]),
         # Results on other pictures must not pass for those on the official set.
         ({"dataset": {"kind": "folder", "name": "canon", "root": "x"}}, ["name", "another one"]),
-        ({"compute/precision": "float16"}, ["precision"]),
+        ({"compute/precision": "float8"}, ["precision"]),
         ({"protocol": "dpdd-12"}, ["protocol"]),
         ({"methods": 3}, ["methods"]),
         ({"methods/mine": {**METHOD, "recipe": "adamw"}}, ["'mine'", "unknown recipe 'adamw'"]),

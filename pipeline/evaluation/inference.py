@@ -30,9 +30,10 @@ from pipeline.evaluation.scores import ImageScores, aggregate, write_per_image
 from pipeline.evaluation.tiling import tiled
 from pipeline.methods import Method
 from pipeline.records import MAIN_GROUP, Protocol, Scores
+from pipeline.training.device import HALF
 
 Scene = Mapping[str, NDArray[np.uint16]]
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["float32", "bfloat16", "float16"]
 Real = TypeVar("Real", np.float32, np.float64)
 PER_IMAGE_FILE = "per_image.csv"
 IMAGES_FOLDER = "images"
@@ -94,7 +95,7 @@ def predict(
         views: views in the method's channel order.
         input_bits: bit depth that the method expects, 8 or 16.
         device: where to compute.
-        precision: `bfloat16` computes under autocast.
+        precision: `bfloat16` and `float16` compute under autocast.
         channels_last: memory layout; changes speed, not meaning.
         tiling: tiles to cut the image into; `None` keeps it whole.
 
@@ -108,7 +109,8 @@ def predict(
     layout = torch.channels_last if channels_last else torch.contiguous_format
     where = torch.device(device)
     network = network.to(device=where, memory_format=layout).eval()  # type: ignore[call-overload]
-    cast = torch.autocast(where.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
+    half = precision != "float32"
+    cast = torch.autocast(where.type, HALF[precision]) if half else nullcontext()
 
     def forward(x: Tensor, **position: tuple[int, int]) -> Tensor:
         output = network(x.to(where).contiguous(memory_format=layout), **position)

@@ -15,6 +15,7 @@ from pipeline.evaluation.flops_fvcore import flops_fvcore
 from pipeline.methods import Method, get_method
 from pipeline.records import ComplexityRecord, read_record
 from pipeline.training.device import autocast
+from pipeline.training.memory import checkpoint_activations
 from pipeline.training.plan import Plan
 
 FORWARD_AND_BACKWARD = 3
@@ -73,6 +74,8 @@ def training_cost(
     plan = Plan.of(recipe, windows)
     macs = macs_of(experiment, method, network, crop, complexity)
     parameters = sum(parameter.numel() for parameter in network.parameters())
+    if experiment.compute.activation_checkpointing:
+        checkpoint_activations(network)
     kept = saved_bytes(network, 3 * len(method.views), crop, experiment.compute)
     work = FORWARD_AND_BACKWARD * FLOPS_PER_MAC * macs * plan.samples
     return TrainingCost(

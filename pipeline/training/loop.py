@@ -128,7 +128,7 @@ def train(
         store: pixels of the training and validation splits.
         feed: the training batches, this process's part of each.
         recipe: the training recipe.
-        compute: precision and memory layout.
+        compute: precision, memory layout and other switches.
         device: where to train.
         observer: told of every step and epoch.
         keeper: takes up and keeps the state of the training.
@@ -159,11 +159,12 @@ def train(
                 keeper.after_step(done, updater)
         psnr = None
         if is_validated(epoch, recipe) or done.step == plan.steps:
-            psnr = validate(network, store, feed.views, feed.input_bits, compute, device, world)
+            learned = updater.learned
+            psnr = validate(learned, store, feed.views, feed.input_bits, compute, device, world)
             # Weights can overflow in the very last step, after its loss.
             _check_finite("validation PSNR", psnr, epoch)
             if psnr > done.psnr:
-                done.state, done.epoch, done.psnr = _copy_of(network), epoch, psnr
+                done.state, done.epoch, done.psnr = _copy_of(learned), epoch, psnr
         rate = plan.learning_rate(done.step - 1)
         point = CurvePoint(epoch, samples, rate, done.loss_sum / (samples - before), psnr)
         done.curve.append(point)

@@ -14,6 +14,7 @@ from pipeline.training.distributed import World
 from pipeline.training.generators import random_state, restore
 from pipeline.training.lock import RunLock
 from pipeline.training.loop import CurvePoint, Done
+from pipeline.training.precision import NonFinite
 from pipeline.training.state import Snapshot, StateStore
 from pipeline.training.stop import StopRequest
 from pipeline.training.update import Updater
@@ -72,6 +73,9 @@ class StateKeeper:
         if self.how.fork:
             return Done()
         updater.optimizer.load_state_dict(snapshot["optimizer"])
+        updater.scaler.load_state_dict(snapshot["scaler"])
+        if updater.average is not None:
+            updater.average.load_state_dict(snapshot["average"])
         generators = snapshot["generators"]
         if len(generators) == self.world.size:
             restore(generators[self.world.rank])
@@ -122,6 +126,7 @@ def kept(how: Interruptions, fingerprint: dict[str, Any], world: World) -> Itera
 
     Raises:
         UserError: another process runs this training.
+        NonFinite: numbers stopped being finite; the message names the last good state.
     """
     store = StateStore(how.folder, fingerprint)
     with StopRequest(how.limit_s) as stop:
@@ -129,13 +134,21 @@ def kept(how: Interruptions, fingerprint: dict[str, Any], world: World) -> Itera
             yield StateKeeper(store, how, stop, world)
             return
         with RunLock(how.folder) as lock:
-            yield StateKeeper(store, how, stop, world, lock)
+            try:
+                yield StateKeeper(store, how, stop, world, lock)
+            except NonFinite as error:
+                if store.newest is None:
+                    raise
+                good = f"the last good state is kept in {store.newest}: --fork begins with it"
+                raise NonFinite(f"{error}; {good}") from error
 
 
 def _snapshot(done: Done, updater: Updater, generators: list[dict[str, Any]]) -> Snapshot:
     return {
         "network": updater.network.state_dict(),
         "optimizer": updater.optimizer.state_dict(),
+        "scaler": updater.scaler.state_dict(),
+        "average": updater.average and updater.average.state_dict(),
         "generators": generators,
         "done": {
             **{field.name: getattr(done, field.name) for field in fields(done)},

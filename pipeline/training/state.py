@@ -100,6 +100,11 @@ class StateStore:
         for torn in self.folder.glob(".tmp-*"):
             torn.unlink(missing_ok=True)
 
+    @property
+    def newest(self) -> Path | None:
+        """File of the newest state, unchecked."""
+        return next(iter(self._newest_first()), None)
+
     def _newest_first(self) -> list[Path]:
         found = [path for path in self.folder.glob("*.state") if _NAME.fullmatch(path.name)]
         return sorted(found, reverse=True)

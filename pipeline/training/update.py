@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from pipeline.config import Compute, Recipe
 from pipeline.data.feed import Batch
-from pipeline.errors import UserError
+from pipeline.training.compiling import compile_network
 from pipeline.training.device import autocast, memory_format
 from pipeline.training.distributed import World
+from pipeline.training.ema import moving_average
 from pipeline.training.loss import FIRST_SAMPLE_ONLY, loss_terms, own_terms
+from pipeline.training.memory import checkpoint_activations
 from pipeline.training.optimizer import make_optimizer
+from pipeline.training.precision import MAX_SKIPPED, NonFinite, Scaler
 
 
 @dataclass
@@ -27,7 +31,7 @@ class Updater:
     Args:
         network: takes `[N, 3 * views, side, side]` in [0, 1]; on its device.
         recipe: losses, optimizer, parts of a batch.
-        compute: precision and memory layout.
+        compute: precision, memory layout, compilation, checkpointing.
         device: where the network is.
         world: the processes that train together; each is given its part of every batch.
     """
@@ -38,9 +42,23 @@ class Updater:
     device: torch.device
     world: World
     optimizer: torch.optim.Optimizer = field(init=False)
+    scaler: Scaler = field(init=False)
+    average: AveragedModel | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.optimizer = make_optimizer(self.network, self.recipe)
+        self.scaler = Scaler(self.compute, self.device)
+        if self.recipe.ema is not None:
+            self.average = moving_average(self.network, self.recipe.ema)
+        if self.compute.activation_checkpointing and not checkpoint_activations(self.network):
+            print("warning: activation_checkpointing: this network has no blocks", file=sys.stderr)
+        if self.compute.compile:
+            compile_network(self.network, self.device)
+
+    @property
+    def learned(self) -> nn.Module:
+        """The network to validate and keep: of averaged weights, if the recipe wants that."""
+        return self.network if self.average is None else self.average.module
 
     def step(self, batch: Batch, crops: int, rate: float, where: str) -> dict[str, float]:
         """Take one step.
@@ -55,27 +73,35 @@ class Updater:
             The terms of the loss of the whole batch.
 
         Raises:
-            UserError: the loss or a gradient is not finite; nothing was changed.
+            NonFinite: the loss or a gradient is not finite; no weight was changed. In float16, a
+                gradient may overflow now and then: the step is skipped.
         """
-        terms: Counter[str] = Counter(dict.fromkeys(self.recipe.losses, 0.0))
+        names = [*self.recipe.losses]
+        terms = torch.zeros(len(names), dtype=torch.float64, device=self.device)
         first = self.world.leads
         for part in batch.parts(self.recipe.accumulate):
-            terms.update(self._backward(part, len(part.target) / crops, first))
+            terms += self._backward(part, len(part.target) / crops, first)
             first = False
         self.world.add_gradients(self.network)
-        found = dict(zip(terms, self.world.total(terms.values()), strict=True))
-        self._check("loss", sum(found.values()), where, batch)
+        self.scaler.unscale_(self.optimizer)
         parameters = [value for value in self.network.parameters() if value.grad is not None]
         norm = nn.utils.get_total_norm([cast(Tensor, value.grad) for value in parameters])
-        self._check("norm of the gradient", float(norm), where, batch)
-        if self.recipe.max_grad_norm is not None:
+        # Here alone the processor waits for a GPU.
+        *values, size = torch.cat([terms, norm.to(terms).view(1)]).tolist()
+        found = dict(zip(names, self.world.total(values), strict=True))
+        self._check("loss", sum(found.values()), where, batch)
+        if self.scaler.skipped >= MAX_SKIPPED or not self.scaler.enabled:
+            self._check("norm of the gradient", size, where, batch)
+        if self.recipe.max_grad_norm is not None and math.isfinite(size):
             nn.utils.clip_grads_with_norm_(parameters, self.recipe.max_grad_norm, norm)
         self.optimizer.param_groups[0]["lr"] = rate
-        self.optimizer.step()
+        taken = self.scaler.step(self.optimizer, finite=math.isfinite(size))
         self.optimizer.zero_grad(set_to_none=True)
+        if taken and self.average is not None:
+            self.average.update_parameters(self.network)
         return found
 
-    def _backward(self, batch: Batch, share: float, first: bool) -> dict[str, float]:
+    def _backward(self, batch: Batch, share: float, first: bool) -> Tensor:
         """Add one part's gradients; its terms, as they enter the loss of the whole batch."""
         with autocast(self.compute, self.device):
             outputs = run(self.network, batch, self.recipe, self.compute, self.device)
@@ -85,15 +111,16 @@ class Updater:
             name: value * (float(first) if name in FIRST_SAMPLE_ONLY else share)
             for name, value in terms.items()
         }
-        torch.stack([*weighted.values()]).sum().backward()  # type: ignore[no-untyped-call]
-        return {name: value.item() for name, value in weighted.items()}
+        stacked = torch.stack([*weighted.values()])
+        self.scaler.scale(stacked.sum()).backward()  # type: ignore[no-untyped-call]
+        return stacked.detach().double()
 
     def _check(self, what: str, value: float, where: str, batch: Batch) -> None:
         if math.isfinite(value):
             return
         scenes = sorted({name for part in self.world.gather(batch.scenes) for name in part})
         self.optimizer.zero_grad(set_to_none=True)
-        raise UserError(
+        raise NonFinite(
             f"the {what} became {value} in {where} ({', '.join(scenes)}): training diverged; "
             "lower learning_rate or lengthen warmup_epochs"
         )
