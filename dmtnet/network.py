@@ -78,7 +78,9 @@ class TransformerExtraction(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """`[B, in_channels, H, W]` to `[B, embed_dim, H/4, W/4]`."""
         tokens = self.patches(x)
-        if torch.is_grad_enabled() or self.shifted or tokens.device.type != "cpu":
+        # A trace holds for any size, a number of bands does not.
+        whole = torch.is_grad_enabled() or torch.jit.is_tracing() or tokens.device.type != "cpu"
+        if whole or self.shifted:
             return self.blocks(tokens).permute(0, 3, 1, 2)
         row_of_windows = tokens.shape[0] * tokens.shape[2] * self.window_size
         rows = self.window_size * max(1, BAND_TOKENS // row_of_windows)
@@ -195,7 +197,7 @@ class DMTNet(nn.Module):
         self.apply(_initialise)
         # Tokens come as `[B, H, W, C]`: with the weights laid out likewise, no map is copied
         # between the transformer and the convolutions, nor any weight before a convolution.
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.to(memory_format=torch.channels_last)
 
     def forward(
         self,
