@@ -79,7 +79,8 @@ class TransformerExtraction(nn.Module):
         """`[B, in_channels, H, W]` to `[B, embed_dim, H/4, W/4]`."""
         tokens = self.patches(x)
         # A trace holds for any size, a number of bands does not.
-        whole = torch.is_grad_enabled() or torch.jit.is_tracing() or tokens.device.type != "cpu"
+        traced: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+        whole = traced or torch.is_grad_enabled() or tokens.device.type != "cpu"
         if whole or self.shifted:
             return self.blocks(tokens).permute(0, 3, 1, 2)
         row_of_windows = tokens.shape[0] * tokens.shape[2] * self.window_size
