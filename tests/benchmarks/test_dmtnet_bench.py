@@ -74,7 +74,8 @@ def test_a_tiny_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table = tmp_path / "dmtnet.csv"
-    options = "--variants t --size 32 48 --crop 16 --batch 2 --passes 1 --threads 1".split()
+    sizes = ["--size", "32", "48", "--crop", "16", "--batch", "2"]
+    options = ["--variants", "t", *sizes, "--passes", "1", "--threads", "1"]
     places = ["--cache", str(tmp_path / "sizes"), "--csv", str(table)]
     monkeypatch.setattr(sys, "argv", ["dmtnet", *options, *places])
     dmtnet.main()
