@@ -77,7 +77,7 @@ def _measure(name: str, size: tuple[int, int], passes: int, config: Path | None)
     network = method.build().eval()
     picture = torch.rand(1, 3 * len(method.views), *size)
     with torch.inference_mode():
-        before = _forget_peak()
+        before = forget_peak()
         output = torch.empty(0)
 
         def forward() -> torch.Tensor:
@@ -96,7 +96,7 @@ def _measure(name: str, size: tuple[int, int], passes: int, config: Path | None)
     return Forward(wall, processor, convolutions, before, peak)
 
 
-def _forget_peak() -> float:
+def forget_peak() -> float:
     """Let peak memory start again from what is resident now, in MiB."""
     # Linux only; elsewhere the peak may be one of building the network.
     with suppress(OSError):

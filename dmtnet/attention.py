@@ -148,7 +148,8 @@ class TransformerBlock(nn.Module):
     def _attend(self, tokens: Tensor) -> Tensor:
         height, width = tokens.shape[1:3]
         size = self.window_size
-        padded = functional.pad(tokens, (0, 0, 0, -width % size, 0, -height % size))
+        pad = (0, 0, 0, -width % size, 0, -height % size)
+        padded = functional.pad(tokens, pad) if any(pad) else tokens
         full_height, full_width = padded.shape[1:3]
         mask = None
         if self.shift:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -20,6 +21,8 @@ CITATION = (
 LICENCE = "Apache-2.0 (reconstruction; the authors published no code)"
 
 PATCH = 4
+# Least size of a band: of 96 channels in float32, 0.75 MiB, and four times that inside the MLP.
+BAND_TOKENS = 2048
 
 # T's ten blocks and its two head flags are inferred from its own two printed numbers [F]; they
 # carry no evidential weight beyond these.
@@ -58,16 +61,32 @@ class PatchPartition(nn.Module):
 
 
 class TransformerExtraction(nn.Module):
-    """Feature extraction by transformer blocks: image to F_E (section 3.2)."""
+    """Feature extraction by transformer blocks: image to F_E (section 3.2).
+
+    Without shifts, rows of windows never meet: on a processor, a band of them goes through all
+    blocks before the next one, so that what the blocks pass on stays in the caches. Not under
+    gradients, which keep every band anyway.
+    """
 
     def __init__(self, patches: PatchPartition, blocks: list[TransformerBlock]) -> None:
         super().__init__()
         self.patches = patches
         self.blocks = nn.Sequential(*blocks)
+        self.window_size = max((block.window_size for block in blocks), default=1)
+        self.shifted = any(block.shift for block in blocks)
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, in_channels, H, W]` to `[B, embed_dim, H/4, W/4]`."""
-        return self.blocks(self.patches(x)).permute(0, 3, 1, 2)
+        tokens = self.patches(x)
+        # A trace holds for any size, a number of bands does not.
+        traced: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+        whole = traced or torch.is_grad_enabled() or tokens.device.type != "cpu"
+        if whole or self.shifted:
+            return self.blocks(tokens).permute(0, 3, 1, 2)
+        row_of_windows = tokens.shape[0] * tokens.shape[2] * self.window_size
+        rows = self.window_size * max(1, BAND_TOKENS // row_of_windows)
+        bands = [self.blocks(band) for band in tokens.split(rows, dim=1)]
+        return torch.cat(bands, dim=1).permute(0, 3, 1, 2)
 
 
 def convolutional_extraction(in_channels: int, embed_dim: int) -> nn.Sequential:
@@ -177,6 +196,9 @@ class DMTNet(nn.Module):
         self.bottleneck = nn.Conv2d(channels, channels, 1, bias=False) if num_dmssrm else None
         self.head = upsampling_head(channels, bias=head_bias, act=head_act)
         self.apply(_initialise)
+        # Tokens come as `[B, H, W, C]`: with the weights laid out likewise, no map is copied
+        # between the transformer and the convolutions, nor any weight before a convolution.
+        self.to(memory_format=torch.channels_last)
 
     def forward(
         self,

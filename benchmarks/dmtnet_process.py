@@ -1,0 +1,156 @@
+"""DMTNet and the plain one in turn, in a process of its own: a forward pass or a training step."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from benchmarks.convolution import timed
+from benchmarks.forward_process import REPOSITORY, ForwardError, forget_peak
+from benchmarks.plain_dmtnet import plain_dmtnet, plain_state
+from dmtnet import build
+from pipeline.provenance import peak_memory_mib
+from pipeline.training.loss import charbonnier
+
+Task = Literal["forward", "training"]
+Precision = Literal["float32", "bfloat16"]
+TASKS: tuple[Task, ...] = ("forward", "training")
+PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
+SEED, EPS = 0, 1e-3
+
+
+@dataclass(frozen=True)
+class Job:
+    """`shape` of the input, `[B, 6, H, W]`; `passes` of each network after a first one."""
+
+    variant: str
+    task: Task
+    precision: Precision
+    shape: tuple[int, ...]
+    passes: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """Seconds of each warm pass.
+
+    `processor`: time of all processors in those of ours. `convolution`: the fastest of a 3x3
+    convolution from 64 to 64 channels, 256 x 256 pixels, in the job's precision, in either memory
+    layout. `peak_mib`: of our first pass, above what was there before. `difference`: the largest
+    between the outputs, or between the gradients, of the two networks.
+    """
+
+    ours: list[float]
+    plain: list[float]
+    processor: list[float]
+    convolution: float
+    peak_mib: float
+    difference: float
+
+
+def in_process(job: Job) -> Found:
+    """Do a job in a new process.
+
+    Raises:
+        ForwardError: it did not come to its end.
+    """
+    command = [sys.executable, "-m", "benchmarks.dmtnet_process", json.dumps(asdict(job))]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["killed: not enough memory?"])[-1]
+        raise ForwardError(f"{job}: ended with status {done.returncode} ({reason})")
+    return Found(**json.loads(done.stdout))
+
+
+def measure(job: Job) -> Found:
+    """Do a job here; the networks and the convolution take turns."""
+    torch.manual_seed(SEED)
+    ours, plain = _networks(job)
+    convolutions = _convolutions(job.precision)
+    before = forget_peak()
+    first = ours()
+    peak = peak_memory_mib() - before
+    difference = max(
+        float((one.float() - two.float()).abs().max())
+        for one, two in zip(first, plain(), strict=True)
+    )
+    del first
+    ours_s, plain_s, convolution_s = [], [], []
+    for _ in range(job.passes):
+        ours_s.append(timed(ours))
+        plain_s.append(timed(plain)[0])
+        convolution_s += [timed(run)[0] for run in 3 * convolutions]
+    walls, processor = (list(times) for times in zip(*ours_s, strict=True))
+    return Found(walls, plain_s, processor, min(convolution_s), peak, difference)
+
+
+def _networks(job: Job) -> tuple[Callable[[], list[Tensor]], Callable[[], list[Tensor]]]:
+    """What is timed, ours and the plain one: outputs, or the gradients of all parameters."""
+    network = build(job.variant).eval()
+    state = plain_state(network.state_dict())
+    x = torch.rand(job.shape)
+    if job.task == "forward":
+
+        def forward(run: Callable[[], Tensor]) -> list[Tensor]:
+            with torch.inference_mode(), _autocast(job.precision):
+                return [run()]
+
+        return lambda: forward(lambda: network(x)), lambda: forward(lambda: plain_dmtnet(state, x))
+    target = torch.rand(job.shape[0], 3, *job.shape[2:])
+    leaves = {name: value.clone().requires_grad_() for name, value in state.items()}
+
+    def step(run: Callable[[], Tensor], parameters: Mapping[str, Tensor]) -> list[Tensor]:
+        with _autocast(job.precision):
+            prediction = run()
+        loss = charbonnier(prediction.float(), target, EPS)
+        return list(torch.autograd.grad(loss, list(parameters.values())))
+
+    own = dict(network.named_parameters())
+    return (
+        lambda: step(lambda: network(x), own),
+        lambda: step(lambda: plain_dmtnet(leaves, x), {name: leaves[name] for name in own}),
+    )
+
+
+def _autocast(precision: Precision) -> AbstractContextManager[object]:
+    return nullcontext() if precision == "float32" else torch.autocast("cpu", torch.bfloat16)
+
+
+def _convolutions(precision: Precision) -> list[Callable[[], object]]:
+    """In both layouts: which of them is fast depends on the machine."""
+    dtype = getattr(torch, precision)
+
+    def convolution(layout: torch.memory_format) -> Callable[[], object]:
+        image = torch.rand(1, 64, 256, 256).to(dtype, memory_format=layout)
+        weight = torch.rand(64, 64, 3, 3).to(dtype, memory_format=layout)
+
+        def run() -> Tensor:
+            with torch.inference_mode():
+                return functional.conv2d(image, weight, padding=1)
+
+        return run
+
+    return [convolution(layout) for layout in (torch.contiguous_format, torch.channels_last)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("job", type=json.loads)
+    job = Job(**parser.parse_args().job)
+    torch.set_num_threads(job.threads)
+    print(json.dumps(asdict(measure(job))))
+
+
+if __name__ == "__main__":
+    main()
