@@ -66,11 +66,11 @@ class StateKeeper:
         """
         found = self.store.load(whatever=self.how.fork) if self.world.leads else None
         # All processes start from what one of them found whole.
-        snapshot = self.world.gather(found)[0]
+        snapshot, foreign = self.world.gather((found, self.store.foreign))[0]
         if snapshot is None:
             return Done()
         updater.network.load_state_dict(snapshot["network"])
-        if self.how.fork:
+        if foreign:
             return Done()
         updater.optimizer.load_state_dict(snapshot["optimizer"])
         updater.scaler.load_state_dict(snapshot["scaler"])

@@ -43,6 +43,8 @@ class StateStore:
         self.folder = folder
         # As it comes back from JSON, where tuples are lists.
         self.fingerprint: dict[str, Any] = json.loads(json.dumps(fingerprint))
+        self.foreign = False
+        """Whether what was loaded is of another fingerprint; the next state takes its place."""
 
     def save(self, snapshot: Snapshot, step: int) -> None:
         """Write a state, then forget all but the newest two.
@@ -63,8 +65,11 @@ class StateStore:
             # The new name must not reach the disk before what it names.
             with temporary.open("rb+") as written:
                 os.fsync(written.fileno())
-        for path in self._newest_first()[GENERATIONS:]:
+        others = [path for path in self._newest_first() if path != target]
+        # Another training's may have more steps, and would pass for newer.
+        for path in others if self.foreign else others[GENERATIONS - 1 :]:
             path.unlink(missing_ok=True)
+        self.foreign = False
         for torn in self.folder.glob(".tmp-*"):
             torn.unlink(missing_ok=True)
 
@@ -85,7 +90,8 @@ class StateStore:
                 names = ", ".join(str(bad) for bad in damaged)
                 print(f"warning: damaged: {names}; going on from {path}", file=sys.stderr)
             known = json.loads(content["fingerprint"])
-            if known != self.fingerprint and not whatever:
+            self.foreign = known != self.fingerprint
+            if self.foreign and not whatever:
                 raise ConfigError(self._refusal(path, known))
             snapshot: Snapshot = content["snapshot"]
             return snapshot

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import random
+import shutil
 import signal
 import sys
 import time
@@ -188,3 +189,18 @@ def test_another_training_is_refused_or_forked(folder: Path, tmp_path: Path) -> 
     # Its states are those of the new training.
     again = trained(folder, how, fingerprint={"a": 2})
     assert equal(again, forked)
+
+
+def test_a_fork_that_is_stopped_goes_on(folder: Path, tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    # Two states of many steps, which the new training's few must not pass for older than.
+    for at in (10, 20):
+        with pytest.raises(Stopped):
+            trained(folder, Interruptions(one, every_s=1e9), StopsAt(at, signal.SIGTERM))
+    shutil.copytree(one, two)
+    whole = trained(folder, Interruptions(one, every_s=1e9, fork=True), None, {"a": 2})
+    fork, watcher = Interruptions(two, every_s=0, fork=True), Watcher()
+    with pytest.raises(Stopped, match="after step 3;"):
+        trained(folder, fork, StopsAt(2, signal.SIGTERM), {"a": 2})
+    assert equal(trained(folder, fork, watcher, {"a": 2}), whole)
+    assert watcher.steps[0].number == 3
