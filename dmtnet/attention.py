@@ -53,8 +53,8 @@ class WindowAttention(nn.Module):
         embed_dim: channels C; a multiple of `num_heads`.
         num_heads: number of heads.
         window_size: W, in tokens.
-        kernel: `fused` uses PyTorch's scaled dot-product attention, `plain` spells it out; both
-            compute the same function.
+        kernel: `fused` uses PyTorch's scaled dot-product attention where it has a kernel, `plain`
+            spells it out; both compute the same function.
 
     Raises:
         ValueError: `embed_dim` is not a multiple of `num_heads`.
@@ -92,7 +92,9 @@ class WindowAttention(nn.Module):
         if mask is not None:
             repeats = count // mask.shape[0]
             bias = (bias + mask.unsqueeze(1)).repeat(repeats, 1, 1, 1)
-        if self.kernel == "fused":
+        # PyTorch has no fused kernel on a processor that gives the bias a gradient.
+        unfused = bias.requires_grad and bias.device.type == "cpu"
+        if self.kernel == "fused" and not unfused:
             bias = bias.to(query.dtype)
             mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
         else:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dmtnet.activation import PReLU
 from dmtnet.attention import Kernel, TransformerBlock, WindowAttention
 from dmtnet.reconstruction import DMSSRM, Selection, conv3x3
 
@@ -97,9 +98,9 @@ def convolutional_extraction(in_channels: int, embed_dim: int) -> nn.Sequential:
     """
     return nn.Sequential(
         conv3x3(in_channels, embed_dim, stride=2),
-        nn.PReLU(),
+        PReLU(),
         conv3x3(embed_dim, embed_dim, stride=2),
-        nn.PReLU(),
+        PReLU(),
     )
 
 
@@ -114,7 +115,7 @@ def upsampling_head(channels: int, *, bias: bool, act: bool) -> nn.Sequential:
     for width in (channels, quarter):
         layers.append(conv3x3(width, channels, bias=bias))
         if act:
-            layers.append(nn.PReLU())
+            layers.append(PReLU())
         layers.append(nn.PixelShuffle(2))
     return nn.Sequential(*layers, nn.Conv2d(quarter, 3, 1, bias=bias))
 

@@ -6,6 +6,8 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from dmtnet.activation import PReLU
+
 Selection = Literal["adaptive", "mean", "sum"]
 
 
@@ -30,9 +32,7 @@ class ResidualModule(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.body = nn.Sequential(
-            conv3x3(channels, channels), nn.PReLU(), conv3x3(channels, channels)
-        )
+        self.body = nn.Sequential(conv3x3(channels, channels), PReLU(), conv3x3(channels, channels))
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, C, H, W]` to the same shape."""
