@@ -17,11 +17,9 @@ an output, or of a gradient, from the plain one's.
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -29,6 +27,7 @@ from benchmarks.convolution import CONVOLUTION_MACS
 from benchmarks.dmtnet_process import PRECISIONS, TASKS, Found, Job, in_process
 from benchmarks.forward import FULL_SIZE, macs_of
 from benchmarks.forward_process import ForwardError
+from benchmarks.table import as_csv
 from pipeline.errors import UserError
 from pipeline.files import write_text
 
@@ -134,14 +133,6 @@ def as_text(rows: Sequence[Row]) -> str:
             gain = f"{other / milliseconds:.2f} times as fast as float32"
             lines.append(f"{variant.upper()}, {task}: bfloat16 is {gain}")
     return "\n".join(lines)
-
-
-def as_csv(rows: Sequence[Row]) -> str:
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, [field.name for field in fields(Row)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
-    return stream.getvalue()
 
 
 def measure(options: argparse.Namespace) -> tuple[list[Row], bool]:

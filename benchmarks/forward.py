@@ -15,16 +15,15 @@ the list, of the DMTNet series T, B and H.
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from benchmarks.convolution import CONVOLUTION_MACS
 from benchmarks.forward_process import Forward, ForwardError, forward_in_process
+from benchmarks.table import as_csv
 from pipeline.config import Experiment, load_experiment
 from pipeline.errors import UserError
 from pipeline.evaluation.complexity import count_complexity
@@ -109,14 +108,6 @@ def as_text(rows: Sequence[Row]) -> str:
         for row in rows
     ]
     return "\n".join(lines)
-
-
-def as_csv(rows: Sequence[Row]) -> str:
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, [field.name for field in fields(Row)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
-    return stream.getvalue()
 
 
 def measure(options: argparse.Namespace) -> tuple[list[Row], bool]:

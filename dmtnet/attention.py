@@ -92,8 +92,10 @@ class WindowAttention(nn.Module):
         if mask is not None:
             repeats = count // mask.shape[0]
             bias = (bias + mask.unsqueeze(1)).repeat(repeats, 1, 1, 1)
-        # PyTorch has no fused kernel on a processor that gives the bias a gradient.
-        unfused = bias.requires_grad and bias.device.type == "cpu"
+        # On a processor, no fused kernel gives the bias a gradient, and what PyTorch does instead
+        # calculates in float32, whatever the precision.
+        half = query.dtype != torch.float32
+        unfused = half and bias.requires_grad and bias.device.type == "cpu"
         if self.kernel == "fused" and not unfused:
             bias = bias.to(query.dtype)
             mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)

@@ -1,0 +1,210 @@
+"""What the training loop costs beyond bare steps: data, logging, checks and states.
+
+    python -m benchmarks.loop_overhead --threads 2 --csv loop.csv
+
+Steps of the loop that `dmtbench train` runs take turns with bare ones: forward, loss, backward and
+Adam, on a batch that is there already. The loop's read their crops from a pixel store (without
+`--workers`, nothing is read ahead), check loss and gradient, keep a progress file, and may be told
+to stop. Shares are of the time of the bare steps. `state`: time to write one, by the seconds from
+one to the next. The first steps of both do not count; validation is no overhead and is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import torch
+
+from benchmarks.convolution import timed
+from benchmarks.feed import PATCHES, VIEWS, Enough, Timed, compute, recipe
+from benchmarks.pictures import write_store
+from benchmarks.table import as_csv
+from dmtnet import build
+from pipeline.config import Compute, Recipe
+from pipeline.data.patches import index_windows
+from pipeline.data.pixels import PixelStore
+from pipeline.files import write_text
+from pipeline.training.device import autocast
+from pipeline.training.distributed import ALONE
+from pipeline.training.loop import CurvePoint, Done, Step, train
+from pipeline.training.loss import charbonnier
+from pipeline.training.optimizer import make_optimizer
+from pipeline.training.progress import Progress
+from pipeline.training.resume import Interruptions, StateKeeper, kept
+from pipeline.training.update import Updater
+
+LIMIT = 0.02
+SCENES, SAVES = 4, 3
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One variant and precision: seconds of a step, medians, and shares of the bare steps."""
+
+    variant: str
+    precision: str
+    steps: int
+    loop_s: float
+    bare_s: float
+    data: float
+    logging: float
+    checks: float
+    state: float
+    overhead: float
+
+
+class Turns:
+    """An observer that follows every step of the loop with a bare one."""
+
+    def __init__(self, progress: Progress, bare: Callable[[], None], steps: int) -> None:
+        self.progress, self.bare, self.steps = progress, bare, steps
+        self.loop_s: list[float] = []
+        self.bare_s: list[float] = []
+        self.logging_s: list[float] = []
+        self._since = time.perf_counter()
+
+    def step(self, step: Step, total: int) -> None:
+        self.logging_s.append(timed(lambda: self.progress.step(step, total))[0])
+        self.loop_s.append(time.perf_counter() - self._since)
+        self.bare_s.append(timed(self.bare)[0])
+        if len(self.loop_s) > self.steps:
+            raise Enough
+        self._since = time.perf_counter()
+
+    def epoch(self, point: CurvePoint) -> None:
+        raise AssertionError("too few windows")
+
+
+class Watched:
+    """A keeper that lets others see what it keeps."""
+
+    def __init__(self, keeper: StateKeeper) -> None:
+        self.keeper = keeper
+        self.seen: tuple[Done, Updater] | None = None
+
+    def restore(self, updater: Updater) -> Done:
+        return self.keeper.restore(updater)
+
+    def after_step(self, done: Done, updater: Updater) -> None:
+        self.seen = done, updater
+        self.keeper.after_step(done, updater)
+
+    def at_end(self, done: Done, updater: Updater) -> None:
+        raise AssertionError("too few windows")
+
+    def save_s(self) -> float:
+        """Seconds to write a state, with the best weights in it."""
+        assert self.seen is not None
+        done, updater = self.seen
+        done.state = updater.network.state_dict()
+        return median(timed(lambda: self.keeper.at_end(done, updater))[0] for _ in range(SAVES))
+
+
+def bare_step(variant: str, how: Recipe, machine: Compute) -> Callable[[], None]:
+    """A step on a batch of random numbers."""
+    assert isinstance(how.crop, int)
+    network = build(variant).train()
+    optimizer = make_optimizer(network, how)
+    x = torch.rand(how.batch_size, 3 * len(VIEWS), how.crop, how.crop)
+    target = torch.rand(how.batch_size, 3, how.crop, how.crop)
+
+    def step() -> None:
+        with autocast(machine, CPU):
+            prediction = network(x)
+        charbonnier(prediction.float(), target, how.charbonnier_eps).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    return step
+
+
+def measure(
+    variant: str, precision: str, store: PixelStore, folder: Path, options: argparse.Namespace
+) -> Row:
+    windows = index_windows(store, PATCHES)
+    passes = -(-(options.steps + 1) * options.batch // len(windows))
+    how = recipe(options.batch, options.crop, passes)
+    machine = Compute.model_validate(
+        compute(options.workers).model_dump()
+        | {"torch_threads": options.threads, "precision": precision, "channels_last": True}
+    )
+    feed = Timed(store, VIEWS, windows, how, machine, seed=0)
+    every_s = machine.save_every_s
+    with (
+        kept(Interruptions(folder / "state", every_s), {}, ALONE) as keeper,
+        Progress(variant, folder / "progress.json") as progress,
+    ):
+        turns = Turns(progress, bare_step(variant, how, machine), options.steps)
+        watched = Watched(keeper)
+        with suppress(Enough):
+            train(build(variant), store, feed, how, machine, CPU, turns, watched)
+        save_s = watched.save_s()
+        keeper.store.remove()
+    looped, bare = sum(turns.loop_s[1:]), sum(turns.bare_s[1:])
+    data, logging = sum(feed.waits[1:]) / bare, sum(turns.logging_s[1:]) / bare
+    beyond, state = looped / bare - 1, save_s / every_s
+    return Row(
+        *(variant, precision, options.steps, median(turns.loop_s[1:]), median(turns.bare_s[1:])),
+        *(data, logging, beyond - data - logging, state, beyond + state),
+    )
+
+
+def as_text(rows: Sequence[Row]) -> str:
+    lines = ["  precision  loop s  bare s    data logging  checks   state overhead"]
+    lines += [
+        f"{row.variant.upper()} {row.precision:9s} {row.loop_s:7.3f} {row.bare_s:7.3f} "
+        f"{row.data:7.2%} {row.logging:7.2%} {row.checks:7.2%} {row.state:7.2%} "
+        f"{row.overhead:8.2%}"
+        for row in rows
+    ]
+    return "\n".join([*lines, f"overhead: at most {LIMIT:.0%} wanted"])
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.loop_overhead",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    precisions = ("float32", "bfloat16")
+    parser.add_argument("--variants", nargs="+", choices=tuple("tsblh"))
+    parser.add_argument("--precisions", nargs="+", choices=precisions, default=precisions)
+    parser.add_argument("--steps", type=int, default=30, help="of each kind, after a first one")
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--crop", type=int, default=128, help="side in pixels")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=0, help="processes that read ahead")
+    parser.add_argument("--csv", type=Path, help="file to write the table to")
+    options = parser.parse_args(arguments)
+    options.variants = options.variants or ["t", "b"]
+    if min(options.steps, options.batch, options.threads) < 1 or options.crop < 16:
+        parser.error("--steps, --batch and --threads must be at least 1, --crop at least 16")
+    return options
+
+
+def main() -> None:
+    options = parse()
+    torch.set_num_threads(options.threads)
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as name:
+        store = write_store(Path(name) / "store", SCENES)
+        for variant in options.variants:
+            for precision in options.precisions:
+                print(f"DMTNet-{variant.upper()}, {precision}", file=sys.stderr, flush=True)
+                rows.append(measure(variant, precision, store, Path(name), options))
+                if options.csv:
+                    write_text(options.csv, as_csv(rows))
+    print(as_text(rows))
+
+
+if __name__ == "__main__":
+    main()
