@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from miniatures import NARROW, image, narrow
 from torch import Tensor, nn
+from torch.nn import functional
 
 from dmtnet import VIEWS, Trace, build
 from dmtnet.attention import TransformerBlock, WindowAttention
@@ -117,6 +118,29 @@ def test_fused_and_plain_kernels_are_one_function(shift: str) -> None:
     for (name, one), (_, two) in pairs:
         assert one.grad.abs().max() > 0, name
         torch.testing.assert_close(one.grad, two.grad, rtol=0, atol=1e-5, msg=name)
+
+
+def test_half_precision_is_not_left_for_float32_in_training(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    used: list[torch.dtype] = []
+    fused = functional.scaled_dot_product_attention
+
+    def watched(query: Tensor, *rest: Tensor, **kwargs: Any) -> Tensor:
+        used.append(query.dtype)
+        return fused(query, *rest, **kwargs)
+
+    monkeypatch.setattr(functional, "scaled_dot_product_attention", watched)
+    network, x = narrow(num_blocks=1), image(44, 60)
+    with torch.autocast("cpu", torch.bfloat16):
+        trained = network(x)
+        assert not used
+        with torch.inference_mode():
+            inferred = network(x)
+    assert {*used} == {torch.bfloat16}
+    torch.testing.assert_close(trained, inferred, rtol=0, atol=0.05)
+    network(x)
+    assert used[-1] == torch.float32
 
 
 def test_shift_changes_every_second_block_only() -> None:

@@ -17,6 +17,7 @@ from pipeline.data.feed import Batch, Feed
 from pipeline.data.patches import index_windows
 from pipeline.data.pixels import PixelStore
 from pipeline.errors import UserError
+from pipeline.training.device import prepare_device
 from pipeline.training.distributed import ALONE, World, world
 from pipeline.training.loop import train
 
@@ -46,34 +47,44 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def trained(folder: Path, together: World = ALONE, **changes: Any) -> Result:
+def trained(
+    folder: Path,
+    together: World = ALONE,
+    device: torch.device = CPU,
+    precision: str = "float32",
+    **changes: Any,
+) -> Result:
     """Weights after the last step, the losses of the steps and the last validation PSNR."""
     torch.set_num_threads(1)
-    store, plan, machine = PixelStore(folder), recipe(**{**HOW, **changes}), compute()
+    store, plan = PixelStore(folder), recipe(**{**HOW, **changes})
+    machine = compute(precision=precision, device=device.type)
     windows = index_windows(store, Patches(size=16, overlap=0.5, discard=0))
     share = (together.rank, together.size)
     feed = Feed(store, VIEWS, windows, plan, machine, 7, share=share)
     network, watcher = narrow(), Watcher()
-    result = train(network, store, feed, plan, machine, CPU, watcher, world=together)
-    state = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    result = train(network, store, feed, plan, machine, device, watcher, world=together)
+    state = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
     assert result.curve[-1].psnr is not None
     return state, [step.loss for step in watcher.steps], result.curve[-1].psnr
 
 
-def one_of(rank: int, size: int, port: int, folder: Path, changes: dict[str, Any]) -> None:
+def one_of(
+    rank: int, size: int, port: int, folder: Path, kind: str, changes: dict[str, Any]
+) -> None:
     """A process of several, as `torchrun` starts it; writes what it found."""
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(size)}
-    with world(CPU) as together:
+    os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(size), "LOCAL_RANK": str(rank)}
+    device = prepare_device(compute(device=kind), 0)
+    with world(device) as together:
         assert together == World(rank, size)
-        torch.save(trained(folder, together, **changes), folder / f"found-{rank}.pt")
+        torch.save(trained(folder, together, device, **changes), folder / f"found-{rank}.pt")
 
 
-def together(folder: Path, size: int, **changes: Any) -> list[Result]:
+def together(folder: Path, size: int, kind: str = "cpu", **changes: Any) -> list[Result]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    multiprocessing.spawn(one_of, (size, port, folder, changes), size)  # type: ignore[no-untyped-call]
+    multiprocessing.spawn(one_of, (size, port, folder, kind, changes), size)  # type: ignore[no-untyped-call]
     return [torch.load(folder / f"found-{rank}.pt") for rank in range(size)]
 
 
@@ -95,6 +106,19 @@ def test_two_processes_and_two_parts_agree_with_one_process(folder: Path) -> Non
     assert first[1:] == second[1:]
     agree(alone, first)
     agree(alone, trained(folder, accumulate=2))
+
+
+def test_in_float16_processes_scale_and_skip_together(folder: Path) -> None:
+    first, second = together(folder, 2, precision="float16")
+    assert all(torch.equal(first[0][name], second[0][name]) for name in first[0])
+    assert first[1:] == second[1:]
+    assert first[1][-1] < first[1][0]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two CUDA devices")
+def test_two_gpus_agree_with_one(folder: Path) -> None:
+    agree(trained(folder, device=torch.device("cuda", 0)), together(folder, 2, "cuda")[0])
 
 
 def test_more_processes_than_crops(folder: Path) -> None:
