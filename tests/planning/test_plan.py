@@ -193,7 +193,8 @@ def test_memory_follows_the_batch_and_the_precision(tiny: Tiny, tmp_path: Path) 
     assert three - two == two - one > 5e5
     assert memory(batch_size=3, accumulate=3) == one
     assert memory(batch_size=3, accumulate=2) == two
-    network = build("t", **NARROW)
+    # Of its own width: attention has so few channels in miniature that its maps are all there is.
+    network = build("t")
     half = saved_bytes(network, 6, 64, compute(precision="bfloat16"))
     assert half < 0.9 * saved_bytes(network, 6, 64, compute())
 
