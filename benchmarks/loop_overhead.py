@@ -24,6 +24,7 @@ from statistics import median
 import torch
 
 from benchmarks.convolution import timed
+from benchmarks.dmtnet_process import PRECISIONS
 from benchmarks.feed import PATCHES, VIEWS, Enough, Timed, compute, recipe
 from benchmarks.pictures import write_store
 from benchmarks.table import as_csv
@@ -175,9 +176,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    precisions = ("float32", "bfloat16")
     parser.add_argument("--variants", nargs="+", choices=tuple("tsblh"))
-    parser.add_argument("--precisions", nargs="+", choices=precisions, default=precisions)
+    parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=PRECISIONS)
     parser.add_argument("--steps", type=int, default=30, help="of each kind, after a first one")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--crop", type=int, default=128, help="side in pixels")

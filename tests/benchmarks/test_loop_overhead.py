@@ -33,7 +33,7 @@ def test_a_tiny_run(
     assert "at most 2% wanted" in capsys.readouterr().out
 
 
-def test_the_first_steps_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_steps_do_not_count() -> None:
     taken: list[int] = []
 
     class Quiet:
