@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines._shared.state import load_named
+from baselines._shared.official_weights import load_named
 
 VIEWS = ("combined", "left", "right")
 INPUT_BITS = 8

@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import Tensor, from_numpy
 
+from baselines._deconvolution.psf import SIGMA_PER_RADIUS
 from baselines._shared.fitting import clamped_psnr
 from baselines._shared.two_stage import Floats, TwoStage
-from baselines.deconvolution.psf import SIGMA_PER_RADIUS
 from pipeline.config import Experiment, Synthetic, load_experiment
 from pipeline.data.manifest import ManifestRow, read_manifest, read_scene
 from pipeline.data.synthesize import true_defocus

@@ -18,7 +18,7 @@ import os
 from collections.abc import Sequence
 from functools import partial
 
-from baselines.deconvolution import HyperLaplacian
+from baselines._deconvolution import HyperLaplacian
 from baselines.ebdb import ebdb_map
 from benchmarks.classical_figures import HEAD, VARIANT, DefocusMap, all_figures
 from benchmarks.classical_speed import HIGHEST, LOWEST, compare, make_scene

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from skimage import color, data
 
+from baselines._deconvolution import HyperLaplacian, RichardsonLucy, Solver, deconvolve_layers
+from baselines._deconvolution.boundary import pad_edges
+from baselines._deconvolution.hyper_laplacian import solve_periodic
+from baselines._deconvolution.layers import Kernel
+from baselines._deconvolution.psf import gaussian_psf
 from baselines._shared.eight_bit_map import through_eight_bits
-from baselines.deconvolution import HyperLaplacian, RichardsonLucy, Solver, deconvolve_layers
-from baselines.deconvolution.edges import pad_edges
-from baselines.deconvolution.hyper_laplacian import solve_periodic
-from baselines.deconvolution.layers import Kernel
-from baselines.deconvolution.psf import gaussian_psf
 from baselines.ebdb.blur import MAX_SIGMA
 from benchmarks.classical_references import (
     BORDERS,

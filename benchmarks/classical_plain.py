@@ -1,6 +1,6 @@
 """Layered hyper-Laplacian deconvolution, step by step in the order in which it was published.
 
-The reference for the speed and the exactness of `baselines.deconvolution`: every level over the
+The reference for the speed and the exactness of `baselines._deconvolution`: every level over the
 whole picture, one channel at a time, padded by the kernel's own half side, complex transforms in
 double precision.
 """
@@ -13,9 +13,9 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from baselines.deconvolution.levels import quantise
-from baselines.deconvolution.psf import gaussian_psf
-from baselines.deconvolution.shrinkage import shrink
+from baselines._deconvolution.levels import quantise
+from baselines._deconvolution.psf import gaussian_psf
+from baselines._deconvolution.shrinkage import shrink
 
 Floats = NDArray[np.floating]
 
@@ -23,7 +23,7 @@ Floats = NDArray[np.floating]
 def deconvolve_layers(
     image: Floats, sigma: Floats, lam: float, alpha: float, levels: int
 ) -> Floats:
-    """As `baselines.deconvolution.deconvolve_layers` with Gaussian kernels."""
+    """As `baselines._deconvolution.deconvolve_layers` with Gaussian kernels."""
     quantised = quantise(sigma, levels)
     output = image.copy()
     for level in np.unique(quantised):

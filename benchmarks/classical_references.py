@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from baselines.deconvolution import HyperLaplacian, RichardsonLucy, Solver, Wiener
+from baselines._deconvolution import HyperLaplacian, RichardsonLucy, Solver, Wiener
 
 HALF, TWO_THIRDS = 1 / 2, 2 / 3
 LAMBDAS = (200, 2000, 20000)

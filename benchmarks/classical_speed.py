@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from skimage import data
 
-from baselines.deconvolution import HyperLaplacian, deconvolve_layers
-from baselines.deconvolution.levels import quantise
-from baselines.deconvolution.psf import gaussian_psf
+from baselines._deconvolution import HyperLaplacian, deconvolve_layers
+from baselines._deconvolution.levels import quantise
+from baselines._deconvolution.psf import gaussian_psf
 from benchmarks.classical_plain import deconvolve_channel
 
 Floats = NDArray[np.floating]

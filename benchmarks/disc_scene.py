@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import convolve
 
-from baselines.deconvolution.psf import SIGMA_PER_RADIUS, disc_psf
+from baselines._deconvolution.psf import SIGMA_PER_RADIUS, disc_psf
 from benchmarks.two_plane import seam, seam_map
 
 Floats = NDArray[np.float64]

@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor, nn
 
+from baselines._deconvolution import HyperLaplacian, deconvolve_layers
+from baselines._deconvolution.layers import Kernel
 from baselines._shared.fitting import Pairs, clamped_psnr
-from baselines.deconvolution import HyperLaplacian, deconvolve_layers
-from baselines.deconvolution.layers import Kernel
 
 Floats = NDArray[np.float64]
 Progress = Callable[[int, int], None]

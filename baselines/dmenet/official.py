@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from baselines._shared.state import load_named, unwrapped
+from baselines._shared.official_weights import load_named, unwrapped
 from baselines.dmenet.network import ENCODER_CONVS, REFINEMENTS, DMENet
 
 _CONV = {"weight": "kernel", "bias": "bias"}

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from baselines._shared.state import load_named
+from baselines._shared.official_weights import load_named
 from baselines.ifan.network import IFAN, build
 
 _MODULES = {

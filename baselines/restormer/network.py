@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from baselines._shared.official_weights import load_named
 from baselines._shared.row_bands import is_piecewise
-from baselines._shared.state import load_named
 from baselines.restormer.blocks import Block, conv, images, tokens_of
 
 VIEWS = ("left", "right")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines._shared.state import load_named
+from baselines._shared.official_weights import load_named
 from baselines.uformer.blocks import Block
 
 VIEWS = ("left", "right")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from baselines.deconvolution import HyperLaplacian, RichardsonLucy, deconvolve_layers
+from baselines._deconvolution import HyperLaplacian, RichardsonLucy, deconvolve_layers
 from benchmarks import classical_plain
 from benchmarks.two_plane import two_plane
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from baselines.deconvolution.levels import quantise
-from baselines.deconvolution.psf import disc_psf, gaussian_psf, transfer_function
-from baselines.deconvolution.regions import regions
+from baselines._deconvolution.levels import quantise
+from baselines._deconvolution.psf import disc_psf, gaussian_psf, transfer_function
+from baselines._deconvolution.regions import regions
 
 SIDES = {0.12: 3, 0.3: 5, 0.5: 9, 1: 17, 2: 33, 3: 51, 4: 67, 5: 85, 7: 101}
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from baselines.deconvolution import HyperLaplacian, RichardsonLucy, Solver, Wiener
-from baselines.deconvolution.edges import pad_edges, taper_edges
-from baselines.deconvolution.hyper_laplacian import BETAS, solve_periodic
-from baselines.deconvolution.psf import gaussian_psf
-from baselines.deconvolution.shrinkage import shrink
+from baselines._deconvolution import HyperLaplacian, RichardsonLucy, Solver, Wiener
+from baselines._deconvolution.boundary import pad_edges, taper_edges
+from baselines._deconvolution.hyper_laplacian import BETAS, solve_periodic
+from baselines._deconvolution.psf import gaussian_psf
+from baselines._deconvolution.shrinkage import shrink
 from benchmarks.classical_plain import taper, to_transfer
 
 V = np.array([0.1, 0.3, 0.6, 1, 1.6, 2.5])

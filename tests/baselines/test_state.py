@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from baselines._shared.state import load_named
+from baselines._shared.official_weights import load_named
 
 State = dict[str, object]
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
+from baselines._deconvolution import HyperLaplacian, deconvolve_layers
 from baselines._shared.two_stage import PUBLISHED, TwoStage, spread
-from baselines.deconvolution import HyperLaplacian, deconvolve_layers
 
 Floats = NDArray[np.float64]
 SIZE = (56, 64)

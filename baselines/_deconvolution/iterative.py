@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import restoration
 
-from baselines.deconvolution.edges import pad_edges, taper_edges
+from baselines._deconvolution.boundary import pad_edges, taper_edges
 
 Floats = NDArray[np.floating]
 

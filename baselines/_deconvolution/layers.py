@@ -15,9 +15,9 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.deconvolution.levels import quantise
-from baselines.deconvolution.psf import SIGMA_PER_RADIUS, disc_psf, gaussian_psf
-from baselines.deconvolution.regions import regions
+from baselines._deconvolution.levels import quantise
+from baselines._deconvolution.psf import SIGMA_PER_RADIUS, disc_psf, gaussian_psf
+from baselines._deconvolution.regions import regions
 
 Floats = NDArray[np.floating]
 Progress = Callable[[int, int], None]

@@ -4,8 +4,8 @@ Which solver and which settings made the published rows of EBDB, DMENet and JNB 
 defaults are those that DMENet's authors published later, for the same data set.
 """
 
-from baselines.deconvolution.hyper_laplacian import HyperLaplacian
-from baselines.deconvolution.iterative import RichardsonLucy, Wiener
-from baselines.deconvolution.layers import Solver, deconvolve_layers
+from baselines._deconvolution.hyper_laplacian import HyperLaplacian
+from baselines._deconvolution.iterative import RichardsonLucy, Wiener
+from baselines._deconvolution.layers import Solver, deconvolve_layers
 
 __all__ = ["HyperLaplacian", "RichardsonLucy", "Solver", "Wiener", "deconvolve_layers"]

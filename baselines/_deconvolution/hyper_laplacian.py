@@ -12,9 +12,9 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from baselines.deconvolution.edges import pad_edges, taper_edges
-from baselines.deconvolution.psf import transfer_function
-from baselines.deconvolution.shrinkage import shrink
+from baselines._deconvolution.boundary import pad_edges, taper_edges
+from baselines._deconvolution.psf import transfer_function
+from baselines._deconvolution.shrinkage import shrink
 
 Floats = NDArray[np.floating]
 

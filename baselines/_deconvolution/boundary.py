@@ -11,7 +11,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from baselines.deconvolution.psf import transfer_function
+from baselines._deconvolution.psf import transfer_function
 
 Floats = NDArray[np.floating]
 
