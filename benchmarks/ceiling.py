@@ -22,7 +22,8 @@ from torch import Tensor, from_numpy
 from baselines._deconvolution.psf import SIGMA_PER_RADIUS
 from baselines._shared.fitting import clamped_psnr
 from baselines._shared.two_stage import Floats, TwoStage
-from pipeline.config import Experiment, Synthetic, load_experiment
+from pipeline.config.blocks import Synthetic
+from pipeline.config.experiment import Experiment, load_experiment
 from pipeline.data.manifest import ManifestRow, read_manifest, read_scene
 from pipeline.data.synthesize import true_defocus
 from pipeline.errors import ConfigError, UserError

@@ -33,7 +33,8 @@ from torch.utils.data import DataLoader, Dataset
 from benchmarks.cache import drop
 from benchmarks.pictures import write_patches, write_store
 from dmtnet import build
-from pipeline.config import Compute, Cosine, Patches, Recipe
+from pipeline.config.blocks import Compute, Patches
+from pipeline.config.recipe import Cosine, Recipe
 from pipeline.data.feed import Batch, Feed
 from pipeline.data.patches import index_windows
 from pipeline.data.pixels import PIXELS, PixelStore

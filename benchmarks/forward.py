@@ -24,7 +24,7 @@ from statistics import median
 from benchmarks.convolution import CONVOLUTION_MACS
 from benchmarks.forward_process import Forward, ForwardError, forward_in_process
 from benchmarks.table import as_csv
-from pipeline.config import Experiment, load_experiment
+from pipeline.config.experiment import Experiment, load_experiment
 from pipeline.errors import UserError
 from pipeline.evaluation.complexity import count_complexity
 from pipeline.files import write_text

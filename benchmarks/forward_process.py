@@ -14,7 +14,7 @@ import psutil
 import torch
 
 from benchmarks.convolution import convolution, timed
-from pipeline.config import load_experiment
+from pipeline.config.experiment import load_experiment
 from pipeline.methods import get_method
 from pipeline.provenance import peak_memory_mib
 

@@ -29,12 +29,13 @@ from benchmarks.feed import PATCHES, VIEWS, Enough, Timed, compute, recipe
 from benchmarks.pictures import write_store
 from benchmarks.table import as_csv
 from dmtnet import build
-from pipeline.config import Compute, Recipe
+from pipeline.compute.device import autocast
+from pipeline.compute.distributed import ALONE
+from pipeline.config.blocks import Compute
+from pipeline.config.recipe import Recipe
 from pipeline.data.patches import index_windows
 from pipeline.data.pixels import PixelStore
 from pipeline.files import write_text
-from pipeline.training.device import autocast
-from pipeline.training.distributed import ALONE
 from pipeline.training.loop import CurvePoint, Done, Step, train
 from pipeline.training.loss import charbonnier
 from pipeline.training.optimizer import make_optimizer

@@ -14,7 +14,8 @@ from functools import cached_property
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config import Experiment, MethodEntry, load_methods, unknown_method
+from pipeline.config.experiment import Experiment, load_methods
+from pipeline.config.methods import MethodEntry, unknown_method
 from pipeline.errors import ConfigError, WeightsError
 from pipeline.sources import source_hash
 

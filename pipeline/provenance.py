@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
-from pipeline.config import Experiment
+from pipeline.config.experiment import Experiment
 from pipeline.files import sha256_of
 from pipeline.records import Provenance
 

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import Clips, Experiment, Synthetic, digest_of, load_experiment
-from pipeline.config_blocks import SPEED_ONLY
-from pipeline.config_methods import WITHOUT_NETWORK
+from pipeline.config.blocks import SPEED_ONLY, Clips, Synthetic
+from pipeline.config.experiment import Experiment, digest_of, load_experiment
+from pipeline.config.methods import WITHOUT_NETWORK
 from pipeline.errors import ConfigError, UserError
 from pipeline.methods import get_method
 from pipeline.sources import source_hash

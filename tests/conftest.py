@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from pipeline.cli import main
-from pipeline.config import Experiment, load_experiment
+from pipeline.config.experiment import Experiment, load_experiment
 from pipeline.data.patch_index import write_patch_index
 from pipeline.data.pixels import PixelStore
 from pipeline.data.store import build_store

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dmtnet import DMTNet, build
-from pipeline.config import Compute, Recipe
+from pipeline.config.blocks import Compute
+from pipeline.config.recipe import Recipe
 from pipeline.data.pixels import PixelStore
 from pipeline.training.loop import CurvePoint, Step
 

@@ -10,10 +10,11 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from pipeline.config import Experiment, Recipe, load_experiment
+from pipeline.compute.distributed import ALONE
+from pipeline.config.experiment import Experiment, load_experiment
+from pipeline.config.recipe import Recipe
 from pipeline.data.feed import Batch
 from pipeline.methods import Method, get_method
-from pipeline.training.distributed import ALONE
 from pipeline.training.loss import loss_terms, own_terms
 from pipeline.training.update import Updater
 

@@ -10,7 +10,7 @@ from companions import CLIPS, NEEDY, write_experiment
 from conftest import Done, Run, Tiny
 from picture_sets import write_set
 
-from pipeline.config import load_experiment
+from pipeline.config.experiment import load_experiment
 from pipeline.data.clips import clips_of
 from pipeline.data.manifest import read_manifest
 from pipeline.data.pixels import PixelStore

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from torch import device
 
 from dmtnet import DMTNet
-from pipeline.config import AblationEntry, Budget, Experiment, load_experiment, load_methods
+from pipeline.config.blocks import Budget
+from pipeline.config.experiment import Experiment, load_experiment, load_methods
+from pipeline.config.methods import AblationEntry
 from pipeline.errors import ConfigError
 from pipeline.methods import get_method
 from pipeline.seeds import derive_seed

@@ -11,30 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import (
-    AblationEntry,
-    Batches,
+from pipeline.config.blocks import (
     Budget,
     Canon,
     Clips,
     Compute,
-    Cosine,
-    Downscale,
-    Experiment,
     Folder,
-    MethodEntry,
-    MethodList,
-    MetricEntry,
-    Multistep,
-    Noise,
     Patches,
-    Phase,
-    Recipe,
     SplitScenes,
     Strict,
     Synthetic,
-    load_experiment,
 )
+from pipeline.config.experiment import Experiment, load_experiment
+from pipeline.config.methods import AblationEntry, MethodEntry, MethodList, MetricEntry
+from pipeline.config.recipe import Batches, Cosine, Downscale, Multistep, Noise, Phase, Recipe
 from pipeline.data.feed import Feed
 from pipeline.data.patch_index import read_patch_index, write_patch_index
 from pipeline.data.pixels import PixelStore
@@ -92,7 +82,9 @@ def subclasses(model: type) -> Iterator[type]:
 
 def test_no_model_is_forgotten() -> None:
     models = {
-        model for model in subclasses(Strict) if model.__module__.startswith("pipeline.config")
+        model
+        for model in subclasses(Strict)
+        if model.__module__.startswith("pipeline.config.experiment")
     }
     assert models - {MethodList} == set(MODELS)
 

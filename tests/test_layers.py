@@ -103,7 +103,7 @@ def test_reports_never_load_torch(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["pipeline.cli", "pipeline.training.launch", "pipeline.workflow", "pipeline.watch"]
+    "module", ["pipeline.cli", "pipeline.compute.launch", "pipeline.workflow", "pipeline.watch"]
 )
 def test_what_runs_before_a_job_never_loads_torch(module: str) -> None:
     assert "torch" not in roots(loaded_by(module))
@@ -114,7 +114,9 @@ def test_nothing_imports_the_command_line() -> None:
     assert users - set(inside("pipeline.cli")) == {"pipeline.__main__"}
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if name != "pipeline.config_yaml"])
+@pytest.mark.parametrize(
+    "module", [name for name in MODULES if name != "pipeline.config.yaml_files"]
+)
 def test_the_configuration_is_the_only_reader_of_yaml(module: str) -> None:
     assert "yaml" not in roots(imported(module))
 

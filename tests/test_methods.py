@@ -14,7 +14,7 @@ import yaml
 from conftest import Tiny
 
 from dmtnet import DMTNet
-from pipeline.config import load_experiment, load_methods
+from pipeline.config.experiment import load_experiment, load_methods
 from pipeline.errors import ConfigError, WeightsError
 from pipeline.methods import get_method, list_methods
 from pipeline.records import MAIN_GROUP

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from pipeline import provenance
-from pipeline.config import load_experiment
+from pipeline.config.experiment import load_experiment
 from pipeline.errors import DataError
 from pipeline.records import Provenance
 

@@ -18,7 +18,8 @@ from conftest import Tiny
 from contract import CHECKS, Subject
 
 import baselines
-from pipeline.config import Experiment, MethodList, load_experiment, load_methods
+from pipeline.config.experiment import Experiment, load_experiment, load_methods
+from pipeline.config.methods import MethodList
 from pipeline.errors import ConfigError
 from pipeline.methods import Method, get_method, list_methods
 from pipeline.stages.evaluate import evaluate_method

@@ -58,7 +58,7 @@ DPDNET, KPAC, MRNET = METHODS = ("baselines.dpdnet", "baselines.kpac", "baseline
         ("dmtnet/reconstruction.py", {MRNET, "dmtnet"}),
         ("baselines/__init__.py", set(METHODS)),
         ("baselines/_shared/conv_lstm.py", set()),
-        ("pipeline/config.py", set()),
+        ("pipeline/config/experiment.py", set()),
     ],
 )
 def test_shared_code_counts_where_it_is_imported(

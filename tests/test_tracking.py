@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from factories import control, provenance, result, run, scores
 
-from pipeline.config import load_experiment
+from pipeline.config.experiment import load_experiment
 from pipeline.errors import ConfigError, DataError, RecordError
 from pipeline.records import ResultRecord, RunRecord, write_record
 from pipeline.tracking import DIGEST, SUPERSEDED, Summary, ingest

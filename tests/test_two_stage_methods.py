@@ -14,7 +14,7 @@ from conftest import Run, Tiny
 from baselines import dmenet
 from baselines._shared.two_stage import DECONVOLUTION_CHOICES, PUBLISHED, TwoStage
 from baselines.dmenet.official import official_names
-from pipeline.config import load_experiment, load_methods
+from pipeline.config.experiment import load_experiment, load_methods
 from pipeline.data.patch_index import write_patch_index
 from pipeline.data.pixels import PixelStore
 from pipeline.data.store import build_store

@@ -39,7 +39,7 @@ def data(
     The second training set of DPDNet+ and RDPD+ is made with --companion and folders of its own:
     --root data/clips/raw --manifest data/clips/manifest.csv
     """
-    from pipeline.config import load_experiment
+    from pipeline.config.experiment import load_experiment
     from pipeline.stages.data import make_data
 
     count = make_data(
@@ -71,7 +71,7 @@ def doctor(
     Decodes each picture once: size, depth, checksum, damage; whether the views of a scene belong
     together; pictures that stand twice; names, pairs, numbers and labels of the official set.
     """
-    from pipeline.config import load_experiment
+    from pipeline.config.experiment import load_experiment
     from pipeline.records import write_record
     from pipeline.stages.doctor import examine_set, report_lines
 
@@ -123,7 +123,7 @@ def patches(
     workers: Annotated[int, typer.Option(min=1, help="Threads.")] = 1,
 ) -> None:
     """List the training windows, and leave out the least sharp of every image."""
-    from pipeline.config import load_experiment
+    from pipeline.config.experiment import load_experiment
     from pipeline.data.patch_index import write_patch_index
     from pipeline.data.pixels import PixelStore
 

@@ -32,7 +32,7 @@ def deblur(
     A method of the combined view takes the mean of left and right if --combined is not given.
     """
     from pipeline.bars import steps_bar
-    from pipeline.config import load_experiment
+    from pipeline.config.experiment import load_experiment
     from pipeline.errors import ConfigError
     from pipeline.evaluation.protocol import tiling_from
     from pipeline.stages.deblur import deblur as deblur_picture

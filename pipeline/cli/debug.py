@@ -100,7 +100,7 @@ def profile(
 def _trial(
     config: Path, method: str, store: Path | None, patches: Path | None, **changes: Any
 ) -> Trial:
-    from pipeline.config import load_experiment
+    from pipeline.config.experiment import load_experiment
     from pipeline.stages.debug import trial
 
     experiment = load_experiment(config)

@@ -35,7 +35,7 @@ def table1(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Make Table 1, the table of further scene groups and the metrics file from records."""
-    from pipeline.config import load_experiment
+    from pipeline.config.experiment import load_experiment
     from pipeline.stages.report import make_table1
 
     print_paths(make_table1(load_experiment(config), results, complexity, published, output))
@@ -50,7 +50,7 @@ def table2(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Make Table 2 from records."""
-    from pipeline.config import load_experiment
+    from pipeline.config.experiment import load_experiment
     from pipeline.stages.report import make_table2
 
     print_paths(make_table2(load_experiment(config), results, complexity, published, output))

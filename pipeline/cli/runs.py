@@ -39,7 +39,7 @@ MethodArgument = Annotated[str, typer.Argument(help="Method or ablation, see `dm
 @app.command(epilog=example("methods"))
 def methods(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """List methods and ablations of an experiment."""
-    from pipeline.config import load_experiment
+    from pipeline.config.experiment import load_experiment
 
     experiment = load_experiment(config)
     for name in [*experiment.methods, *experiment.ablations]:
@@ -83,8 +83,8 @@ def train(
     Interrupted, the same command goes on where it was. DPDNet+ and RDPD+ learn from a second set
     too: add --companion data/clips/store
     """
-    from pipeline.config import load_experiment
-    from pipeline.training.launch import gpus_held, run_together
+    from pipeline.compute.launch import gpus_held, run_together
+    from pipeline.config.experiment import load_experiment
     from pipeline.training.progress import Progress
     from pipeline.training.stop import duration
 
@@ -129,8 +129,8 @@ def evaluate(
     tile_overlap: TileOverlapOption = None,
 ) -> None:
     """Score one method on the images of the test split."""
-    from pipeline.config import load_experiment
-    from pipeline.training.launch import gpus_held
+    from pipeline.compute.launch import gpus_held
+    from pipeline.config.experiment import load_experiment
 
     experiment = load_experiment(config)
     with gpus_held(experiment.compute, 1):
@@ -170,7 +170,7 @@ def predict(
     tile_overlap: TileOverlapOption = None,
 ) -> None:
     """Deblur the test split into 16-bit PNG files; needs no ground truth (Pixel 4)."""
-    from pipeline.config import load_experiment
+    from pipeline.config.experiment import load_experiment
     from pipeline.evaluation.protocol import tiling_from
     from pipeline.stages.predict import predict_method
 
@@ -208,7 +208,7 @@ def complexity(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Count parameters and FLOPs of the full models, by fvcore and by the paper's rule."""
-    from pipeline.config import load_experiment
+    from pipeline.config.experiment import load_experiment
     from pipeline.errors import ConfigError
     from pipeline.reporting.complexity import comparison_json, comparison_text, heading
     from pipeline.stages.complexity import compare_with_table1, complexity_line, count_methods

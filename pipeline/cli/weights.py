@@ -68,7 +68,7 @@ def check_weights(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Load published weights into a method's full-size network."""
-    from pipeline.config import load_experiment
+    from pipeline.config.experiment import load_experiment
     from pipeline.methods import get_method
     from pipeline.stages.weights import check_weights as check
 

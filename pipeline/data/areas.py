@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 from typing import NamedTuple
 
-from pipeline.config import Batches, Recipe
+from pipeline.config.recipe import Batches, Recipe
 from pipeline.data.clips import clips_of
 from pipeline.data.patches import Window
 from pipeline.data.pixels import PixelStore

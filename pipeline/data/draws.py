@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config import Batches, Recipe
+from pipeline.config.recipe import Batches, Recipe
 from pipeline.data.areas import Area, read_side, side_of
 from pipeline.data.patches import Window
 from pipeline.data.steps import batches_of, main_kinds, steps_per_epoch

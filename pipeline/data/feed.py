@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from pipeline.config import Compute, Recipe
+from pipeline.config.blocks import Compute
+from pipeline.config.recipe import Recipe
 from pipeline.data.areas import companion_areas, main_areas
 from pipeline.data.crops import CropReader, batch_view, scaled
 from pipeline.data.draws import DrawnBatch, Order, shard

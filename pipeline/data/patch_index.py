@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from pipeline.bars import watched
-from pipeline.config import Patches
+from pipeline.config.blocks import Patches
 from pipeline.data.journal import Journal
 from pipeline.data.patches import Window, index_windows
 from pipeline.data.pixels import PixelStore

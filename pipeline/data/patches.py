@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pipeline.config import Patches
+from pipeline.config.blocks import Patches
 from pipeline.data.pixels import PixelStore
 from pipeline.errors import DataError
 

@@ -11,9 +11,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from pipeline.bars import byte_bar
+from pipeline.compute.process_pool import spread
 from pipeline.data.image_io import decode_png, read_bytes
 from pipeline.data.journal import Journal
-from pipeline.data.processes import spread
 from pipeline.data.registration import Grey, Registration, misplaced, register, shrink
 from pipeline.errors import DataError
 from pipeline.files import writing

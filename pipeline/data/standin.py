@@ -13,10 +13,10 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.bars import watched
+from pipeline.compute.process_pool import spread
 from pipeline.data.image_io import MAX_PIXELS, write_png16
 from pipeline.data.layout import SPLITS
 from pipeline.data.mosaic import mosaic
-from pipeline.data.processes import spread
 from pipeline.data.synthetic_dp import BOKEHS, render
 from pipeline.data.synthetic_set import SCENE_COLUMNS
 from pipeline.data.tables import read_table

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.config import Batches, Recipe
-from pipeline.config_recipe import Phase
+from pipeline.config.recipe import Batches, Phase, Recipe
 
 
 def steps_per_epoch(recipe: Recipe, windows: int) -> int:

@@ -16,10 +16,10 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from pipeline.bars import watched
+from pipeline.compute.process_pool import spread
 from pipeline.data.journal import Journal
 from pipeline.data.manifest import ManifestRow, read_manifest, read_scene
 from pipeline.data.pixels import FORMAT, INDEX, PIXELS, STORED_VIEWS, PixelStore, StoredScene
-from pipeline.data.processes import spread
 from pipeline.data.tiles import scene_elements, tile_rows
 from pipeline.errors import DataError
 from pipeline.files import sha256_of, writing

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from pipeline.config import SplitScenes, Synthetic
+from pipeline.config.blocks import SplitScenes, Synthetic
 from pipeline.data.layout import SPLITS
 from pipeline.data.scenes import (
     CATEGORIES,

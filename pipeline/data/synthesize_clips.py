@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.config import Clips
+from pipeline.config.blocks import Clips
 from pipeline.data.clips import frame_name
 from pipeline.data.image_io import MAX_PIXELS
 from pipeline.data.layout import SPLITS

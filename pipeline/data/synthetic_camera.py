@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.config import Clips, Synthetic
+from pipeline.config.blocks import Clips, Synthetic
 from pipeline.data.image_io import MAX_PIXELS, Image
 from pipeline.data.scenes import Scene
 from pipeline.data.synthetic_dp import (

@@ -10,7 +10,7 @@ import hashlib
 from importlib.metadata import version
 from pathlib import Path
 
-from pipeline.config import digest_of
+from pipeline.config.experiment import digest_of
 from pipeline.errors import RecordError
 from pipeline.methods import Method
 from pipeline.records import ComplexityRecord, read_record, write_record

@@ -21,7 +21,8 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor, nn
 
-from pipeline.config import Compute
+from pipeline.compute.device import HALF
+from pipeline.config.blocks import Compute
 from pipeline.data.manifest import ManifestRow
 from pipeline.errors import DataError
 from pipeline.evaluation.metrics import Metric, score_image
@@ -30,7 +31,6 @@ from pipeline.evaluation.scores import ImageScores, aggregate, write_per_image
 from pipeline.evaluation.tiling import tiled
 from pipeline.methods import Method
 from pipeline.records import MAIN_GROUP, Protocol, Scores
-from pipeline.training.device import HALF
 
 Scene = Mapping[str, NDArray[np.uint16]]
 Precision = Literal["float32", "bfloat16", "float16"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.config import Experiment
+from pipeline.config.experiment import Experiment
 from pipeline.errors import ConfigError, DataError
 from pipeline.methods import Method
 from pipeline.records import Protocol

@@ -8,14 +8,15 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from pipeline.config import Compute, Experiment
+from pipeline.compute.activation_checkpointing import checkpoint_activations
+from pipeline.compute.device import autocast
+from pipeline.config.blocks import Compute
+from pipeline.config.experiment import Experiment
 from pipeline.errors import RecordError
 from pipeline.evaluation.complexity import complexity_key
 from pipeline.evaluation.flops_fvcore import flops_fvcore
 from pipeline.methods import Method, get_method
 from pipeline.records import ComplexityRecord, read_record
-from pipeline.training.device import autocast
-from pipeline.training.memory import checkpoint_activations
 from pipeline.training.plan import Plan
 
 FORWARD_AND_BACKWARD = 3

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.config import Canon, Clips, Folder, Patches, Synthetic
+from pipeline.config.blocks import Canon, Clips, Folder, Patches, Synthetic
 from pipeline.data.manifest import read_manifest
 from pipeline.data.patches import image_windows
 from pipeline.data.sharpness import discarded

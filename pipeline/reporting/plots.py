@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.config import load_methods
-from pipeline.config_methods import CONTROL
+from pipeline.config.experiment import load_methods
+from pipeline.config.methods import CONTROL
 from pipeline.files import atomic_file
 from pipeline.reporting import tables
 from pipeline.reporting.labels import Point, Polyline, place_labels, spread

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from pipeline.config_methods import CONTROL
+from pipeline.config.methods import CONTROL
 from pipeline.records import CATEGORIES, ComplexityRecord, ResultRecord
 from pipeline.reporting import tables
 from pipeline.reporting.published import PAPER_METRICS

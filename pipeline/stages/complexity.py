@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pipeline.config import Experiment, MethodEntry, load_methods
-from pipeline.config_methods import WITHOUT_NETWORK
+from pipeline.config.experiment import Experiment, load_methods
+from pipeline.config.methods import WITHOUT_NETWORK, MethodEntry
 from pipeline.evaluation.complexity import count_complexity
 from pipeline.methods import Method, get_method
 from pipeline.records import ComplexityRecord

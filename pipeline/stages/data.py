@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from pipeline.config import Canon, Clips, Experiment, Synthetic
+from pipeline.config.blocks import Canon, Clips, Synthetic
+from pipeline.config.experiment import Experiment
 from pipeline.data.manifest import ManifestRow, rows_of, write_manifest
 from pipeline.data.survey import survey
 from pipeline.data.synthesize import synthesize

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from pipeline.config import Experiment
+from pipeline.compute.device import prepare_device
+from pipeline.config.experiment import Experiment
 from pipeline.data.image_io import Image, read_png, write_png16
 from pipeline.errors import DataError
 from pipeline.evaluation.inference import predict
@@ -16,7 +17,6 @@ from pipeline.evaluation.protocol import Tiling
 from pipeline.methods import Method, get_method
 from pipeline.seeds import derive_seed
 from pipeline.stages.load import check_origin, load_method
-from pipeline.training.device import prepare_device
 
 Progress = Callable[[int, int], None]
 

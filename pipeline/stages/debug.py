@@ -13,7 +13,10 @@ import torch
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
-from pipeline.config import Experiment, Recipe
+from pipeline.compute.device import memory_format, prepare_device
+from pipeline.compute.distributed import ALONE
+from pipeline.config.experiment import Experiment
+from pipeline.config.recipe import Recipe
 from pipeline.data.feed import Batch, Feed
 from pipeline.data.patch_index import read_patch_index
 from pipeline.data.pixels import PixelStore
@@ -21,8 +24,6 @@ from pipeline.errors import ConfigError
 from pipeline.files import atomic_file
 from pipeline.methods import Method, get_method
 from pipeline.seeds import derive_seed
-from pipeline.training.device import memory_format, prepare_device
-from pipeline.training.distributed import ALONE
 from pipeline.training.loop import CurvePoint, Observer, train
 from pipeline.training.loss import check_terms
 from pipeline.training.plan import Plan

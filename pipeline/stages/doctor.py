@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.config import Canon, Experiment
+from pipeline.config.blocks import Canon
+from pipeline.config.experiment import Experiment
 from pipeline.data.survey import Survey, survey
 from pipeline.errors import DataError
 from pipeline.evaluation.protocol import check_bit_depth

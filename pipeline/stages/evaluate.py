@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from pipeline.config import Experiment
+from pipeline.compute.device import prepare_device
+from pipeline.config.experiment import Experiment
 from pipeline.data.manifest import ManifestRow, read_manifest, read_scene
 from pipeline.evaluation.inference import evaluate
 from pipeline.evaluation.metrics import load_metrics
@@ -22,7 +23,6 @@ from pipeline.records import Label, Protocol, ResultRecord, write_record
 from pipeline.seeds import derive_seed
 from pipeline.stages.load import check_origin, load_method
 from pipeline.stages.train import RECORD
-from pipeline.training.device import prepare_device
 
 
 class Prepared(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
-from pipeline.config import Experiment
+from pipeline.config.experiment import Experiment
 from pipeline.errors import ConfigError
 from pipeline.methods import Method, get_method
 from pipeline.records import Label

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.config import Experiment
+from pipeline.config.experiment import Experiment
 from pipeline.data.image_io import check_png16, write_png16
 from pipeline.data.manifest import ManifestRow, read_scene
 from pipeline.errors import DataError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.config import Experiment
+from pipeline.config.experiment import Experiment
 from pipeline.records import ComplexityRecord, ResultRecord, read_record
 from pipeline.reporting.groups import build_groups
 from pipeline.reporting.plots import psnr_vs_params

@@ -11,8 +11,10 @@ from typing import Any
 
 from torch import nn
 
-from pipeline.config import Experiment
-from pipeline.config_blocks import SPEED_ONLY
+from pipeline.compute.device import prepare_device
+from pipeline.compute.distributed import World, world
+from pipeline.config.blocks import SPEED_ONLY
+from pipeline.config.experiment import Experiment
 from pipeline.data.feed import Feed
 from pipeline.data.patch_index import read_patch_index
 from pipeline.data.patches import Window
@@ -24,8 +26,6 @@ from pipeline.provenance import collect
 from pipeline.records import Label, RunRecord, write_record
 from pipeline.seeds import derive_seed
 from pipeline.training.checkpoint import save_weights
-from pipeline.training.device import prepare_device
-from pipeline.training.distributed import World, world
 from pipeline.training.fit import fit
 from pipeline.training.loop import CurvePoint, Silent, Trained, train
 from pipeline.training.loss import check_terms

@@ -9,7 +9,7 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor
 
-from pipeline.config import Experiment
+from pipeline.config.experiment import Experiment
 from pipeline.data.pixels import PixelStore
 from pipeline.errors import DataError
 from pipeline.methods import Method

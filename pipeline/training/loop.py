@@ -10,13 +10,14 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from pipeline.config import Compute, Recipe
+from pipeline.compute.device import autocast, memory_format
+from pipeline.compute.distributed import ALONE, World
+from pipeline.config.blocks import Compute
+from pipeline.config.recipe import Recipe
 from pipeline.data.crops import at_depth, to_tensor
 from pipeline.data.feed import Feed
 from pipeline.data.pixels import PixelStore
 from pipeline.errors import UserError
-from pipeline.training.device import autocast, memory_format
-from pipeline.training.distributed import ALONE, World
 from pipeline.training.plan import Plan
 from pipeline.training.update import Updater
 

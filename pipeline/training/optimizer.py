@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn, optim
 
-from pipeline.config import Recipe
+from pipeline.config.recipe import Recipe
 
 _KINDS: dict[str, type[optim.Adam] | type[optim.AdamW] | type[optim.RAdam]] = {
     "adam": optim.Adam,

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipeline.config import Compute
+from pipeline.config.blocks import Compute
 from pipeline.errors import UserError
 
 MAX_SKIPPED = 20

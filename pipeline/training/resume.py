@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from pipeline.compute.distributed import World
 from pipeline.errors import Stopped
-from pipeline.training.distributed import World
 from pipeline.training.generators import random_state, restore
 from pipeline.training.lock import RunLock
 from pipeline.training.loop import CurvePoint, Done

@@ -12,14 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from pipeline.config import Compute, Recipe
+from pipeline.compute.activation_checkpointing import checkpoint_activations
+from pipeline.compute.compilation import compile_network
+from pipeline.compute.device import autocast, memory_format
+from pipeline.compute.distributed import World
+from pipeline.config.blocks import Compute
+from pipeline.config.recipe import Recipe
 from pipeline.data.feed import Batch
-from pipeline.training.compiling import compile_network
-from pipeline.training.device import autocast, memory_format
-from pipeline.training.distributed import World
 from pipeline.training.ema import moving_average
 from pipeline.training.loss import FIRST_SAMPLE_ONLY, loss_terms, own_terms
-from pipeline.training.memory import checkpoint_activations
 from pipeline.training.optimizer import make_optimizer
 from pipeline.training.precision import MAX_SKIPPED, NonFinite, Scaler
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from baselines import controls
-from pipeline.config import load_methods
+from pipeline.config.experiment import load_methods
 from pipeline.evaluation.metrics import mae, psnr
 from pipeline.methods import get_method
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from baselines import restormer
 from baselines._shared import row_bands
-from pipeline.config import MethodEntry
+from pipeline.config.methods import MethodEntry
 from pipeline.evaluation.flops_fvcore import flops_fvcore
 from pipeline.evaluation.flops_hooks import flops_paper
 from pipeline.methods import Method, get_method

@@ -10,7 +10,7 @@ import yaml
 from conftest import Tiny
 
 from benchmarks.ceiling import TrueMap, ceilings, scenes_of
-from pipeline.config import METHODS_FILE, load_experiment
+from pipeline.config.experiment import METHODS_FILE, load_experiment
 from pipeline.errors import ConfigError
 from pipeline.stages.data import make_data
 

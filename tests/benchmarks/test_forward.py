@@ -15,7 +15,7 @@ from conftest import Tiny
 from benchmarks import forward
 from benchmarks.forward import default_methods, macs_of, rows_of
 from benchmarks.forward_process import Forward, forward_in_process
-from pipeline.config import load_experiment
+from pipeline.config.experiment import load_experiment
 
 NARROW: dict[str, dict[str, Any]] = {
     "narrow-unet": {"module": "baselines.dpdnet", "row": "a", "kwargs": {"width": 4}},

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from miniatures import recipe
 
-from pipeline.config import Batches, Recipe
+from pipeline.config.recipe import Batches, Recipe
 from pipeline.data.areas import Area
 from pipeline.data.draws import Draw, DrawnBatch, Order, shard
 from pipeline.data.patches import Window

@@ -7,7 +7,7 @@ import pytest
 import torch
 from miniatures import VIEWS, compute, random_scene, recipe, write_store
 
-from pipeline.config import Patches
+from pipeline.config.blocks import Patches
 from pipeline.data.crops import to_tensor
 from pipeline.data.feed import Batch, Feed
 from pipeline.data.patches import Window, index_windows

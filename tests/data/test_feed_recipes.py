@@ -12,7 +12,7 @@ import torch
 from miniatures import VIEWS, compute, random_scene, recipe, write_store
 from numpy.typing import NDArray
 
-from pipeline.config import Patches
+from pipeline.config.blocks import Patches
 from pipeline.data.crops import scaled
 from pipeline.data.feed import Batch, Feed
 from pipeline.data.patches import index_windows

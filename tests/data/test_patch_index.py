@@ -14,7 +14,7 @@ import pytest
 from kills import kill_repeatedly
 from miniatures import random_scene, write_store
 
-from pipeline.config import Patches
+from pipeline.config.blocks import Patches
 from pipeline.data import patch_index
 from pipeline.data.patch_index import read_patch_index, write_patch_index
 from pipeline.data.patches import index_windows

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from miniatures import random_scene, write_store
 
-from pipeline.config import Patches
+from pipeline.config.blocks import Patches
 from pipeline.data.patches import Window, image_windows, index_windows, window_offsets
 from pipeline.data.pixels import PixelStore, StoredScene
 from pipeline.errors import DataError

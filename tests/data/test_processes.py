@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline.data.processes import spread
+from pipeline.compute.process_pool import spread
 from pipeline.errors import DataError
 
 TARGET = Path("some") / "store"
@@ -33,7 +33,7 @@ def test_a_killed_process_is_a_message() -> None:
 def test_processes_end_with_the_one_that_started_them() -> None:
     code = (
         "import time, pathlib\n"
-        "from pipeline.data.processes import spread\n"
+        "from pipeline.compute.process_pool import spread\n"
         "if __name__ == '__main__':\n"
         "    jobs = {0: (0,), 1: (0,), 2: (60,), 3: (60,)}\n"
         "    for _ in spread(time.sleep, jobs, 2, pathlib.Path()):\n"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
 
-from pipeline.config import Patches
+from pipeline.config.blocks import Patches
 from pipeline.data.patches import image_windows
 from pipeline.data.sharpness import KERNELS, gradient_energies, kept_windows, sharpness_scores
 

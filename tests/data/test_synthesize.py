@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.config import Synthetic
+from pipeline.config.blocks import Synthetic
 from pipeline.data.image_io import read_png
 from pipeline.data.manifest import build_manifest, read_scene
 from pipeline.data.scenes import PHOTOGRAPHS

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.config import Clips
+from pipeline.config.blocks import Clips
 from pipeline.data.clips import clips_of
 from pipeline.data.image_io import read_png
 from pipeline.data.layout import VIEWS

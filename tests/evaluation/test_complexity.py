@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline.config import MethodEntry
+from pipeline.config.methods import MethodEntry
 from pipeline.errors import ConfigError
 from pipeline.evaluation import complexity
 from pipeline.evaluation.complexity import complexity_key, count_complexity

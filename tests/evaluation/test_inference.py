@@ -13,7 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipeline.config import Compute, Experiment, MetricEntry, load_experiment, load_methods
+from pipeline.config.blocks import Compute
+from pipeline.config.experiment import Experiment, load_experiment, load_methods
+from pipeline.config.methods import MetricEntry
 from pipeline.data.manifest import ManifestRow
 from pipeline.errors import DataError
 from pipeline.evaluation.inference import (

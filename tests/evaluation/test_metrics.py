@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
 
-from pipeline.config import MetricEntry, load_methods
+from pipeline.config.experiment import load_methods
+from pipeline.config.methods import MetricEntry
 from pipeline.errors import ConfigError
 from pipeline.evaluation.metrics import load_metrics, mae, psnr, score_image, ssim
 

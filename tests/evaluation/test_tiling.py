@@ -14,7 +14,7 @@ from miniatures import random_scene
 from torch import Tensor, nn
 
 from baselines import rdpd
-from pipeline.config import load_experiment
+from pipeline.config.experiment import load_experiment
 from pipeline.errors import ConfigError
 from pipeline.evaluation.inference import predict
 from pipeline.evaluation.protocol import Tiling, protocol_for, tiling_from

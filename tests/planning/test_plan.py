@@ -18,7 +18,8 @@ from typer.testing import CliRunner
 
 from dmtnet import build
 from pipeline.cli import app
-from pipeline.config import Experiment, Folder, load_experiment
+from pipeline.config.blocks import Folder
+from pipeline.config.experiment import Experiment, load_experiment
 from pipeline.data.manifest import build_manifest, write_manifest
 from pipeline.data.standin import make_standin
 from pipeline.errors import ConfigError, DataError

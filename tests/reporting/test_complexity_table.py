@@ -13,7 +13,7 @@ from factories import complexity
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.config import load_experiment
+from pipeline.config.experiment import load_experiment
 from pipeline.errors import DataError
 from pipeline.evaluation.flops_hooks import flops_paper
 from pipeline.methods import Method

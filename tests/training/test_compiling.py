@@ -10,9 +10,9 @@ from miniatures import compute, image, narrow, recipe
 from steps import CPU, trainee, updater
 from torch import nn
 
+from pipeline.compute.compilation import compile_network
 from pipeline.errors import ConfigError
 from pipeline.training import update
-from pipeline.training.compiling import compile_network
 
 
 @pytest.fixture(autouse=True)

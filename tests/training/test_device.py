@@ -12,8 +12,8 @@ from miniatures import compute
 from steps import TRAINED, trainee
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from pipeline.compute.device import autocast, prepare_device
 from pipeline.errors import ConfigError
-from pipeline.training.device import autocast, prepare_device
 
 CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 # PyTorch's list of what has no deterministic form on CUDA (torch.use_deterministic_algorithms), as

@@ -12,13 +12,13 @@ import torch
 from miniatures import VIEWS, Watcher, compute, narrow, random_scene, recipe, write_store
 from torch import Tensor, multiprocessing, nn
 
-from pipeline.config import Patches
+from pipeline.compute.device import prepare_device
+from pipeline.compute.distributed import ALONE, World, world
+from pipeline.config.blocks import Patches
 from pipeline.data.feed import Batch, Feed
 from pipeline.data.patches import index_windows
 from pipeline.data.pixels import PixelStore
 from pipeline.errors import UserError
-from pipeline.training.device import prepare_device
-from pipeline.training.distributed import ALONE, World, world
 from pipeline.training.loop import train
 
 CPU = torch.device("cpu")

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from steps import CPU, TRAINED, trainee
 from torch import Tensor, nn
 
-from pipeline.config import Patches
+from pipeline.config.blocks import Patches
 from pipeline.data.feed import Feed
 from pipeline.data.patches import index_windows
 from pipeline.training import loop

@@ -16,11 +16,11 @@ import pytest
 from conftest import Run, Tiny
 from miniatures import compute
 
+from pipeline.compute.gpu_slots import DeviceSlots, Slots
+from pipeline.compute.launch import gpus_held, run_together
+from pipeline.compute.torchrun import status_of
 from pipeline.errors import UserError
 from pipeline.training import launch, visible
-from pipeline.training.launch import gpus_held, run_together
-from pipeline.training.slots import DeviceSlots, Slots
-from pipeline.training.torchrun import status_of
 
 ROOT = Path(__file__).parents[2]
 GPU = compute(device="auto")
@@ -48,8 +48,8 @@ sys.exit(int((folder / "status").read_text()))
 LAUNCHER = """
 import sys
 from pathlib import Path
-from pipeline.training import launch
-from pipeline.training.slots import DeviceSlots
+from pipeline.compute import launch
+from pipeline.compute.gpu_slots import DeviceSlots
 launch._TORCHRUN = [sys.executable, "-c", sys.argv[1]]
 with DeviceSlots(Path(sys.argv[2]), {"0": "0", "1": "1"}).take(2) as slots:
     launch.run_together(slots, ["train"])
@@ -187,7 +187,7 @@ def test_a_killed_launcher_frees_nothing_that_is_in_use(tmp_path: Path) -> None:
 def test_the_processes_of_torchrun_end_as_they_choose(tmp_path: Path) -> None:
     trainer = tmp_path / "trainer.py"
     trainer.write_text(TRAINER)
-    command = [sys.executable, "-m", "pipeline.training.torchrun", "--standalone"]
+    command = [sys.executable, "-m", "pipeline.compute.torchrun", "--standalone"]
     command += ["--nproc-per-node", "2", str(trainer), str(tmp_path)]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     wait_for(lambda: (tmp_path / "0").exists() and (tmp_path / "1").exists())

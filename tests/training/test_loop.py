@@ -12,7 +12,7 @@ import torch
 from miniatures import VIEWS, Watcher, compute, narrow, random_scene, recipe, write_store
 from torch import Tensor, nn
 
-from pipeline.config import Patches
+from pipeline.config.blocks import Patches
 from pipeline.data.feed import Feed
 from pipeline.data.patches import index_windows
 from pipeline.data.pixels import PixelStore

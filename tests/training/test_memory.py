@@ -10,8 +10,8 @@ from miniatures import compute, recipe
 from steps import TRAINED, batch, trainee, updater
 from torch import Tensor, nn
 
+from pipeline.compute.activation_checkpointing import checkpoint_activations
 from pipeline.planning.costs import saved_bytes
-from pipeline.training.memory import checkpoint_activations
 
 # In one flat list of layers, or too few blocks in the demo's size.
 WITHOUT_BLOCKS = {"dmtnet-t", "dpdnet", "rdpd-plus"}

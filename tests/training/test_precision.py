@@ -13,12 +13,12 @@ from miniatures import VIEWS, Watcher, compute, narrow, random_scene, recipe, wr
 from steps import CPU, TRAINED, batch, trainee, updater
 from torch import Tensor, nn
 
-from pipeline.config import Patches
+from pipeline.compute.distributed import ALONE
+from pipeline.config.blocks import Patches
 from pipeline.data.feed import Feed
 from pipeline.data.patches import index_windows
 from pipeline.data.pixels import PixelStore
 from pipeline.errors import Stopped
-from pipeline.training.distributed import ALONE
 from pipeline.training.loop import Step, Trained, train
 from pipeline.training.precision import MAX_SKIPPED, NonFinite, Scaler
 from pipeline.training.resume import Interruptions, kept

@@ -11,7 +11,9 @@ import torch
 from miniatures import Watcher, compute, random_scene, write_store
 from torch import nn
 
-from pipeline.config import Experiment, Patches, Recipe, load_experiment
+from pipeline.config.blocks import Patches
+from pipeline.config.experiment import Experiment, load_experiment
+from pipeline.config.recipe import Recipe
 from pipeline.data.feed import Feed
 from pipeline.data.patches import index_windows
 from pipeline.data.pixels import PixelStore

@@ -17,12 +17,12 @@ import torch
 from miniatures import VIEWS, Watcher, compute, narrow, random_scene, recipe, write_store
 from torch import Tensor, nn
 
-from pipeline.config import Patches
+from pipeline.compute.distributed import ALONE
+from pipeline.config.blocks import Patches
 from pipeline.data.feed import Feed
 from pipeline.data.patches import index_windows
 from pipeline.data.pixels import PixelStore
 from pipeline.errors import ConfigError, Stopped
-from pipeline.training.distributed import ALONE
 from pipeline.training.loop import Trained, train
 from pipeline.training.resume import Interruptions, kept
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.compute import gpu_slots as slots
+from pipeline.compute.gpu_slots import DeviceSlots, slots_folder
 from pipeline.errors import UserError
-from pipeline.training import slots
-from pipeline.training.slots import DeviceSlots, slots_folder
 
 SPAWN = multiprocessing.get_context("spawn")
 THREE = {name: f"GPU-{name}" for name in "012"}

@@ -10,8 +10,8 @@ from miniatures import compute, narrow, recipe
 from steps import batch
 from torch import Tensor
 
-from pipeline.training.device import prepare_device
-from pipeline.training.distributed import ALONE
+from pipeline.compute.device import prepare_device
+from pipeline.compute.distributed import ALONE
 from pipeline.training.update import Updater
 
 pytestmark = [

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.training import visible
-from pipeline.training.visible import visible_devices
+from pipeline.compute import visible_gpus as visible
+from pipeline.compute.visible_gpus import visible_devices
 
 TWO = """\
 GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-aaaa-1)

@@ -18,7 +18,7 @@ from torch import nn
 
 from baselines import dpdnet
 from pipeline.cli import app, main
-from pipeline.config import MethodEntry
+from pipeline.config.methods import MethodEntry
 from pipeline.errors import ConfigError, DataError, WeightsError
 from pipeline.fetch.download import Patience
 from pipeline.fetch.registry import Archive

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config import MetricEntry
+from pipeline.config.methods import MetricEntry
 from pipeline.errors import ConfigError
 
 Image = NDArray[np.float64]

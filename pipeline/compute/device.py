@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
-from pipeline.config import Compute
+from pipeline.config.blocks import Compute
 from pipeline.errors import ConfigError
 
 HALF = {"bfloat16": torch.bfloat16, "float16": torch.float16}

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-from pipeline.config import Compute
-from pipeline.training.slots import DeviceSlots, Slots, slots_folder
-from pipeline.training.torchrun import status_of
-from pipeline.training.visible import visible_devices
+from pipeline.compute.gpu_slots import DeviceSlots, Slots, slots_folder
+from pipeline.compute.torchrun import status_of
+from pipeline.compute.visible_gpus import visible_devices
+from pipeline.config.blocks import Compute
 
-_TORCHRUN = [sys.executable, "-m", "pipeline.training.torchrun", "--standalone"]
+_TORCHRUN = [sys.executable, "-m", "pipeline.compute.torchrun", "--standalone"]
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 

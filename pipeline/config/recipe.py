@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.config_blocks import Listed, Strict
+from pipeline.config.blocks import Listed, Strict
 
 Range = Listed[tuple[float, float]]
 

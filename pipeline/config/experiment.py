@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from pipeline.config_blocks import (
+from pipeline.config.blocks import (
     Budget,
     Canon,
     Clips,
@@ -22,51 +22,17 @@ from pipeline.config_blocks import (
     Folder,
     Listed,
     Patches,
-    SplitScenes,
-    Strict,
     Synthetic,
 )
-from pipeline.config_methods import (
+from pipeline.config.methods import (
     NOT_TRAINED,
-    AblationEntry,
-    MethodEntry,
     MethodList,
-    MetricEntry,
-    unknown_method,
 )
-from pipeline.config_recipe import Batches, Cosine, Downscale, Multistep, Noise, Phase, Recipe
-from pipeline.config_yaml import merged, read_with_bases, read_yaml
+from pipeline.config.recipe import Recipe
+from pipeline.config.yaml_files import merged, read_with_bases, read_yaml
 from pipeline.errors import ConfigError
 
-__all__ = [
-    "AblationEntry",
-    "Batches",
-    "Budget",
-    "Canon",
-    "Clips",
-    "Compute",
-    "Cosine",
-    "Downscale",
-    "Experiment",
-    "Folder",
-    "MethodEntry",
-    "MethodList",
-    "MetricEntry",
-    "Multistep",
-    "Noise",
-    "Patches",
-    "Phase",
-    "Recipe",
-    "SplitScenes",
-    "Strict",
-    "Synthetic",
-    "digest_of",
-    "load_experiment",
-    "load_methods",
-    "unknown_method",
-]
-
-_CONFIG = Path(__file__).resolve().parents[1] / "config"
+_CONFIG = Path(__file__).resolve().parents[2] / "config"
 METHODS_FILE, RECIPES_FILE = _CONFIG / "methods.yaml", _CONFIG / "recipes.yaml"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from pipeline.config_blocks import Strict
+from pipeline.config.blocks import Strict
 from pipeline.errors import ConfigError
 
 NOT_TRAINED = ("fit", "official", None)

@@ -1,0 +1,1 @@
+"""The experiment file: typed, checked, with defaults taken from the method list."""
