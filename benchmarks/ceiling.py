@@ -25,7 +25,7 @@ from baselines._shared.two_stage import Floats, TwoStage
 from pipeline.config.blocks import Synthetic
 from pipeline.config.experiment import Experiment, load_experiment
 from pipeline.data.manifest import ManifestRow, read_manifest, read_scene
-from pipeline.data.synthesize import true_defocus
+from pipeline.data.synthetic.dataset import true_defocus
 from pipeline.errors import ConfigError, UserError
 from pipeline.evaluation.inference import ground_truth, model_input
 from pipeline.methods import get_method

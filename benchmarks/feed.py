@@ -35,9 +35,9 @@ from benchmarks.pictures import write_patches, write_store
 from dmtnet import build
 from pipeline.config.blocks import Compute, Patches
 from pipeline.config.recipe import Cosine, Recipe
-from pipeline.data.feed import Batch, Feed
-from pipeline.data.patches import index_windows
-from pipeline.data.pixels import PIXELS, PixelStore
+from pipeline.data.sampling.loader import Batch, Feed
+from pipeline.data.sampling.windows import index_windows
+from pipeline.data.store.reader import PIXELS, PixelStore
 from pipeline.training import loop
 
 CROP, VIEWS, PREFETCH = 256, ("left", "right"), 4

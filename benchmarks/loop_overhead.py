@@ -33,8 +33,8 @@ from pipeline.compute.device import autocast
 from pipeline.compute.distributed import ALONE
 from pipeline.config.blocks import Compute
 from pipeline.config.recipe import Recipe
-from pipeline.data.patches import index_windows
-from pipeline.data.pixels import PixelStore
+from pipeline.data.sampling.windows import index_windows
+from pipeline.data.store.reader import PixelStore
 from pipeline.files import write_text
 from pipeline.training.loop import CurvePoint, Done, Step, train
 from pipeline.training.loss import charbonnier

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import data
 
-from pipeline.data.patches import Window
-from pipeline.data.pixels import FORMAT, INDEX, PIXELS, STORED_VIEWS, PixelStore, StoredScene
-from pipeline.data.tiles import scene_elements, tile_rows
+from pipeline.data.sampling.windows import Window
+from pipeline.data.store.reader import FORMAT, INDEX, PIXELS, STORED_VIEWS, PixelStore, StoredScene
+from pipeline.data.store.tiles import scene_elements, tile_rows
 
 HEIGHT, WIDTH = 1120, 1680
 _PHOTOGRAPHS = (data.astronaut, data.coffee, data.chelsea, data.rocket)

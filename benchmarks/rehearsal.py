@@ -27,7 +27,7 @@ import yaml
 
 from benchmarks.measure import disk_bytes, measure
 from benchmarks.server import served
-from pipeline.data.standin import BYTES_PER_PIXEL, CANON_SIZE
+from pipeline.data.synthetic.standin import BYTES_PER_PIXEL, CANON_SIZE
 from pipeline.errors import DataError
 from pipeline.files import write_text
 from pipeline.space import need_room

@@ -12,9 +12,9 @@ import pytest
 
 from pipeline.cli import main
 from pipeline.config.experiment import Experiment, load_experiment
-from pipeline.data.patch_index import write_patch_index
-from pipeline.data.pixels import PixelStore
-from pipeline.data.store import build_store
+from pipeline.data.sampling.patch_index import write_patch_index
+from pipeline.data.store.build import build_store
+from pipeline.data.store.reader import PixelStore
 from pipeline.stages.data import make_data
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from dmtnet import DMTNet, build
 from pipeline.config.blocks import Compute
 from pipeline.config.recipe import Recipe
-from pipeline.data.pixels import PixelStore
+from pipeline.data.store.reader import PixelStore
 from pipeline.training.loop import CurvePoint, Step
 
 NARROW = {"embed_dim": 12, "channels": 8, "num_blocks": 2, "num_rbm": 1, "num_rm": 1}

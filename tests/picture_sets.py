@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.image_io import write_png16
-from pipeline.data.official import official_targets
+from pipeline.data.inspection.official_split import official_targets
+from pipeline.data.png import write_png16
 
 Capture = tuple[str, int, int]
 """Split and capture numbers of source and target."""
@@ -70,7 +70,7 @@ def write_set(
 
 
 def folder_of(layout: str, split: str, view: str) -> str:
-    """Folder of a view, relative to the root; layouts as in `pipeline.data.layout`."""
+    """Folder of a view, relative to the root; layouts as in `pipeline.data.inspection.layout`."""
     if layout.startswith("restormer"):
         inner = "/DPDD" if layout == "restormer-inner" else ""
         name = "target" if view == "target" else f"input{LETTERS[view].upper()}"

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from pipeline.compute.distributed import ALONE
 from pipeline.config.experiment import Experiment, load_experiment
 from pipeline.config.recipe import Recipe
-from pipeline.data.feed import Batch
+from pipeline.data.sampling.loader import Batch
 from pipeline.methods import Method, get_method
 from pipeline.training.loss import loss_terms, own_terms
 from pipeline.training.update import Updater

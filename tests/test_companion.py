@@ -9,11 +9,11 @@ import pytest
 from companions import CLIPS, NEEDY, write_experiment
 from conftest import Done, Run, Tiny
 from picture_sets import write_set
+from pipeline.data.sampling.crop_areas import clips_of
 
 from pipeline.config.experiment import load_experiment
-from pipeline.data.clips import clips_of
 from pipeline.data.manifest import read_manifest
-from pipeline.data.pixels import PixelStore
+from pipeline.data.store.reader import PixelStore
 from pipeline.errors import ConfigError
 from pipeline.files import sha256_of
 from pipeline.records import RunRecord, read_record

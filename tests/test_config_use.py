@@ -25,10 +25,10 @@ from pipeline.config.blocks import (
 from pipeline.config.experiment import Experiment, load_experiment
 from pipeline.config.methods import AblationEntry, MethodEntry, MethodList, MetricEntry
 from pipeline.config.recipe import Batches, Cosine, Downscale, Multistep, Noise, Phase, Recipe
-from pipeline.data.feed import Feed
-from pipeline.data.patch_index import read_patch_index, write_patch_index
-from pipeline.data.pixels import PixelStore
-from pipeline.data.store import build_store
+from pipeline.data.sampling.loader import Feed
+from pipeline.data.sampling.patch_index import read_patch_index, write_patch_index
+from pipeline.data.store.build import build_store
+from pipeline.data.store.reader import PixelStore
 from pipeline.evaluation.metrics import load_metrics
 from pipeline.stages.complexity import count_methods
 from pipeline.stages.data import make_data

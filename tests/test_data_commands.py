@@ -13,8 +13,8 @@ import yaml
 from conftest import Run, Tiny
 from picture_sets import SCENES, folder_of, official_scenes, write_picture, write_set
 
-from pipeline.data.image_io import read_png
 from pipeline.data.manifest import read_manifest
+from pipeline.data.png import read_png
 from pipeline.records import DoctorReport, ResultRecord, read_record
 
 Config = Callable[..., Path]

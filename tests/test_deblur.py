@@ -13,7 +13,7 @@ from conftest import Run, Tiny
 from numpy.typing import NDArray
 
 from baselines import dpdnet, ebdb
-from pipeline.data.image_io import read_png, write_png16
+from pipeline.data.png import read_png, write_png16
 from pipeline.evaluation.inference import model_input
 
 SIZE = (96, 112)

@@ -15,9 +15,9 @@ from baselines import dmenet
 from baselines._shared.two_stage import DECONVOLUTION_CHOICES, PUBLISHED, TwoStage
 from baselines.dmenet.official import official_names
 from pipeline.config.experiment import load_experiment, load_methods
-from pipeline.data.patch_index import write_patch_index
-from pipeline.data.pixels import PixelStore
-from pipeline.data.store import build_store
+from pipeline.data.sampling.patch_index import write_patch_index
+from pipeline.data.store.build import build_store
+from pipeline.data.store.reader import PixelStore
 from pipeline.methods import Method
 from pipeline.records import ResultRecord, RunRecord, read_record
 from pipeline.reporting.choices import choices_table

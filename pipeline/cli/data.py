@@ -95,7 +95,7 @@ def store(
     workers: WorkersOption = 1,
 ) -> None:
     """Decode training and validation images into a memory-mapped pixel store."""
-    from pipeline.data.store import build_store, store_rows, store_size
+    from pipeline.data.store.build import build_store, store_rows, store_size
 
     rows = store_rows(manifest)
     told = f"{output}: {len(rows)} scenes, {store_size(rows) / 1e9:.3f} GB"
@@ -108,7 +108,7 @@ def check_store(
     folder: Annotated[Path, typer.Argument(help="Pixel store to check.")],
 ) -> None:
     """Compare every pixel of a store with the checksums in its index."""
-    from pipeline.data.pixels import PixelStore
+    from pipeline.data.store.reader import PixelStore
 
     store = PixelStore(folder)
     store.verify(progress=sys.stderr.isatty())
@@ -124,8 +124,8 @@ def patches(
 ) -> None:
     """List the training windows, and leave out the least sharp of every image."""
     from pipeline.config.experiment import load_experiment
-    from pipeline.data.patch_index import write_patch_index
-    from pipeline.data.pixels import PixelStore
+    from pipeline.data.sampling.patch_index import write_patch_index
+    from pipeline.data.store.reader import PixelStore
 
     settings, shown = load_experiment(config).patches, sys.stderr.isatty()
     count = write_patch_index(PixelStore(store), settings, output, workers, progress=shown)

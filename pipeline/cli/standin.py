@@ -23,7 +23,7 @@ def standin(
     workers: WorkersOption = 1,
 ) -> None:
     """Make a stand-in for the Canon set, for rehearsals: official names, other pictures."""
-    from pipeline.data.standin import make_standin
+    from pipeline.data.synthetic.standin import make_standin
 
     root = output / "dd_dp_dataset_canon"
     made = make_standin(root, scenes, seed, size, workers, progress=sys.stderr.isatty())

@@ -1,1 +1,1 @@
-"""Dual-pixel data: image files, synthetic scenes, manifests and the patch store."""
+"""Dual-pixel data: image files, synthetic scenes, manifests and the pixel store, training crops."""

@@ -24,10 +24,10 @@ from pydantic import (
     model_validator,
 )
 
-from pipeline.data.image_io import decode_png, read_bytes
-from pipeline.data.layout import VIEWS
-from pipeline.data.survey import Survey, require_sound, survey
-from pipeline.data.tables import read_table
+from pipeline.data.csv_files import read_table
+from pipeline.data.inspection.layout import VIEWS
+from pipeline.data.inspection.survey import Survey, require_sound, survey
+from pipeline.data.png import decode_png, read_bytes
 from pipeline.errors import DataError
 from pipeline.files import write_text
 

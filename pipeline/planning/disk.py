@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.data.layout import SPLITS
+from pipeline.data.inspection.layout import SPLITS
 from pipeline.planning.pictures import PIXEL_BYTES, Pictures
 from pipeline.workflow import Workflow
 

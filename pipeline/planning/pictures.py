@@ -8,9 +8,9 @@ from pathlib import Path
 
 from pipeline.config.blocks import Canon, Clips, Folder, Patches, Synthetic
 from pipeline.data.manifest import read_manifest
-from pipeline.data.patches import image_windows
-from pipeline.data.sharpness import discarded
-from pipeline.data.standin import CANON_SCENES, CANON_SIZE
+from pipeline.data.sampling.sharpness import discarded
+from pipeline.data.sampling.windows import image_windows
+from pipeline.data.synthetic.standin import CANON_SCENES, CANON_SIZE
 from pipeline.errors import DataError
 
 VIEWS = 4

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pipeline.config.blocks import Canon, Clips, Synthetic
 from pipeline.config.experiment import Experiment
+from pipeline.data.inspection.survey import survey
 from pipeline.data.manifest import ManifestRow, rows_of, write_manifest
-from pipeline.data.survey import survey
-from pipeline.data.synthesize import synthesize
-from pipeline.data.synthesize_clips import synthesize_clips
+from pipeline.data.synthetic.clips import synthesize_clips
+from pipeline.data.synthetic.dataset import synthesize
 from pipeline.errors import ConfigError, DataError
 from pipeline.evaluation.protocol import check_bit_depth
 

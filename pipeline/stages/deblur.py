@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.compute.device import prepare_device
 from pipeline.config.experiment import Experiment
-from pipeline.data.image_io import Image, read_png, write_png16
+from pipeline.data.png import Image, read_png, write_png16
 from pipeline.errors import DataError
 from pipeline.evaluation.inference import predict
 from pipeline.evaluation.protocol import Tiling

@@ -17,9 +17,9 @@ from pipeline.compute.device import memory_format, prepare_device
 from pipeline.compute.distributed import ALONE
 from pipeline.config.experiment import Experiment
 from pipeline.config.recipe import Recipe
-from pipeline.data.feed import Batch, Feed
-from pipeline.data.patch_index import read_patch_index
-from pipeline.data.pixels import PixelStore
+from pipeline.data.sampling.loader import Batch, Feed
+from pipeline.data.sampling.patch_index import read_patch_index
+from pipeline.data.store.reader import PixelStore
 from pipeline.errors import ConfigError
 from pipeline.files import atomic_file
 from pipeline.methods import Method, get_method

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.config.blocks import Canon
 from pipeline.config.experiment import Experiment
-from pipeline.data.survey import Survey, survey
+from pipeline.data.inspection.survey import Survey, survey
 from pipeline.errors import DataError
 from pipeline.evaluation.protocol import check_bit_depth
 from pipeline.records import DoctorReport, PictureReport

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from pipeline.data.inventory import take_inventory
+from pipeline.data.inspection.inventory import take_inventory
 from pipeline.errors import ConfigError, DataError
 from pipeline.fetch.archive import Unavailable
 from pipeline.fetch.cloud import download_drive, download_snapshot

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from pipeline.config.experiment import Experiment
-from pipeline.data.image_io import check_png16, write_png16
 from pipeline.data.manifest import ManifestRow, read_scene
+from pipeline.data.png import check_png16, write_png16
 from pipeline.errors import DataError
 from pipeline.evaluation.inference import predictions
 from pipeline.evaluation.protocol import Tiling

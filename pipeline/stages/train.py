@@ -15,10 +15,10 @@ from pipeline.compute.device import prepare_device
 from pipeline.compute.distributed import World, world
 from pipeline.config.blocks import SPEED_ONLY
 from pipeline.config.experiment import Experiment
-from pipeline.data.feed import Feed
-from pipeline.data.patch_index import read_patch_index
-from pipeline.data.patches import Window
-from pipeline.data.pixels import PixelStore
+from pipeline.data.sampling.loader import Feed
+from pipeline.data.sampling.patch_index import read_patch_index
+from pipeline.data.sampling.windows import Window
+from pipeline.data.store.reader import PixelStore
 from pipeline.errors import ConfigError
 from pipeline.files import atomic_folder, sha256_of
 from pipeline.methods import Method, get_method

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pipeline.config.experiment import Experiment
-from pipeline.data.pixels import PixelStore
+from pipeline.data.store.reader import PixelStore
 from pipeline.errors import DataError
 from pipeline.methods import Method
 from pipeline.training.loop import Trained, validate, whole_scene

@@ -14,9 +14,9 @@ from pipeline.compute.device import autocast, memory_format
 from pipeline.compute.distributed import ALONE, World
 from pipeline.config.blocks import Compute
 from pipeline.config.recipe import Recipe
-from pipeline.data.crops import at_depth, to_tensor
-from pipeline.data.feed import Feed
-from pipeline.data.pixels import PixelStore
+from pipeline.data.bit_depth import at_depth, to_tensor
+from pipeline.data.sampling.loader import Feed
+from pipeline.data.store.reader import PixelStore
 from pipeline.errors import UserError
 from pipeline.training.plan import Plan
 from pipeline.training.update import Updater

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipeline.config.recipe import Batches, Cosine, Recipe
-from pipeline.data.steps import batches_of, in_phase, steps_per_epoch
+from pipeline.data.sampling.steps import batches_of, in_phase, steps_per_epoch
 from pipeline.training.schedule import cosine, multistep
 
 

@@ -18,7 +18,7 @@ from pipeline.compute.device import autocast, memory_format
 from pipeline.compute.distributed import World
 from pipeline.config.blocks import Compute
 from pipeline.config.recipe import Recipe
-from pipeline.data.feed import Batch
+from pipeline.data.sampling.loader import Batch
 from pipeline.training.ema import moving_average
 from pipeline.training.loss import FIRST_SAMPLE_ONLY, loss_terms, own_terms
 from pipeline.training.optimizer import make_optimizer

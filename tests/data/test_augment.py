@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.data.augment import altered
+from pipeline.data.sampling.augment import altered
 
 
 def change(planes: NDArray[np.uint16], side: int | None = None, **how: Any) -> NDArray[np.uint16]:

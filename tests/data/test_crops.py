@@ -12,11 +12,12 @@ import torch
 from miniatures import random_scene, write_store
 from numpy.typing import NDArray
 
-from pipeline.data.augment import altered
-from pipeline.data.crops import CropReader, scaled, to_tensor
-from pipeline.data.draws import Draw, DrawnBatch
-from pipeline.data.patches import Window
-from pipeline.data.pixels import PixelStore
+from pipeline.data.bit_depth import scaled, to_tensor
+from pipeline.data.sampling.augment import altered
+from pipeline.data.sampling.crop_reader import CropReader
+from pipeline.data.sampling.sampler import Draw, DrawnBatch
+from pipeline.data.sampling.windows import Window
+from pipeline.data.store.reader import PixelStore
 
 SCENE = random_scene(20, 30, seed=3)
 COMBINED, LEFT, RIGHT, TARGET = SCENE

@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 from picture_sets import SCENES, picture, write_picture, write_set
 
+from pipeline.data.inspection.survey import survey
 from pipeline.data.manifest import build_manifest
-from pipeline.data.survey import survey
 from pipeline.errors import DataError
 
 Complaint = tuple[str, str]

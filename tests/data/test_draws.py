@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from miniatures import recipe
 
 from pipeline.config.recipe import Batches, Recipe
-from pipeline.data.areas import Area
-from pipeline.data.draws import Draw, DrawnBatch, Order, shard
-from pipeline.data.patches import Window
+from pipeline.data.sampling.crop_areas import Area
+from pipeline.data.sampling.sampler import Draw, DrawnBatch, Order, shard
+from pipeline.data.sampling.windows import Window
 from pipeline.seeds import derive_seed
 from pipeline.training.plan import Plan
 

@@ -8,10 +8,10 @@ import torch
 from miniatures import VIEWS, compute, random_scene, recipe, write_store
 
 from pipeline.config.blocks import Patches
-from pipeline.data.crops import to_tensor
-from pipeline.data.feed import Batch, Feed
-from pipeline.data.patches import Window, index_windows
-from pipeline.data.pixels import PixelStore
+from pipeline.data.bit_depth import to_tensor
+from pipeline.data.sampling.loader import Batch, Feed
+from pipeline.data.sampling.windows import Window, index_windows
+from pipeline.data.store.reader import PixelStore
 
 PATCHES = Patches(size=80, overlap=0.5, discard=0)
 CHANGES = {"batch_size": 3, "crop": 70, "passes_per_epoch": 2}

@@ -13,10 +13,10 @@ from miniatures import VIEWS, compute, random_scene, recipe, write_store
 from numpy.typing import NDArray
 
 from pipeline.config.blocks import Patches
-from pipeline.data.crops import scaled
-from pipeline.data.feed import Batch, Feed
-from pipeline.data.patches import index_windows
-from pipeline.data.pixels import PixelStore
+from pipeline.data.bit_depth import scaled
+from pipeline.data.sampling.loader import Batch, Feed
+from pipeline.data.sampling.windows import index_windows
+from pipeline.data.store.reader import PixelStore
 from pipeline.errors import DataError
 
 PATCHES = Patches(size=64, overlap=0.5, discard=0)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pipeline.data.image_io import (
+from pipeline.data.png import (
     MAX_PIXELS,
     check_png16,
     read_png,

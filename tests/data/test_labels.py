@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from picture_sets import write_set
 
-from pipeline.data import labels
-from pipeline.data.inventory import Inventory, take_inventory
-from pipeline.data.labels import Labels, read_labels
-from pipeline.data.layout import Location
+from pipeline.data.inspection import scene_labels as labels
+from pipeline.data.inspection.inventory import Inventory, take_inventory
+from pipeline.data.inspection.layout import Location
+from pipeline.data.inspection.scene_labels import Labels, read_labels
 from pipeline.errors import DataError
 
 with Path(labels.__file__).with_name("dpdd_test_scenes.csv").open(newline="") as stream:

@@ -17,8 +17,8 @@ from picture_sets import (
     write_set,
 )
 
-from pipeline.data.inventory import take_inventory
-from pipeline.data.layout import locate
+from pipeline.data.inspection.inventory import take_inventory
+from pipeline.data.inspection.layout import locate
 from pipeline.data.manifest import ManifestRow, build_manifest, read_scene
 from pipeline.errors import DataError
 

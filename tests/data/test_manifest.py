@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from picture_sets import SCENES, picture, write_set
 
-from pipeline.data.image_io import write_png16
 from pipeline.data.manifest import (
     VIEWS,
     ManifestRow,
@@ -19,6 +18,7 @@ from pipeline.data.manifest import (
     read_scene,
     write_manifest,
 )
+from pipeline.data.png import write_png16
 from pipeline.errors import DataError
 from pipeline.files import sha256_of
 

@@ -15,11 +15,11 @@ from kills import kill_repeatedly
 from miniatures import random_scene, write_store
 
 from pipeline.config.blocks import Patches
-from pipeline.data import patch_index
-from pipeline.data.patch_index import read_patch_index, write_patch_index
-from pipeline.data.patches import index_windows
-from pipeline.data.pixels import PixelStore
-from pipeline.data.sharpness import gradient_energies, sharpness_scores
+from pipeline.data.sampling import patch_index
+from pipeline.data.sampling.patch_index import read_patch_index, write_patch_index
+from pipeline.data.sampling.sharpness import gradient_energies, sharpness_scores
+from pipeline.data.sampling.windows import index_windows
+from pipeline.data.store.reader import PixelStore
 from pipeline.errors import DataError
 
 ROOT = Path(__file__).parents[2]

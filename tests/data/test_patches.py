@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from miniatures import random_scene, write_store
 
 from pipeline.config.blocks import Patches
-from pipeline.data.patches import Window, image_windows, index_windows, window_offsets
-from pipeline.data.pixels import PixelStore, StoredScene
+from pipeline.data.sampling.windows import Window, image_windows, index_windows, window_offsets
+from pipeline.data.store.reader import PixelStore, StoredScene
 from pipeline.errors import DataError
 
 ROWS = [0, 204, 408, 608]

@@ -9,9 +9,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.data.registration import MIN_SIDE, Registration, misplaced, register, shrink
-from pipeline.data.scenes import Category, leaves_scene, photograph_scene
-from pipeline.data.synthetic_dp import BOKEHS, coc_radius, render
+from pipeline.data.inspection.registration import (
+    MIN_SIDE,
+    Registration,
+    misplaced,
+    register,
+    shrink,
+)
+from pipeline.data.synthetic.dual_pixel import BOKEHS, coc_radius, render
+from pipeline.data.synthetic.scenes import Category, leaves_scene, photograph_scene
 
 Picture = NDArray[np.uint16]
 Scene = dict[str, Picture]

@@ -12,10 +12,10 @@ from conftest import Tiny
 from kills import kill_repeatedly
 from picture_sets import SCENES, picture, write_picture, write_set
 
-from pipeline.data import scan as scanning
-from pipeline.data.inventory import take_inventory
-from pipeline.data.scan import SceneFacts, scan
-from pipeline.data.survey import survey
+from pipeline.data.inspection import scan as scanning
+from pipeline.data.inspection.inventory import take_inventory
+from pipeline.data.inspection.scan import SceneFacts, scan
+from pipeline.data.inspection.survey import survey
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.data import scenes
-from pipeline.data.scenes import (
+from pipeline.data.synthetic import scenes
+from pipeline.data.synthetic.scenes import (
     DEPTH_RANGE,
     PHOTOGRAPHS,
     depth_from_rank,

@@ -10,8 +10,13 @@ from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
 
 from pipeline.config.blocks import Patches
-from pipeline.data.patches import image_windows
-from pipeline.data.sharpness import KERNELS, gradient_energies, kept_windows, sharpness_scores
+from pipeline.data.sampling.sharpness import (
+    KERNELS,
+    gradient_energies,
+    kept_windows,
+    sharpness_scores,
+)
+from pipeline.data.sampling.windows import image_windows
 
 PAPER = Patches(size=512, overlap=0.6, discard=0.3)
 

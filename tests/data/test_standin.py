@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 from kills import kill_repeatedly
 
-from pipeline.data import standin
 from pipeline.data.manifest import build_manifest, read_scene
-from pipeline.data.mosaic import MAX_MOSAIC_RADIUS, mosaic
-from pipeline.data.standin import choose_scenes, make_standin
-from pipeline.data.synthetic_dp import BOKEHS, render
+from pipeline.data.synthetic import standin
+from pipeline.data.synthetic.dual_pixel import BOKEHS, render
+from pipeline.data.synthetic.mosaic import MAX_MOSAIC_RADIUS, mosaic
+from pipeline.data.synthetic.standin import choose_scenes, make_standin
 from pipeline.errors import ConfigError, DataError
 
 SIZE = (96, 128)
 REPOSITORY = Path(__file__).resolve().parents[2]
-NAMES = REPOSITORY / "pipeline" / "data" / "dpdd_split_file_names.csv"
-PUBLISHED = REPOSITORY / "pipeline" / "data" / "dpdd_test_scenes.csv"
+NAMES = REPOSITORY / "pipeline" / "data" / "inspection" / "dpdd_split_file_names.csv"
+PUBLISHED = REPOSITORY / "pipeline" / "data" / "inspection" / "dpdd_test_scenes.csv"
 
 
 def make(root, count=8, seed=3, size=SIZE, workers=1):

@@ -21,11 +21,11 @@ from hypothesis import strategies as st
 from kills import kill_repeatedly
 from miniatures import as_tiles, random_scene, write_store
 
-from pipeline.data.image_io import write_png16
 from pipeline.data.manifest import build_manifest, read_manifest, write_manifest
-from pipeline.data.pixels import STORED_VIEWS, PixelStore
-from pipeline.data.store import build_store, store_rows, store_size
-from pipeline.data.tiles import tile_rows
+from pipeline.data.png import write_png16
+from pipeline.data.store.build import build_store, store_rows, store_size
+from pipeline.data.store.reader import STORED_VIEWS, PixelStore
+from pipeline.data.store.tiles import tile_rows
 from pipeline.errors import DataError
 from pipeline.files import sha256_of
 

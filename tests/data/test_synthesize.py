@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from pipeline.config.blocks import Synthetic
-from pipeline.data.image_io import read_png
 from pipeline.data.manifest import build_manifest, read_scene
-from pipeline.data.scenes import PHOTOGRAPHS
-from pipeline.data.synthesize import MAX_SCENES, synthesize, true_defocus
-from pipeline.data.synthetic_dp import BOKEHS, render
+from pipeline.data.png import read_png
+from pipeline.data.synthetic.dataset import MAX_SCENES, synthesize, true_defocus
+from pipeline.data.synthetic.dual_pixel import BOKEHS, render
+from pipeline.data.synthetic.scenes import PHOTOGRAPHS
 from pipeline.errors import ConfigError, DataError
 
 SMALL = {

@@ -12,14 +12,14 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.config.blocks import Clips
-from pipeline.data.clips import clips_of
-from pipeline.data.image_io import read_png
-from pipeline.data.layout import VIEWS
+from pipeline.data.inspection.layout import VIEWS
 from pipeline.data.manifest import build_manifest, read_scene, write_manifest
-from pipeline.data.pixels import PixelStore
-from pipeline.data.store import build_store
-from pipeline.data.synthesize_clips import MAX_STEP, Pan, synthesize_clips
-from pipeline.data.synthetic_dp import MAX_RADIUS
+from pipeline.data.png import read_png
+from pipeline.data.sampling.crop_areas import clips_of
+from pipeline.data.store.build import build_store
+from pipeline.data.store.reader import PixelStore
+from pipeline.data.synthetic.clips import MAX_STEP, Pan, synthesize_clips
+from pipeline.data.synthetic.dual_pixel import MAX_RADIUS
 from pipeline.errors import ConfigError, DataError
 
 SMALL = {

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from pipeline.data.synthetic_dp import (
+from pipeline.data.synthetic.dual_pixel import (
     BOKEHS,
     CAMERAS,
     MAX_RADIUS,

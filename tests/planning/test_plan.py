@@ -21,7 +21,7 @@ from pipeline.cli import app
 from pipeline.config.blocks import Folder
 from pipeline.config.experiment import Experiment, load_experiment
 from pipeline.data.manifest import build_manifest, write_manifest
-from pipeline.data.standin import make_standin
+from pipeline.data.synthetic.standin import make_standin
 from pipeline.errors import ConfigError, DataError
 from pipeline.evaluation.complexity import count_complexity
 from pipeline.methods import get_method

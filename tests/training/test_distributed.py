@@ -15,9 +15,9 @@ from torch import Tensor, multiprocessing, nn
 from pipeline.compute.device import prepare_device
 from pipeline.compute.distributed import ALONE, World, world
 from pipeline.config.blocks import Patches
-from pipeline.data.feed import Batch, Feed
-from pipeline.data.patches import index_windows
-from pipeline.data.pixels import PixelStore
+from pipeline.data.sampling.loader import Batch, Feed
+from pipeline.data.sampling.windows import index_windows
+from pipeline.data.store.reader import PixelStore
 from pipeline.errors import UserError
 from pipeline.training.loop import train
 

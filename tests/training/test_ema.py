@@ -13,8 +13,8 @@ from steps import CPU, TRAINED, trainee
 from torch import Tensor, nn
 
 from pipeline.config.blocks import Patches
-from pipeline.data.feed import Feed
-from pipeline.data.patches import index_windows
+from pipeline.data.sampling.loader import Feed
+from pipeline.data.sampling.windows import index_windows
 from pipeline.training import loop
 from pipeline.training.ema import moving_average
 from pipeline.training.loop import Step, train

@@ -13,9 +13,9 @@ from miniatures import VIEWS, Watcher, compute, narrow, random_scene, recipe, wr
 from torch import Tensor, nn
 
 from pipeline.config.blocks import Patches
-from pipeline.data.feed import Feed
-from pipeline.data.patches import index_windows
-from pipeline.data.pixels import PixelStore
+from pipeline.data.sampling.loader import Feed
+from pipeline.data.sampling.windows import index_windows
+from pipeline.data.store.reader import PixelStore
 from pipeline.errors import UserError
 from pipeline.training import loop, optimizer
 from pipeline.training.loop import Trained, train, validate, whole_scene

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from pipeline.compute.distributed import ALONE
 from pipeline.config.blocks import Patches
-from pipeline.data.feed import Feed
-from pipeline.data.patches import index_windows
-from pipeline.data.pixels import PixelStore
+from pipeline.data.sampling.loader import Feed
+from pipeline.data.sampling.windows import index_windows
+from pipeline.data.store.reader import PixelStore
 from pipeline.errors import Stopped
 from pipeline.training.loop import Step, Trained, train
 from pipeline.training.precision import MAX_SKIPPED, NonFinite, Scaler

@@ -14,9 +14,9 @@ from torch import nn
 from pipeline.config.blocks import Patches
 from pipeline.config.experiment import Experiment, load_experiment
 from pipeline.config.recipe import Recipe
-from pipeline.data.feed import Feed
-from pipeline.data.patches import index_windows
-from pipeline.data.pixels import PixelStore
+from pipeline.data.sampling.loader import Feed
+from pipeline.data.sampling.windows import index_windows
+from pipeline.data.store.reader import PixelStore
 from pipeline.methods import get_method
 from pipeline.training.loop import Trained, train
 from pipeline.training.plan import Plan

@@ -6,10 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.data.labels import Label, Labels, own_labels, read_labels
-from pipeline.data.layout import Location, locate, picture_folders, splits_of
-from pipeline.data.official import check_categories, check_official, official_targets
-from pipeline.data.pairing import SceneFiles, pair_split
+from pipeline.data.inspection.layout import Location, locate, picture_folders, splits_of
+from pipeline.data.inspection.official_split import (
+    check_categories,
+    check_official,
+    official_targets,
+)
+from pipeline.data.inspection.pairing import SceneFiles, pair_split
+from pipeline.data.inspection.scene_labels import Label, Labels, own_labels, read_labels
 from pipeline.errors import DataError
 
 

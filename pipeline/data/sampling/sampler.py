@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.recipe import Batches, Recipe
-from pipeline.data.areas import Area, read_side, side_of
-from pipeline.data.patches import Window
-from pipeline.data.steps import batches_of, main_kinds, steps_per_epoch
+from pipeline.data.sampling.crop_areas import Area, read_side, side_of
+from pipeline.data.sampling.steps import batches_of, main_kinds, steps_per_epoch
+from pipeline.data.sampling.windows import Window
 from pipeline.seeds import derive_seed
 
 

@@ -12,9 +12,9 @@ from pydantic import BaseModel
 
 from pipeline.bars import byte_bar
 from pipeline.compute.process_pool import spread
-from pipeline.data.image_io import decode_png, read_bytes
+from pipeline.data.inspection.registration import Grey, Registration, misplaced, register, shrink
 from pipeline.data.journal import Journal
-from pipeline.data.registration import Grey, Registration, misplaced, register, shrink
+from pipeline.data.png import decode_png, read_bytes
 from pipeline.errors import DataError
 from pipeline.files import writing
 

@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.config.blocks import Clips, Synthetic
-from pipeline.data.image_io import MAX_PIXELS, Image
-from pipeline.data.scenes import Scene
-from pipeline.data.synthetic_dp import (
+from pipeline.data.png import MAX_PIXELS, Image
+from pipeline.data.synthetic.dual_pixel import (
     BOKEHS,
     CAMERAS,
     FAR_DEPTH,
@@ -21,6 +20,7 @@ from pipeline.data.synthetic_dp import (
     radial_distortion,
     render,
 )
+from pipeline.data.synthetic.scenes import Scene
 from pipeline.errors import ConfigError
 
 MIN_SIDE = 16

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pipeline.config.blocks import Patches
-from pipeline.data.pixels import PixelStore
+from pipeline.data.store.reader import PixelStore
 from pipeline.errors import DataError
 
 

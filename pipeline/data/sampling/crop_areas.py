@@ -6,9 +6,9 @@ from itertools import product
 from typing import NamedTuple
 
 from pipeline.config.recipe import Batches, Recipe
-from pipeline.data.clips import clips_of
-from pipeline.data.patches import Window
-from pipeline.data.pixels import PixelStore
+from pipeline.data.inspection.clip_names import clip_of
+from pipeline.data.sampling.windows import Window
+from pipeline.data.store.reader import PixelStore
 from pipeline.errors import DataError
 
 
@@ -65,6 +65,21 @@ def companion_areas(store: PixelStore | None, recipe: Recipe) -> list[Area]:
             )
     _check_crops(store, areas, [("companion.crop", _crop_of(batches))], recipe)
     return areas
+
+
+def clips_of(store: PixelStore) -> list[list[int]]:
+    """Numbers of the training scenes, clip by clip, frames in order.
+
+    A picture without a hyphen in its name is a clip of its own.
+
+    Raises:
+        DataError: there is no training scene.
+    """
+    clips: dict[str, list[int]] = {}
+    for number in store.of_split("train"):
+        name = store.scenes[number].source
+        clips.setdefault(clip_of(name) or name, []).append(number)
+    return list(clips.values())
 
 
 def side_of(batches: Batches, area: Area) -> int:

@@ -11,8 +11,8 @@ from typing import Any
 
 from pipeline.bars import watched
 from pipeline.compute.process_pool import spread
-from pipeline.data.image_io import Image, write_png16
-from pipeline.data.labels import OWN
+from pipeline.data.inspection.scene_labels import OWN
+from pipeline.data.png import Image, write_png16
 from pipeline.errors import DataError
 from pipeline.files import atomic_folder, write_text
 

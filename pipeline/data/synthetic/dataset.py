@@ -10,8 +10,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from pipeline.config.blocks import SplitScenes, Synthetic
-from pipeline.data.layout import SPLITS
-from pipeline.data.scenes import (
+from pipeline.data.inspection.layout import SPLITS
+from pipeline.data.synthetic.camera import DrawnCamera, check_camera, draw_camera
+from pipeline.data.synthetic.dual_pixel import Radii
+from pipeline.data.synthetic.scenes import (
     CATEGORIES,
     PHOTOGRAPHS,
     STEREO,
@@ -21,9 +23,7 @@ from pipeline.data.scenes import (
     photograph_scene,
     stereo_scene,
 )
-from pipeline.data.synthetic_camera import DrawnCamera, check_camera, draw_camera
-from pipeline.data.synthetic_dp import Radii
-from pipeline.data.synthetic_set import SCENE_COLUMNS, Row, write_scene, write_set
+from pipeline.data.synthetic.writer import SCENE_COLUMNS, Row, write_scene, write_set
 from pipeline.errors import ConfigError
 
 Kind = Literal["leaves", "photograph", "stereo"]

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.data.clips import clip_of
-from pipeline.data.layout import Location, is_picture, picture_folders
+from pipeline.data.inspection.clip_names import clip_of
+from pipeline.data.inspection.layout import Location, is_picture, picture_folders
 
 MAX_NUMBER_DIFFERENCE = 2
 

@@ -14,12 +14,14 @@ import numpy as np
 
 from pipeline.bars import watched
 from pipeline.compute.process_pool import spread
-from pipeline.data.image_io import MAX_PIXELS, write_png16
-from pipeline.data.layout import SPLITS
-from pipeline.data.mosaic import mosaic
-from pipeline.data.synthetic_dp import BOKEHS, render
-from pipeline.data.synthetic_set import SCENE_COLUMNS
-from pipeline.data.tables import read_table
+from pipeline.data.csv_files import read_table
+from pipeline.data.inspection.layout import SPLITS
+from pipeline.data.inspection.official_split import SPLIT_FILE_NAMES
+from pipeline.data.inspection.scene_labels import TEST_SCENES
+from pipeline.data.png import MAX_PIXELS, write_png16
+from pipeline.data.synthetic.dual_pixel import BOKEHS, render
+from pipeline.data.synthetic.mosaic import mosaic
+from pipeline.data.synthetic.writer import SCENE_COLUMNS
 from pipeline.errors import ConfigError, DataError
 from pipeline.files import write_text, writing
 from pipeline.space import need_room
@@ -35,8 +37,6 @@ BYTES_PER_PIXEL = 20
 
 _FEWEST = 4
 _SMALLEST_SIDE = 64
-_NAMES = Path(__file__).with_name("dpdd_split_file_names.csv")
-_TEST = Path(__file__).with_name("dpdd_test_scenes.csv")
 
 
 class StandIn(NamedTuple):
@@ -132,10 +132,10 @@ def make_standin(
 def _official() -> dict[str, list[StandIn]]:
     columns = ("category", "file_name")
     categories = {
-        row["file_name"]: row["category"] for _, row in read_table(_TEST, columns, more=True)
+        row["file_name"]: row["category"] for _, row in read_table(TEST_SCENES, columns, more=True)
     }
     scenes: dict[str, list[StandIn]] = {split: [] for split in SPLITS}
-    for _, row in read_table(_NAMES, ("split", "index", "source", "target")):
+    for _, row in read_table(SPLIT_FILE_NAMES, ("split", "index", "source", "target")):
         source, target = f"{row['source']}.png", f"{row['target']}.png"
         category = categories[source] if row["split"] == "test" else ""
         scene = StandIn(row["split"], int(row["index"]), source, target, category)

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.data.inventory import Inventory, take_inventory
-from pipeline.data.registration import Registration
-from pipeline.data.scan import FileFacts, SceneFacts, scan
+from pipeline.data.inspection.inventory import Inventory, take_inventory
+from pipeline.data.inspection.registration import Registration
+from pipeline.data.inspection.scan import FileFacts, SceneFacts, scan
 from pipeline.errors import DataError
 
 

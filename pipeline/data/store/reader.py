@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.bars import watched
-from pipeline.data.tiles import CHANNELS, SIDE, VIEWS, pieces, scene_elements
+from pipeline.data.store.tiles import CHANNELS, SIDE, VIEWS, pieces, scene_elements
 from pipeline.errors import DataError
 
 STORED_VIEWS = VIEWS

@@ -6,14 +6,16 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
-from pipeline.data.layout import SPLITS, Location
-from pipeline.data.pairing import SceneFiles
-from pipeline.data.tables import read_table
+from pipeline.data.csv_files import read_table
+from pipeline.data.inspection.layout import SPLITS, Location
+from pipeline.data.inspection.pairing import SceneFiles
 
 INDOOR, OUTDOOR = 37, 39
 """Test scenes of each category (Abuolaim & Brown, ECCV 2020)."""
 
-_NAMES = Path(__file__).with_name("dpdd_split_file_names.csv")
+SPLIT_FILE_NAMES = Path(__file__).with_name("dpdd_split_file_names.csv")
+"""Published list of all scenes: split, source and target, without ending."""
+
 _SHOWN = 3
 
 
@@ -22,7 +24,7 @@ def official_targets() -> dict[tuple[str, str], str]:
     """Name of the target of each scene, by split and source."""
     return {
         (record["split"], f"{record['source']}.png"): f"{record['target']}.png"
-        for _, record in read_table(_NAMES, ("split", "source", "target"), more=True)
+        for _, record in read_table(SPLIT_FILE_NAMES, ("split", "source", "target"), more=True)
     }
 
 

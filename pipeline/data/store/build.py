@@ -19,8 +19,8 @@ from pipeline.bars import watched
 from pipeline.compute.process_pool import spread
 from pipeline.data.journal import Journal
 from pipeline.data.manifest import ManifestRow, read_manifest, read_scene
-from pipeline.data.pixels import FORMAT, INDEX, PIXELS, STORED_VIEWS, PixelStore, StoredScene
-from pipeline.data.tiles import scene_elements, tile_rows
+from pipeline.data.store.reader import FORMAT, INDEX, PIXELS, STORED_VIEWS, PixelStore, StoredScene
+from pipeline.data.store.tiles import scene_elements, tile_rows
 from pipeline.errors import DataError
 from pipeline.files import sha256_of, writing
 from pipeline.space import need_room

@@ -9,14 +9,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipeline.data.layout import Location, picture_folders
-from pipeline.data.tables import read_table
+from pipeline.data.csv_files import read_table
+from pipeline.data.inspection.layout import Location, picture_folders
 from pipeline.errors import DataError
 
 CATEGORIES = ("indoor", "outdoor", "")
 OWN = "scenes.csv"
 
-_PUBLISHED = Path(__file__).with_name("dpdd_test_scenes.csv")
+TEST_SCENES = Path(__file__).with_name("dpdd_test_scenes.csv")
+"""Published list of the test scenes: source and category."""
+
 _ARRAYS = {"indoor": "indoor_labels.npy", "outdoor": "outdoor_labels.npy"}
 _MAX_ARRAY_BYTES = 1 << 16
 
@@ -67,7 +69,7 @@ def read_labels(root: Path, place: Location, tests: Sequence[str]) -> Labels:
         return Labels(_read_own(own), str(own), complete=True)
     published = {
         record["file_name"]: record["category"]
-        for _, record in read_table(_PUBLISHED, ("category", "file_name"), more=True)
+        for _, record in read_table(TEST_SCENES, ("category", "file_name"), more=True)
     }
     folder = _array_folder(root, place)
     if folder is None:

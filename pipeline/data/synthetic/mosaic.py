@@ -8,8 +8,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from pipeline.data.scenes import Floats, bundled_picture
-from pipeline.data.synthetic_dp import Radii
+from pipeline.data.synthetic.dual_pixel import Radii
+from pipeline.data.synthetic.scenes import Floats, bundled_picture
 
 MAX_MOSAIC_RADIUS = 12
 """Largest circle-of-confusion radius of a panel, in pixels."""

@@ -9,12 +9,12 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.config.blocks import Clips
-from pipeline.data.clips import frame_name
-from pipeline.data.image_io import MAX_PIXELS
-from pipeline.data.layout import SPLITS
-from pipeline.data.scenes import CATEGORIES, leaves_scene
-from pipeline.data.synthetic_camera import check_camera, draw_camera
-from pipeline.data.synthetic_set import SCENE_COLUMNS, Row, write_scene, write_set
+from pipeline.data.inspection.clip_names import frame_name
+from pipeline.data.inspection.layout import SPLITS
+from pipeline.data.png import MAX_PIXELS
+from pipeline.data.synthetic.camera import check_camera, draw_camera
+from pipeline.data.synthetic.scenes import CATEGORIES, leaves_scene
+from pipeline.data.synthetic.writer import SCENE_COLUMNS, Row, write_scene, write_set
 from pipeline.errors import ConfigError
 
 CLIP_COLUMNS = (*SCENE_COLUMNS, "top", "left")

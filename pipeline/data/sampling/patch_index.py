@@ -20,15 +20,15 @@ import numpy as np
 from pipeline.bars import watched
 from pipeline.config.blocks import Patches
 from pipeline.data.journal import Journal
-from pipeline.data.patches import Window, index_windows
-from pipeline.data.pixels import PixelStore
-from pipeline.data.sharpness import (
+from pipeline.data.sampling.sharpness import (
     KERNELS,
     discarded,
     gradient_energies,
     kept_windows,
     sharpness_scores,
 )
+from pipeline.data.sampling.windows import Window, index_windows
+from pipeline.data.store.reader import PixelStore
 from pipeline.errors import DataError
 from pipeline.files import write_text, writing
 

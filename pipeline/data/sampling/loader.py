@@ -14,11 +14,12 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from pipeline.config.blocks import Compute
 from pipeline.config.recipe import Recipe
-from pipeline.data.areas import companion_areas, main_areas
-from pipeline.data.crops import CropReader, batch_view, scaled
-from pipeline.data.draws import DrawnBatch, Order, shard
-from pipeline.data.patches import Window
-from pipeline.data.pixels import PixelStore
+from pipeline.data.bit_depth import scaled
+from pipeline.data.sampling.crop_areas import companion_areas, main_areas
+from pipeline.data.sampling.crop_reader import CropReader, batch_view
+from pipeline.data.sampling.sampler import DrawnBatch, Order, shard
+from pipeline.data.sampling.windows import Window
+from pipeline.data.store.reader import PixelStore
 
 Job = tuple[int, DrawnBatch]
 """The buffer to fill, and with which crops."""
