@@ -1,5 +1,5 @@
 # The DAG. Paths and scalars only: every rule calls one `dmtbench` line, all logic is in pipeline/.
-from pipeline.workflow import load_workflow
+from pipeline.workflow.experiment import load_workflow
 
 
 configfile: "config/demo.yaml"

@@ -36,11 +36,11 @@ from pipeline.config.recipe import Recipe
 from pipeline.data.sampling.windows import index_windows
 from pipeline.data.store.reader import PixelStore
 from pipeline.files import write_text
+from pipeline.training.checkpointing import Interruptions, StateKeeper, kept
 from pipeline.training.loop import CurvePoint, Done, Step, train
 from pipeline.training.loss import charbonnier
 from pipeline.training.optimizer import make_optimizer
 from pipeline.training.progress import Progress
-from pipeline.training.resume import Interruptions, StateKeeper, kept
 from pipeline.training.update import Updater
 
 LIMIT = 0.02

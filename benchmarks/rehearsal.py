@@ -29,8 +29,7 @@ from benchmarks.measure import disk_bytes, measure
 from benchmarks.server import served
 from pipeline.data.synthetic.standin import BYTES_PER_PIXEL, CANON_SIZE
 from pipeline.errors import DataError
-from pipeline.files import write_text
-from pipeline.space import need_room
+from pipeline.files import need_room, write_text
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SET, ARCHIVE, CONFIG = "dd_dp_dataset_canon", "standin.zip", "rehearsal.yaml"

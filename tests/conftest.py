@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from support.paths import TINY
 
 from pipeline.cli import main
 from pipeline.config.experiment import Experiment, load_experiment
@@ -32,7 +33,7 @@ class Tiny:
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
-    config = Path(__file__).parent / "e2e" / "tiny.yaml"
+    config = TINY
     folder = tmp_path_factory.mktemp("tiny")
     made = Tiny(
         load_experiment(config),

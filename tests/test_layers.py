@@ -9,10 +9,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from support.paths import REPOSITORY
 
-ROOT = Path(__file__).parents[1]
 PACKAGES = ("dmtnet", "baselines", "pipeline")
-FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+FILES = sorted(path for package in PACKAGES for path in (REPOSITORY / package).rglob("*.py"))
 MAX_FILE_LINES = 300
 MAX_FUNCTION_LINES = 60
 
@@ -20,7 +20,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def name_of(path: Path) -> str:
-    parts = path.relative_to(ROOT).with_suffix("").parts
+    parts = path.relative_to(REPOSITORY).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
@@ -103,7 +103,13 @@ def test_reports_never_load_torch(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["pipeline.cli", "pipeline.compute.launch", "pipeline.workflow", "pipeline.watch"]
+    "module",
+    [
+        "pipeline.cli",
+        "pipeline.compute.launch",
+        "pipeline.workflow.experiment",
+        "pipeline.workflow.run",
+    ],
 )
 def test_what_runs_before_a_job_never_loads_torch(module: str) -> None:
     assert "torch" not in roots(loaded_by(module))

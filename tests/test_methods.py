@@ -12,6 +12,7 @@ import pytest
 import torch
 import yaml
 from conftest import Tiny
+from support.paths import PUBLISHED
 
 from dmtnet import DMTNet
 from pipeline.config.experiment import load_experiment, load_methods
@@ -20,9 +21,8 @@ from pipeline.methods import get_method, list_methods
 from pipeline.records import MAIN_GROUP
 from pipeline.stages.evaluate import evaluate_method
 from pipeline.stages.report import make_table1
-from pipeline.workflow import Workflow
+from pipeline.workflow.experiment import Workflow
 
-PUBLISHED = Path(__file__).parents[1] / "reports" / "published"
 MODULE = '''
 """A method of somebody else."""
 from torch import nn

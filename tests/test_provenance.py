@@ -11,13 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.paths import CONFIG
 
 from pipeline import provenance
 from pipeline.config.experiment import load_experiment
 from pipeline.errors import DataError
 from pipeline.records import Provenance
 
-DEMO = Path(__file__).parents[1] / "config" / "demo.yaml"
+DEMO = CONFIG / "demo.yaml"
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from factories import complexity, result, run
 from pydantic import ValidationError
+from support.factories import complexity, result, run
+from support.paths import DOCS
 
 from pipeline.errors import DataError, RecordError
 from pipeline.records import (
@@ -24,7 +25,7 @@ from pipeline.records import (
     write_schemas,
 )
 
-SCHEMAS = Path(__file__).parents[1] / "docs" / "schemas"
+SCHEMAS = DOCS / "schemas"
 RECORDS = [
     run(learned={"amount": 1 / 3}),
     result(extra={"lpips": None}, groups={}),

@@ -15,24 +15,24 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import Tiny
-from contract import CHECKS, Subject
+from support.contract import CHECKS, Subject
+from support.paths import CONFIG, PUBLISHED, REPOSITORY, TESTS
 
 import baselines
+from pipeline.artifacts import WEIGHTS
 from pipeline.config.experiment import Experiment, load_experiment, load_methods
 from pipeline.config.methods import MethodList
 from pipeline.errors import ConfigError
-from pipeline.methods import Method, get_method, list_methods
+from pipeline.methods import Method, get_method, label_of, list_methods
 from pipeline.stages.evaluate import evaluate_method
 from pipeline.stages.predict import ORIGIN, predict_method
 from pipeline.stages.report import make_table1
-from pipeline.stages.train import WEIGHTS, label_of, train_method
+from pipeline.stages.train import train_method
 from pipeline.training.progress import Progress
-from pipeline.workflow import Workflow
+from pipeline.workflow.experiment import Workflow
 
-ROOT = Path(__file__).parents[1]
-DEMO = ROOT / "config" / "demo.yaml"
-PUBLISHED = ROOT / "reports" / "published"
-GUIDE = ROOT / "docs" / "adding_a_method.md"
+DEMO = CONFIG / "demo.yaml"
+GUIDE = REPOSITORY / "docs" / "adding_a_method.md"
 
 # By module, for those that the demo does not train. Whatever stands in neither is tested at full
 # size, on the same small pictures.
@@ -79,7 +79,7 @@ def test_no_network_is_left_out() -> None:
     assert {"dmtnet-t", "dmtnet-h", "mrnet"} <= set(names)
     assert {*list_methods()} - {*names} >= {"input", "unsharp"}
     # A check that is not in the table runs on nothing.
-    source = (Path(__file__).parent / "contract.py").read_text()
+    source = (TESTS / "support" / "contract.py").read_text()
     assert set(re.findall(r"^def check_(\w+)", source, re.MULTILINE)) == set(CHECKS)
 
 
@@ -208,7 +208,7 @@ def test_a_surrogate_is_labelled_wherever_it_leaves_a_number(
 
 
 def test_a_surrogate_is_labelled_on_the_official_set_too() -> None:
-    canon = load_experiment(ROOT / "config" / "canon.yaml")
+    canon = load_experiment(CONFIG / "canon.yaml")
     labels = {name: label_of(canon, get_method(name)) for name in ("mrnet", "dmtnet-h", "input")}
     assert labels == {"mrnet": "surrogate", "dmtnet-h": "reproduced", "input": "reproduced"}
     assert label_of(demo(), get_method("dmtnet-h")) == "demo"

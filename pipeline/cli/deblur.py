@@ -31,10 +31,10 @@ def deblur(
 
     A method of the combined view takes the mean of left and right if --combined is not given.
     """
-    from pipeline.bars import steps_bar
     from pipeline.config.experiment import load_experiment
     from pipeline.errors import ConfigError
     from pipeline.evaluation.protocol import tiling_from
+    from pipeline.progress_bars import steps_bar
     from pipeline.stages.deblur import deblur as deblur_picture
 
     pictures = dict(zip(("left", "right"), views or (), strict=False))

@@ -1,4 +1,4 @@
-"""The command that tells what a run would do, without doing it."""
+"""Commands that run the workflow, or show what it would do."""
 
 from __future__ import annotations
 
@@ -33,3 +33,17 @@ def plan(
         print(plan_json(made))
     else:
         print_plan(made, Console())
+
+
+@app.command(epilog=example("run reports/table1.csv --cores 8 --config config/canon.yaml"))
+def run(
+    targets: Annotated[
+        list[str] | None, typer.Argument(help="Files to make; everything when absent.")
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    cores: Annotated[str, typer.Option(help="Jobs at once; `all` takes every core.")] = "all",
+) -> None:
+    """Run the workflow (Snakemake) with a progress bar for it and for every training."""
+    from pipeline.workflow.run import run_workflow
+
+    raise typer.Exit(run_workflow(targets or [], config, cores))

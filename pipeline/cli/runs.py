@@ -95,7 +95,7 @@ def train(
             raise typer.Exit(run_together(slots, sys.argv[1:]))
         # They load torch, which must not see the GPUs of others.
         from pipeline.stages.train import train_method
-        from pipeline.training.resume import Interruptions
+        from pipeline.training.checkpointing import Interruptions
 
         how = Interruptions(
             state or output.with_name(f"{output.name}.state"),
@@ -224,17 +224,3 @@ def complexity(
         if number == 0 and not json:
             print(heading())
         print(comparison_json(one) if json else comparison_text(one), flush=True)
-
-
-@app.command(epilog=example("run reports/table1.csv --cores 8 --config config/canon.yaml"))
-def run(
-    targets: Annotated[
-        list[str] | None, typer.Argument(help="Files to make; everything when absent.")
-    ] = None,
-    config: ConfigOption = DEFAULT_CONFIG,
-    cores: Annotated[str, typer.Option(help="Jobs at once; `all` takes every core.")] = "all",
-) -> None:
-    """Run the workflow (Snakemake) with a progress bar for it and for every training."""
-    from pipeline.watch import run_workflow
-
-    raise typer.Exit(run_workflow(targets or [], config, cores))

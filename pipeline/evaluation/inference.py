@@ -1,4 +1,4 @@
-"""Inference and scoring after the protocol: the only place that applies bit depth.
+"""Inference and scoring by the protocol.
 
 Images are whole unless tiles are asked for; the prediction stays float and is clamped to [0, 1],
 never quantized. Protocol `dpdd-16`: 16-bit input and ground truth / 65535. Protocol `dpdd-8`: the
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -21,8 +21,10 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor, nn
 
+from pipeline.artifacts import IMAGES_FOLDER, PER_IMAGE_FILE
 from pipeline.compute.device import HALF
 from pipeline.config.blocks import Compute
+from pipeline.data.bit_depth import at_depth, to_tensor, unit_range
 from pipeline.data.manifest import ManifestRow
 from pipeline.errors import DataError
 from pipeline.evaluation.metrics import Metric, score_image
@@ -34,10 +36,6 @@ from pipeline.records import MAIN_GROUP, Protocol, Scores
 
 Scene = Mapping[str, NDArray[np.uint16]]
 Precision = Literal["float32", "bfloat16", "float16"]
-Real = TypeVar("Real", np.float32, np.float64)
-PER_IMAGE_FILE = "per_image.csv"
-IMAGES_FOLDER = "images"
-_PEAK = 65535
 
 
 @dataclass(frozen=True)
@@ -62,19 +60,12 @@ def model_input(scene: Scene, views: Sequence[str], input_bits: int) -> Tensor:
         float32 `[1, 3 * len(views), H, W]` in [0, 1].
     """
     stacked = np.concatenate([scene[view] for view in views], axis=-1)
-    values = _at_depth(stacked, input_bits, np.float32)
-    return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))[None]
+    return to_tensor(at_depth(stacked, input_bits))[None]
 
 
 def ground_truth(scene: Scene, bits: int = 16) -> NDArray[np.float64]:
     """The target at 16 or 8 bits (see `model_input`): float64 `[H, W, 3]`, RGB in [0, 1]."""
-    return _at_depth(scene["target"], bits, np.float64)
-
-
-def _at_depth(values: NDArray[np.uint16], bits: int, kind: type[Real]) -> NDArray[Real]:
-    if bits == 8:
-        return (values >> 8).astype(kind) / kind(255)
-    return values.astype(kind) / kind(_PEAK)
+    return unit_range(at_depth(scene["target"], bits), np.float64)
 
 
 def predict(
@@ -228,7 +219,7 @@ def _write_sample(
     path: Path, scene: Scene, prediction: NDArray[np.float64], target: NDArray[np.float64]
 ) -> None:
     """Input, prediction and target side by side, as an 8-bit PNG."""
-    images = (scene["combined"] / _PEAK, prediction, target)
+    images = (unit_range(scene["combined"], np.float64), prediction, target)
     row = np.rint(np.concatenate(images, axis=1) * 255).astype(np.uint8)
     encoded, content = cv2.imencode(".png", np.ascontiguousarray(row[..., ::-1]))
     if not encoded:

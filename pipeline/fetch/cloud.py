@@ -7,13 +7,12 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
-from pipeline.bars import byte_bar
 from pipeline.errors import ConfigError
 from pipeline.fetch.archive import Unavailable
 from pipeline.fetch.download import accept
 from pipeline.fetch.registry import Archive, Source
-from pipeline.files import sha256_of, writing
-from pipeline.space import need_room
+from pipeline.files import need_room, sha256_of, writing
+from pipeline.progress_bars import byte_bar
 
 _TIMEOUT_S = 60
 _RETRIES = 5

@@ -15,13 +15,12 @@ from requests.exceptions import SSLError, Timeout
 from rich.progress import Progress
 from urllib3.exceptions import HTTPError
 
-from pipeline.bars import byte_bar
 from pipeline.fetch.answer import TryAgain, read_answer
 from pipeline.fetch.archive import HEAD_BYTES, Unavailable, kind_of
 from pipeline.fetch.partial import Origin, Partial
 from pipeline.fetch.registry import Archive
-from pipeline.files import sha256_of, write_text, writing
-from pipeline.space import need_room
+from pipeline.files import need_room, sha256_of, write_text, writing
+from pipeline.progress_bars import byte_bar
 
 Recognise = Callable[[str, bytes, str], str]
 """Tells a file's kind by its name, first bytes and content type, as `kind_of` does."""

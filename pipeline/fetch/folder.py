@@ -7,11 +7,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.bars import byte_bar
 from pipeline.errors import DataError
 from pipeline.fetch.tree import is_junk, remove_others
-from pipeline.files import writing
-from pipeline.space import need_room
+from pipeline.files import need_room, writing
+from pipeline.progress_bars import byte_bar
 
 
 def link_folder(source: Path, work: Path, *, progress: bool) -> Path:

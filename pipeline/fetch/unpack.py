@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from pipeline.bars import byte_bar
 from pipeline.fetch.containers import Listing, list_archive, reader
 from pipeline.fetch.members import Member, check_together
 from pipeline.fetch.tree import SPLITS, remove_others
-from pipeline.files import writing
-from pipeline.space import need_room
+from pipeline.files import need_room, writing
+from pipeline.progress_bars import byte_bar
 
 
 def unpack(archives: Sequence[Path], work: Path, *, progress: bool) -> Path:

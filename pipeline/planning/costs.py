@@ -17,7 +17,7 @@ from pipeline.evaluation.complexity import complexity_key
 from pipeline.evaluation.flops_fvcore import flops_fvcore
 from pipeline.methods import Method, get_method
 from pipeline.records import ComplexityRecord, read_record
-from pipeline.training.plan import Plan
+from pipeline.training.schedule import Plan
 
 FORWARD_AND_BACKWARD = 3
 """Cost of a training step over that of a forward pass: the gradients of inputs and of weights."""

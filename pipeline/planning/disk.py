@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.data.inspection.layout import SPLITS
 from pipeline.planning.pictures import PIXEL_BYTES, Pictures
-from pipeline.workflow import Workflow
+from pipeline.workflow.experiment import Workflow
 
 
 @dataclass(frozen=True)

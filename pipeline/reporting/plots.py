@@ -14,7 +14,7 @@ from pipeline.config.experiment import load_methods
 from pipeline.config.methods import CONTROL
 from pipeline.files import atomic_file
 from pipeline.reporting import tables
-from pipeline.reporting.labels import Point, Polyline, place_labels, spread
+from pipeline.reporting.label_placement import Point, Polyline, place_labels, spread
 
 _SERIES = re.compile(r"DMTNet-[TSBLH]")
 _OURS, _OTHERS, _FAINT = "#c0392b", "#34597f", "#7a7a7a"

@@ -10,13 +10,14 @@ import numpy as np
 
 from pipeline.compute.device import prepare_device
 from pipeline.config.experiment import Experiment
+from pipeline.data.bit_depth import to_uint16
 from pipeline.data.png import Image, read_png, write_png16
 from pipeline.errors import DataError
 from pipeline.evaluation.inference import predict
+from pipeline.evaluation.loading import check_origin, load_method
 from pipeline.evaluation.protocol import Tiling
 from pipeline.methods import Method, get_method
 from pipeline.seeds import derive_seed
-from pipeline.stages.load import check_origin, load_method
 
 Progress = Callable[[int, int], None]
 
@@ -72,7 +73,7 @@ def deblur(
         sharp = predict(network, views, method.views, *how)
     except ValueError as error:
         raise DataError(f"{name} cannot deblur {_names(pictures)}: {error}") from error
-    write_png16(target, np.rint(sharp * 65535).astype(np.uint16))
+    write_png16(target, to_uint16(sharp))
     return Deblurred(alone, mean)
 
 

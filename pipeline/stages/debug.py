@@ -26,8 +26,7 @@ from pipeline.methods import Method, get_method
 from pipeline.seeds import derive_seed
 from pipeline.training.loop import CurvePoint, Observer, train
 from pipeline.training.loss import check_terms
-from pipeline.training.plan import Plan
-from pipeline.training.schedule import cosine
+from pipeline.training.schedule import Plan, cosine
 from pipeline.training.update import Updater, run
 
 TARGET_DB = 40.0

@@ -5,79 +5,17 @@ from __future__ import annotations
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
 
-import torch
-from torch import nn
-
-from pipeline.compute.device import prepare_device
+from pipeline.artifacts import RECORD
 from pipeline.config.experiment import Experiment
-from pipeline.data.manifest import ManifestRow, read_manifest, read_scene
+from pipeline.data.manifest import read_scene
 from pipeline.evaluation.inference import evaluate
+from pipeline.evaluation.loading import prepare
 from pipeline.evaluation.metrics import load_metrics
-from pipeline.evaluation.protocol import Tiling, check_bit_depth, protocol_for
+from pipeline.evaluation.protocol import Tiling
 from pipeline.files import atomic_folder
-from pipeline.methods import Method, get_method
 from pipeline.provenance import collect
-from pipeline.records import Label, Protocol, ResultRecord, write_record
-from pipeline.seeds import derive_seed
-from pipeline.stages.load import check_origin, load_method
-from pipeline.stages.train import RECORD
-
-
-class Prepared(NamedTuple):
-    """A method ready to predict: its network on the CPU, and everything that it depends on.
-
-    `arguments` are those that the network was built with, `label` the one of what it makes.
-    """
-
-    method: Method
-    network: nn.Module
-    arguments: dict[str, Any]
-    label: Label
-    weights: Path | None
-    protocol: Protocol
-    tiling: Tiling | None
-    device: torch.device
-    seed: int
-    rows: list[ManifestRow]
-
-
-def prepare(
-    experiment: Experiment,
-    name: str,
-    repetition: int,
-    manifest: Path,
-    run: Path | None,
-    official: Path | None = None,
-    tiling: Tiling | None = None,
-) -> Prepared:
-    """Load a method with its weights, and the test scenes of a manifest.
-
-    Args:
-        experiment: the experiment.
-        name: method or ablation.
-        repetition: which seed trained it.
-        manifest: of the test scenes.
-        run: run folder with the weights; `None` for a method that learns nothing.
-        official: file of weights that the authors published, instead of a run: the method is
-            built at full size, and what it makes bears the label for them.
-        tiling: tiles to cut images into; `None` keeps them whole.
-
-    Raises:
-        ConfigError: unknown method, or `run` is missing or superfluous.
-        DataError: the manifest is malformed, or its pictures have too few bits for the protocol.
-        WeightsError: the weights are damaged or of another architecture.
-    """
-    check_origin(get_method(name, experiment), run, official)
-    rows = [row for row in read_manifest(manifest) if row.split == "test"]
-    for row in rows:
-        check_bit_depth(experiment, row.bit_depth, str(manifest))
-    seed = derive_seed(experiment.seed, "evaluate", repetition)
-    device = prepare_device(experiment.compute, seed)
-    loaded = load_method(experiment, name, run, official)
-    protocol = protocol_for(experiment, loaded.method, tiling)
-    return Prepared(*loaded, protocol, tiling, device, seed, rows)
+from pipeline.records import ResultRecord, write_record
 
 
 def evaluate_method(

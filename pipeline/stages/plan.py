@@ -11,12 +11,12 @@ from typing import Any
 from rich.console import Console, Group
 from rich.table import Table
 
+from pipeline.files import free_bytes
 from pipeline.planning.costs import TrainingCost, training_cost
 from pipeline.planning.disk import DiskUse, disk_use
-from pipeline.planning.jobs import Job, planned_jobs
 from pipeline.planning.pictures import Pictures, pictures_of
-from pipeline.space import free_bytes
-from pipeline.workflow import Workflow
+from pipeline.workflow.experiment import Workflow
+from pipeline.workflow.jobs import Job, planned_jobs
 
 COMPLEXITY = Path("results/complexity")
 

@@ -7,16 +7,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pipeline.config.experiment import Experiment
+from pipeline.data.bit_depth import to_uint16
 from pipeline.data.manifest import ManifestRow, read_scene
 from pipeline.data.png import check_png16, write_png16
 from pipeline.errors import DataError
 from pipeline.evaluation.inference import predictions
+from pipeline.evaluation.loading import Prepared, prepare
 from pipeline.evaluation.protocol import Tiling
 from pipeline.files import sha256_of, write_text
-from pipeline.stages.evaluate import Prepared, prepare
 
 ORIGIN = "predictions.json"
 
@@ -71,7 +70,7 @@ def predict_method(
             ready.network, ready.method, ready.protocol, missing, partial(read_scene, root), **how
         )
         for row, _, prediction in made:
-            write_png16(target / row.source, np.rint(prediction * 65535).astype(np.uint16))
+            write_png16(target / row.source, to_uint16(prediction))
     return len(ready.rows), len(missing)
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pipeline.files import write_text
-from pipeline.tracking import ingest
+from pipeline.tracking.ingest import ingest
 
 
 def track_records(

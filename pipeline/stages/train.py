@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import nn
 
+from pipeline.artifacts import CURVE, RECORD, WEIGHTS
 from pipeline.compute.device import prepare_device
 from pipeline.compute.distributed import World, world
 from pipeline.config.blocks import SPEED_ONLY
@@ -21,25 +22,16 @@ from pipeline.data.sampling.windows import Window
 from pipeline.data.store.reader import PixelStore
 from pipeline.errors import ConfigError
 from pipeline.files import atomic_folder, sha256_of
-from pipeline.methods import Method, get_method
+from pipeline.methods import Method, get_method, label_of
 from pipeline.provenance import collect
-from pipeline.records import Label, RunRecord, write_record
+from pipeline.records import RunRecord, write_record
 from pipeline.seeds import derive_seed
-from pipeline.training.checkpoint import save_weights
+from pipeline.training.checkpointing import Interruptions, StateKeeper, kept
 from pipeline.training.fit import fit
 from pipeline.training.loop import CurvePoint, Silent, Trained, train
 from pipeline.training.loss import check_terms
 from pipeline.training.progress import Progress
-from pipeline.training.resume import Interruptions, StateKeeper, kept
-
-WEIGHTS, CURVE, RECORD = "weights.safetensors", "curve.csv", "record.json"
-
-
-def label_of(experiment: Experiment, method: Method) -> Label:
-    """The honest label of what this experiment makes with a method, on whatever data set."""
-    if method.surrogate is not None:
-        return "surrogate"
-    return "reproduced" if experiment.dataset.kind == "canon" else "demo"
+from pipeline.weights.own_file import save_weights
 
 
 @dataclass(frozen=True)

@@ -1,71 +1,152 @@
-"""Weights files: safetensors with the name of the net they belong to."""
+"""What a training needs to go on, on disk: two generations, each whole and checked or not used."""
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
-from collections.abc import Mapping
+import os
+import pickle
+import re
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor, nn
+import torch
 
-from pipeline.errors import WeightsError
+from pipeline.errors import ConfigError, DataError
 from pipeline.files import atomic_file
 
+Snapshot = dict[str, Any]
+"""Nested mappings and sequences of tensors, numbers, strings and `None`."""
 
-def save_weights(
-    path: Path, state: Mapping[str, Tensor], method: str, kwargs: Mapping[str, Any]
-) -> None:
-    """Write `state` atomically; `method` and constructor `kwargs` travel in the file's header.
+GENERATIONS = 2
 
-    Equal arguments give equal bytes.
+_NAME = re.compile(r"step-(\d{9})\.state")
+_DIGEST_BYTES = 64
+_SHOWN = 10
 
-    Raises:
-        DataError: the folder is read-only or full.
+
+class StateStore:
+    """The states of one training, in a folder of their own.
+
+    A file holds the SHA-256 of the rest, then what `torch.save` writes; it is checked before it is
+    unpickled, and nothing but tensors and plain values is accepted.
+
+    Args:
+        folder: made when the first state is written.
+        fingerprint: JSON-like data on which the result depends; a state of another one is refused.
     """
-    header = {"method": method, "kwargs": json.dumps(kwargs, sort_keys=True)}
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    with atomic_file(path) as temporary:
-        temporary.write_bytes(_canonical(save(tensors, metadata=header)))
 
+    def __init__(self, folder: Path, fingerprint: Mapping[str, Any]) -> None:
+        self.folder = folder
+        # As it comes back from JSON, where tuples are lists.
+        self.fingerprint: dict[str, Any] = json.loads(json.dumps(fingerprint))
+        self.foreign = False
+        """Whether what was loaded is of another fingerprint; the next state takes its place."""
 
-def _canonical(content: bytes) -> bytes:
-    """The same safetensors file with its header in one order: the library's order is random."""
-    length = int.from_bytes(content[:8], "little")
-    header = json.dumps(json.loads(content[8 : 8 + length]), sort_keys=True).encode()
-    # Tensors start at a multiple of 8 bytes; blanks may fill the header.
-    header += b" " * (-len(header) % 8)
-    return len(header).to_bytes(8, "little") + header + content[8 + length :]
+    def save(self, snapshot: Snapshot, step: int) -> None:
+        """Write a state, then forget all but the newest two.
 
+        Args:
+            snapshot: the state.
+            step: optimizer steps that it has taken; states are ordered by it.
 
-def load_weights(path: Path, network: nn.Module, method: str) -> None:
-    """Load weights that `save_weights` wrote into `network`; nothing in the file is executed.
+        Raises:
+            DataError: no space, or no right to write; earlier states stay.
+        """
+        stream = io.BytesIO()
+        torch.save({"fingerprint": json.dumps(self.fingerprint), "snapshot": snapshot}, stream)
+        content = stream.getvalue()
+        target = self.folder / f"step-{step:09d}.state"
+        with atomic_file(target) as temporary:
+            temporary.write_bytes(hashlib.sha256(content).hexdigest().encode() + content)
+            # The new name must not reach the disk before what it names.
+            with temporary.open("rb+") as written:
+                os.fsync(written.fileno())
+        others = [path for path in self._newest_first() if path != target]
+        # Another training's may have more steps, and would pass for newer.
+        for path in others if self.foreign else others[GENERATIONS - 1 :]:
+            path.unlink(missing_ok=True)
+        self.foreign = False
+        for torn in self.folder.glob(".tmp-*"):
+            torn.unlink(missing_ok=True)
 
-    Raises:
-        WeightsError: the file is missing, damaged, or belongs to another method or architecture.
-    """
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise WeightsError(f"{path}: is no readable weights file ({error}); train again") from error
-    found = header.get("method", "an unknown method")
-    expected = network.state_dict()
-    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
-    wanted = {name: tuple(tensor.shape) for name, tensor in expected.items()}
-    if shapes != wanted:
-        odd = sorted(set(shapes.items()) ^ set(wanted.items()))[0][0]
-        raise WeightsError(
-            f"{path}: holds {found} {header.get('kwargs', '')}, another architecture than "
-            f"{method} as configured (first difference: {odd}); use its own configuration or "
-            "train again"
+    def load(self, *, whatever: bool = False) -> Snapshot | None:
+        """The newest state that is whole; `None` if there is none at all.
+
+        Args:
+            whatever: accept one of another fingerprint.
+
+        Raises:
+            ConfigError: it belongs to another configuration, code or data; the differences are
+                shown.
+            DataError: every state is damaged.
+        """
+        damaged: list[Path] = []
+        for path, content in self._whole(damaged):
+            if damaged:
+                names = ", ".join(str(bad) for bad in damaged)
+                print(f"warning: damaged: {names}; going on from {path}", file=sys.stderr)
+            known = json.loads(content["fingerprint"])
+            self.foreign = known != self.fingerprint
+            if self.foreign and not whatever:
+                raise ConfigError(self._refusal(path, known))
+            snapshot: Snapshot = content["snapshot"]
+            return snapshot
+        if damaged:
+            raise DataError(f"{self.folder}: every state is damaged; remove the folder, train anew")
+        return None
+
+    def remove(self) -> None:
+        """Forget the training, when its result is in place."""
+        for path in self._newest_first():
+            path.unlink(missing_ok=True)
+        for torn in self.folder.glob(".tmp-*"):
+            torn.unlink(missing_ok=True)
+
+    @property
+    def newest(self) -> Path | None:
+        """File of the newest state, unchecked."""
+        return next(iter(self._newest_first()), None)
+
+    def _newest_first(self) -> list[Path]:
+        found = [path for path in self.folder.glob("*.state") if _NAME.fullmatch(path.name)]
+        return sorted(found, reverse=True)
+
+    def _whole(self, damaged: list[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
+        for path in self._newest_first():
+            content = path.read_bytes()
+            digest, rest = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+            if hashlib.sha256(rest).hexdigest().encode() != digest:
+                damaged.append(path)
+                continue
+            try:
+                loaded = torch.load(io.BytesIO(rest), map_location="cpu", weights_only=True)
+            except pickle.UnpicklingError:
+                # Somebody else's file, with a digest to it.
+                damaged.append(path)
+                continue
+            yield path, loaded
+
+    def _refusal(self, path: Path, known: Mapping[str, Any]) -> str:
+        found = differences(known, self.fingerprint)
+        more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        return (
+            f"{path}: belongs to another training ({'; '.join(found[:_SHOWN])}{more}); undo the "
+            "change, start a new training from these weights with --fork, or remove the folder"
         )
-    if found != method:
-        # Methods can share every shape and yet differ, by a fixed weight or a shift of windows.
-        raise WeightsError(
-            f"{path}: holds weights of {found}, not of {method}; use its own run or train again"
-        )
-    network.load_state_dict(state)
+
+
+def differences(old: Any, new: Any, where: str = "") -> list[str]:
+    """What differs between JSON-like data, as `dotted.path: old -> new`, one text each."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return [
+            text
+            for key in sorted({*old, *new})
+            for text in differences(
+                old.get(key), new.get(key), f"{where}.{key}" if where else str(key)
+            )
+        ]
+    return [] if old == new else [f"{where}: {json.dumps(old)} -> {json.dumps(new)}"]

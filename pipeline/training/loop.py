@@ -18,7 +18,7 @@ from pipeline.data.bit_depth import at_depth, to_tensor
 from pipeline.data.sampling.loader import Feed
 from pipeline.data.store.reader import PixelStore
 from pipeline.errors import UserError
-from pipeline.training.plan import Plan
+from pipeline.training.schedule import Plan
 from pipeline.training.update import Updater
 
 

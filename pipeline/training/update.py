@@ -19,9 +19,8 @@ from pipeline.compute.distributed import World
 from pipeline.config.blocks import Compute
 from pipeline.config.recipe import Recipe
 from pipeline.data.sampling.loader import Batch
-from pipeline.training.ema import moving_average
 from pipeline.training.loss import FIRST_SAMPLE_ONLY, loss_terms, own_terms
-from pipeline.training.optimizer import make_optimizer
+from pipeline.training.optimizer import make_optimizer, moving_average
 from pipeline.training.precision import MAX_SKIPPED, NonFinite, Scaler
 
 

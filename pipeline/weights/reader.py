@@ -52,7 +52,7 @@ def read_weights(path: Path) -> dict[str, Array]:
 def _read(path: Path, head: bytes) -> dict[str, Array]:
     kind = kind_of_weights(head)
     if kind == "hdf5":
-        from pipeline.weights.keras import read_layers
+        from pipeline.weights.hdf5 import read_layers
 
         return name_layers(read_layers(path))
     if kind == "zip":
@@ -71,7 +71,7 @@ def _read_zip(path: Path) -> dict[str, Array]:
         return read_pickle(path)
     if not names or not all(name.endswith(".npy") for name in names):
         raise Unreadable("is an archive: unpack it and name the file of weights in it")
-    from pipeline.weights.zipped import read_npz
+    from pipeline.weights.npz import read_npz
 
     found = read_npz(path)
     return name_list(found) if isinstance(found, list) else found

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from golden_weights import GOLDENS, Floats, by_fan_in, golden, official_state, uniform
+from support.golden_weights import GOLDENS, Floats, by_fan_in, golden, official_state, uniform
 from torch import Tensor, nn
 from torch.nn import functional
 

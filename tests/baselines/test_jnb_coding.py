@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import yaml
 from skimage import data
+from support.paths import CONFIG
 
 from baselines.jnb import load_dictionary
 from baselines.jnb.calibration import calibrate, sigma_of_count
@@ -21,7 +22,7 @@ from baselines.jnb.ksvd import k_svd, renew_atom, training_patches
 from baselines.jnb.omp import count_atoms, sparse_codes
 from baselines.jnb.train_dictionary import main, read_grey, train
 
-CONFIGS = sorted((Path(__file__).parents[2] / "config").glob("*.yaml"))
+CONFIGS = sorted(CONFIG.glob("*.yaml"))
 
 
 def patches(number: int, blur: float = 0.0) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from golden_weights import Floats, by_fan_in, golden, official_state, uniform
+from support.golden_weights import Floats, by_fan_in, golden, official_state, uniform
 from torch import Tensor, nn
 
 from baselines import restormer

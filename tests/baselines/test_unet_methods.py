@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from golden_weights import Floats, golden, official_state, uniform
 from numpy.typing import NDArray
+from support.golden_weights import Floats, golden, official_state, uniform
 from torch import Tensor, nn
 
 from baselines import dpdnet, rdpd

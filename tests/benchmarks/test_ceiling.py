@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import yaml
 from conftest import Tiny
+from support.paths import TINY
 
 from benchmarks.ceiling import TrueMap, ceilings, scenes_of
 from pipeline.config.experiment import METHODS_FILE, load_experiment
@@ -21,7 +22,7 @@ FEW = {"lam": [16.8], "map_scale": [1.0]}
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An experiment of three scenes, and its set beside it as the workflow makes it."""
     folder = tmp_path_factory.mktemp("ceiling")
-    data = yaml.safe_load((Path(__file__).parents[1] / "e2e" / "tiny.yaml").read_text())
+    data = yaml.safe_load(TINY.read_text())
     data["dataset"] |= {"size": [112, 128]}
     listed = yaml.safe_load(METHODS_FILE.read_text())["methods"]
     data["methods"] = {

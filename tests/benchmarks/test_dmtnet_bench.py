@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from miniatures import image, narrow
+from support.miniatures import image, narrow
+from support.paths import REPOSITORY
 
 from benchmarks import dmtnet, roofline
 from benchmarks.dmtnet_process import Found, Job, Precision, Task
@@ -16,8 +17,6 @@ from benchmarks.forward import macs_of
 from benchmarks.plain_dmtnet import plain_dmtnet, plain_state
 from dmtnet import build
 from pipeline.evaluation.flops_fvcore import flops_fvcore
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 SIZES = [(48, 64), (45, 61), (16, 83)]
 

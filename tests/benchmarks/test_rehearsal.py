@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import typer
 import yaml
+from support.paths import REPOSITORY
 
 from benchmarks.measure import disk_bytes, measure
 from benchmarks.pack import pack
@@ -31,7 +32,6 @@ from benchmarks.rehearsal import (
 from benchmarks.server import served
 from pipeline.cli import app
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 CONTENT = bytes(range(256)) * 40
 
 

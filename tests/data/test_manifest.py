@@ -2,14 +2,14 @@
 
 import csv
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from picture_sets import SCENES, picture, write_set
+from support.image_sets import SCENES, picture, write_set
 
+from pipeline.data.inspection.scene_labels import TEST_SCENES
 from pipeline.data.manifest import (
     VIEWS,
     ManifestRow,
@@ -61,14 +61,12 @@ def test_a_canon_set_is_described_with_the_published_labels(canon):
 
 
 def published(name):
-    path = Path(build_manifest.__code__.co_filename).with_name("dpdd_test_scenes.csv")
-    with path.open(newline="") as stream:
+    with TEST_SCENES.open(newline="") as stream:
         return {row["file_name"]: row["category"] for row in csv.DictReader(stream)}[name]
 
 
 def test_published_labels_have_both_categories_in_the_published_numbers():
-    path = Path(build_manifest.__code__.co_filename).with_name("dpdd_test_scenes.csv")
-    with path.open(newline="") as stream:
+    with TEST_SCENES.open(newline="") as stream:
         labels = [row["category"] for row in csv.DictReader(stream)]
     assert (labels.count("indoor"), labels.count("outdoor"), len(labels)) == (37, 39, 76)
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import pytest
 import torch
-from miniatures import image, narrow, shaken
+from support.miniatures import image, narrow, shaken
 from torch import Tensor
 from torch.nn import functional
 

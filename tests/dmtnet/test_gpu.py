@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from miniatures import image, narrow
+from support.miniatures import image, narrow
 
 pytestmark = [
     pytest.mark.gpu,

@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from miniatures import NARROW, image, narrow
+from support.miniatures import NARROW, image, narrow
 from torch import Tensor, nn
 from torch.nn import functional
 

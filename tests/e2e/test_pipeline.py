@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from support.paths import PUBLISHED, REPOSITORY, TINY
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-TINY = REPOSITORY / "tests" / "e2e" / "tiny.yaml"
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
@@ -22,7 +21,7 @@ def snakemake(
 ) -> str:
     """Run the workflow in `folder`; its messages."""
     if not (folder / "reports").exists():
-        published = REPOSITORY / "reports" / "published"
+        published = PUBLISHED
         shutil.copytree(published, folder / "reports" / "published")
         # In the place of the default, so that it can be found with and without `--configfile`.
         (folder / "config").mkdir()

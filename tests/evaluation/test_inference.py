@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from support.paths import CONFIG
 from torch import Tensor, nn
 
 from pipeline.config.blocks import Compute
@@ -30,7 +31,7 @@ from pipeline.evaluation.protocol import check_bit_depth, protocol_for
 from pipeline.evaluation.scores import ImageScores, aggregate, write_per_image
 from pipeline.methods import Method, get_method
 
-DEMO = Path(__file__).parents[2] / "config" / "demo.yaml"
+DEMO = CONFIG / "demo.yaml"
 DPDD_16 = load_experiment(DEMO)
 DPDD_8 = DPDD_16.model_copy(update={"protocol": "dpdd-8"})
 SIZE = (20, 28)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from miniatures import random_scene
+from support.miniatures import random_scene
+from support.paths import CONFIG
 from torch import Tensor, nn
 
 from baselines import rdpd
@@ -21,7 +21,7 @@ from pipeline.evaluation.protocol import Tiling, protocol_for, tiling_from
 from pipeline.evaluation.tiling import tiled
 from pipeline.methods import get_method
 
-DEMO = Path(__file__).parents[2] / "config" / "demo.yaml"
+DEMO = CONFIG / "demo.yaml"
 
 
 def picture(height: int, width: int, channels: int = 3) -> Tensor:

@@ -14,7 +14,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from archives import noise, zip_of
+from support.archives import noise, zip_of
 
 from pipeline.errors import ConfigError, DataError
 from pipeline.fetch.archive import Unavailable

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import servers
-from archives import noise, tar_of, zip_of
-from servers import Act, Site, serving
+from support import servers
+from support.archives import noise, tar_of, zip_of
+from support.servers import Act, Site, serving
 
 from pipeline.errors import DataError
 from pipeline.fetch.archive import Unavailable

@@ -12,10 +12,10 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-import servers
-from archives import noise, zip_of
 from filelock import FileLock
-from servers import Site, serving
+from support import servers
+from support.archives import noise, zip_of
+from support.servers import Site, serving
 
 from pipeline.cli import main
 from pipeline.errors import ConfigError, DataError

@@ -7,12 +7,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import servers
-from archives import noise, tar_of, zip_of
-from kills import kill_repeatedly
-from servers import serving
+from support import servers
+from support.archives import noise, tar_of, zip_of
+from support.kills import kill_repeatedly
+from support.paths import REPOSITORY
+from support.servers import serving
 
-ROOT = Path(__file__).parents[2]
 KILLS = 10
 
 
@@ -48,7 +48,7 @@ def test_a_download_survives_kills(tmp_path: Path) -> None:
         site.files["/set.zip"] = archive
         site.usual["/set.zip"] = servers.throttled(2_000_000)
         job = command(folder, site.address("/set.zip"))
-        hits = kill_repeatedly(job, kills=KILLS, reset=cleaner(folder), cwd=ROOT)
+        hits = kill_repeatedly(job, kills=KILLS, reset=cleaner(folder), cwd=REPOSITORY)
         assert hits == KILLS
         # Kills that hit nothing prove nothing.
         resumed = [headers for _, headers in site.requests if "Range" in headers]
@@ -69,7 +69,7 @@ def test_unpacking_survives_kills(tmp_path: Path) -> None:
     (tmp_path / "large.tar.bz2").write_bytes(tar_of(large, "bz2"))
     folder = tmp_path / "data"
     job = command(folder, tmp_path / "many.zip", tmp_path / "large.tar.bz2")
-    hits = kill_repeatedly(job, kills=KILLS, reset=cleaner(folder), cwd=ROOT)
+    hits = kill_repeatedly(job, kills=KILLS, reset=cleaner(folder), cwd=REPOSITORY)
     assert hits == KILLS
     found = content(folder)
     assert found.pop("raw/fetched.json").startswith(b"{")

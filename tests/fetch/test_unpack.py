@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from archives import noise, tar_of, zip_of
+from support.archives import noise, tar_of, zip_of
 
 from pipeline.errors import DataError
 from pipeline.fetch import containers, members

@@ -13,7 +13,8 @@ import pytest
 import torch
 import yaml
 from conftest import Tiny
-from miniatures import NARROW, compute
+from support.miniatures import NARROW, compute
+from support.paths import CONFIG, PUBLISHED, REPOSITORY
 from typer.testing import CliRunner
 
 from dmtnet import build
@@ -26,19 +27,18 @@ from pipeline.errors import ConfigError, DataError
 from pipeline.evaluation.complexity import count_complexity
 from pipeline.methods import get_method
 from pipeline.planning.costs import macs_of, saved_bytes, training_cost
-from pipeline.planning.jobs import planned_jobs
 from pipeline.planning.pictures import pictures_of
 from pipeline.stages.plan import Speed, make_plan
+from pipeline.workflow.jobs import planned_jobs
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-CANON = REPOSITORY / "config" / "canon.yaml"
+CANON = CONFIG / "canon.yaml"
 VOLTA = Speed(15.7, 0.35)
 
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in which nothing has been made."""
-    shutil.copytree(REPOSITORY / "reports" / "published", tmp_path / "reports" / "published")
+    shutil.copytree(PUBLISHED, tmp_path / "reports" / "published")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     return tmp_path

@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
-from factories import complexity
+from support.factories import complexity
+from support.paths import CONFIG, PUBLISHED
 from typer.testing import CliRunner
 
 from pipeline.cli import app
@@ -34,8 +35,6 @@ from pipeline.reporting.published import read_complexity_notes, read_published_t
 from pipeline.stages import complexity as stage
 from pipeline.stages.complexity import compare_with_table1
 
-ROOT = Path(__file__).parents[2]
-PUBLISHED = ROOT / "reports" / "published"
 REASONS = {"params": "wider layers", "flops": "another size"}
 
 
@@ -149,7 +148,7 @@ def count_outline(method: Method, size: tuple[int, int], _: Path | None) -> Comp
 
 @pytest.fixture(scope="module")
 def outlines() -> list[Comparison]:
-    experiment = load_experiment(ROOT / "config" / "demo.yaml")
+    experiment = load_experiment(CONFIG / "demo.yaml")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stage, "count_complexity", count_outline)
         return list(compare_with_table1(experiment, PAPER_SIZE, None, PUBLISHED))
@@ -186,7 +185,7 @@ def test_a_variant_meets_the_printed_parameters(outlines: list[Comparison]) -> N
 
 @pytest.mark.slow
 def test_a_variant_meets_the_printed_flops() -> None:
-    experiment = load_experiment(ROOT / "config" / "demo.yaml")
+    experiment = load_experiment(CONFIG / "demo.yaml")
     for one in compare_with_table1(experiment, PAPER_SIZE, None, PUBLISHED):
         if one.network.startswith("variant"):
             assert one.verdict("flops") in (EQUAL, EQUAL_FVCORE), one.method
@@ -196,7 +195,7 @@ def test_methods_that_the_experiment_leaves_out_are_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "few.yaml"
-    text = (ROOT / "config" / "demo.yaml").read_text()
+    text = (CONFIG / "demo.yaml").read_text()
     path.write_text(
         text[: text.index("budgets:")]
         + "only: [dmtnet-b, input]\n"
@@ -218,7 +217,7 @@ def test_a_variant_is_counted_beside_its_method(
     notes = pd.read_csv(tmp_path / "complexity_notes.csv", dtype=str).fillna("")
     notes.loc[notes["method"] == "DMTNet-B", "variant"] = "s"
     notes.to_csv(tmp_path / "complexity_notes.csv", index=False)
-    experiment = load_experiment(ROOT / "config" / "demo.yaml")
+    experiment = load_experiment(CONFIG / "demo.yaml")
     made = list(compare_with_table1(experiment, PAPER_SIZE, None, tmp_path))
     both = [one for one in made if one.method == "DMTNet-B"]
     assert [one.network for one in both] == ["as configured", "variant s"]
@@ -229,7 +228,7 @@ def test_a_variant_is_counted_beside_its_method(
 @pytest.mark.parametrize("as_json", [False, True])
 def test_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, as_json: bool) -> None:
     monkeypatch.setattr(stage, "count_complexity", count_outline)
-    options = ["--config", ROOT / "config" / "demo.yaml", "--published", PUBLISHED]
+    options = ["--config", CONFIG / "demo.yaml", "--published", PUBLISHED]
     options += ["--cache", tmp_path, *(["--json"] if as_json else [])]
     done = CliRunner().invoke(app, ["complexity", "--all", *map(str, options)])
     assert done.exit_code == 0, done.output

@@ -6,25 +6,26 @@ from itertools import combinations, pairwise
 from pathlib import Path
 
 import pytest
-from factories import control, protocol, result
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
+from support.factories import control, protocol, result
+from support.paths import PUBLISHED
 
 from pipeline.records import ResultRecord
 from pipeline.reporting import plots
-from pipeline.reporting.labels import Point, place_labels, spread
+from pipeline.reporting.label_placement import Point, place_labels, spread
 from pipeline.reporting.plots import psnr_vs_params
 from pipeline.reporting.published import read_published_table1
 from pipeline.reporting.table1 import build_table1
 
-PUBLISHED = Path(__file__).parents[2] / "reports" / "published" / "table1.csv"
+TABLE1 = PUBLISHED / "table1.csv"
 
 
 def _draw(results: list[ResultRecord], stem: Path) -> list[Path]:
-    return psnr_vs_params(build_table1(results, [], read_published_table1(PUBLISHED)), stem)
+    return psnr_vs_params(build_table1(results, [], read_published_table1(TABLE1)), stem)
 
 
 def _boxes(axes: Axes) -> list[Bbox]:
@@ -64,7 +65,7 @@ def test_every_protocol_gets_a_panel_of_its_own(tmp_path: Path) -> None:
 
 
 def test_published_labels_do_not_overlap() -> None:
-    table = build_table1([], [], read_published_table1(PUBLISHED))
+    table = build_table1([], [], read_published_table1(TABLE1))
     figure = Figure(figsize=(6.4, 4.8))
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()

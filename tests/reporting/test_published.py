@@ -3,11 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.paths import PUBLISHED
 
 from pipeline.errors import DataError
 from pipeline.reporting.published import read_published_table1, read_published_table2
-
-PUBLISHED = Path(__file__).parents[2] / "reports" / "published"
 
 
 def _spoiled(folder: Path, name: str, old: str, new: str) -> Path:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from factories import complexity, control, result, scores
+from support.factories import complexity, control, result, scores
+from support.paths import PUBLISHED
 
 from pipeline.errors import DataError
 from pipeline.reporting.groups import build_groups
@@ -14,8 +15,6 @@ from pipeline.reporting.render import escape_latex, write_metrics, write_table
 from pipeline.reporting.table1 import build_table1
 from pipeline.reporting.table2 import build_table2
 from pipeline.reporting.tables import read_table
-
-PUBLISHED = Path(__file__).parents[2] / "reports" / "published"
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
-from factories import complexity, control, protocol, result
 from scipy import stats
+from support.factories import complexity, control, protocol, result
+from support.paths import PUBLISHED
 
 from pipeline.errors import RecordError
 from pipeline.records import CATEGORIES
@@ -18,8 +17,7 @@ DETAILS = ("sd", "ci_lo", "ci_hi", "published", "diff", "verdict")
 
 @pytest.fixture(scope="module")
 def published() -> pd.DataFrame:
-    root = Path(__file__).parents[2]
-    return read_published_table1(root / "reports" / "published" / "table1.csv")
+    return read_published_table1(PUBLISHED / "table1.csv")
 
 
 def _row(frame: pd.DataFrame, method: str) -> pd.Series:

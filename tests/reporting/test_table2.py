@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 import pytest
-from factories import complexity, result, scores
+from support.factories import complexity, result, scores
+from support.paths import PUBLISHED
 
 from pipeline.errors import RecordError
 from pipeline.reporting.groups import build_groups
@@ -16,8 +15,7 @@ ROWS = {1: "no-transformer", 3: "dmtnet-b"}
 
 @pytest.fixture(scope="module")
 def published() -> pd.DataFrame:
-    root = Path(__file__).parents[2]
-    return read_published_table2(root / "reports" / "published" / "table2.csv")
+    return read_published_table2(PUBLISHED / "table2.csv")
 
 
 def test_results_come_to_their_rows(published: pd.DataFrame) -> None:

@@ -1,136 +1,129 @@
-"""Weights files: what fits is loaded, what does not is refused with its name, nothing is run."""
+"""States on disk: whole or passed over, of this training or refused."""
 
 from __future__ import annotations
 
-import json
 import pickle
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from miniatures import narrow
-from safetensors import safe_open
-from torch import nn
 
-from pipeline.errors import DataError, WeightsError
-from pipeline.training.checkpoint import load_weights, save_weights
+from pipeline.errors import ConfigError, DataError
+from pipeline.training.checkpoint import StateStore, differences
 
-
-def save(path: Path, network: nn.Module, method: str = "mine") -> Path:
-    save_weights(path, network.state_dict(), method, {"variant": "b", "channels": 8})
-    return path
+PRINT = {"recipe": {"rate": 1e-4, "betas": (0.9, 0.99)}, "data": "abc", "seed": 3}
 
 
-def refused(path: Path, network: nn.Module) -> str:
-    before = {name: value.clone() for name, value in network.state_dict().items()}
-    with pytest.raises(WeightsError) as caught:
-        load_weights(path, network, "mine")
-    for name, value in network.state_dict().items():
-        assert torch.equal(value, before[name]), "refused weights must not be half loaded"
-    message = str(caught.value)
-    assert message.startswith(f"{path}: ")
-    assert "\n" not in message
-    assert "train again" in message
-    return message
+def store(folder: Path, **changes: Any) -> StateStore:
+    return StateStore(folder, {**PRINT, **changes})
 
 
-def test_round_trip(tmp_path: Path) -> None:
-    one, two = narrow(seed=0), narrow(seed=1)
-    path = save(tmp_path / "deep" / "weights.safetensors", one)
-    load_weights(path, two, "mine")
-    for name, value in one.state_dict().items():
-        assert torch.equal(value, two.state_dict()[name]), name
+def snapshot(step: int) -> dict[str, Any]:
+    return {"network": {"w": torch.full((3,), float(step))}, "best": None, "curve": [step, 0.5]}
 
 
-def test_equal_weights_give_equal_bytes(tmp_path: Path) -> None:
-    # The library puts the header into one of several orders, at random.
-    network = narrow()
-    contents = {save(tmp_path / str(n), network).read_bytes() for n in range(12)}
-    assert len(contents) == 1
+def filled(folder: Path, steps: int = 3) -> list[Path]:
+    for step in range(1, steps + 1):
+        store(folder).save(snapshot(step), step)
+    return sorted(folder.glob("*.state"))
 
 
-def test_the_header_says_what_it_is(tmp_path: Path) -> None:
-    with safe_open(save(tmp_path / "weights", narrow()), framework="pt") as file:
-        header = file.metadata()
-    assert header["method"] == "mine"
-    assert json.loads(header["kwargs"]) == {"variant": "b", "channels": 8}
+def step_of(found: dict[str, Any] | None) -> int:
+    assert found is not None
+    assert found["network"]["w"].eq(found["curve"][0]).all()
+    return int(found["curve"][0])
 
 
-def test_tensors_in_any_layout_are_kept(tmp_path: Path) -> None:
-    network = narrow().to(memory_format=torch.channels_last)
-    load_weights(save(tmp_path / "weights", network), other := narrow(seed=1), "mine")
-    for name, value in network.state_dict().items():
-        assert torch.equal(value, other.state_dict()[name]), name
+def test_the_newest_of_two_generations(tmp_path: Path) -> None:
+    assert store(tmp_path / "none").load() is None
+    paths = filled(tmp_path)
+    assert [path.name for path in paths] == ["step-000000002.state", "step-000000003.state"]
+    assert step_of(store(tmp_path).load()) == 3
+    store(tmp_path).remove()
+    assert not [*tmp_path.glob("*.state")]
+    assert store(tmp_path).load() is None
 
 
-@pytest.mark.parametrize(
-    ("changes", "difference"),
-    [
-        # The first by name of: another shape, missing, surplus.
-        ({"channels": 12}, "bottleneck.weight"),
-        ({"selection": "mean"}, "dmssrms.0.selection.score.bias"),
-        ({"variant": "l"}, "dmssrms.2.fusion.bias"),
-        ({"num_blocks": 1}, "extraction.blocks.1.attention.projection.bias"),
-    ],
-)
-def test_another_architecture_names_the_first_difference(
-    tmp_path: Path, changes: dict[str, Any], difference: str
+@pytest.mark.parametrize("damage", ["cut", "bit", "empty", "pickle"])
+def test_a_damaged_one_falls_back_loudly(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str
 ) -> None:
-    path = save(tmp_path / "weights", narrow(**changes), "theirs")
-    message = refused(path, narrow())
-    assert f"first difference: {difference})" in message
-    assert 'holds theirs {"channels": 8, "variant": "b"}' in message
-    assert difference in refused(save(path, narrow()), narrow(**changes))
+    old, new = filled(tmp_path)
+    content = new.read_bytes()
+    spoilt = {
+        "cut": content[: len(content) // 2],
+        "bit": content[:-9] + bytes([content[-9] ^ 1]) + content[-8:],
+        "empty": b"",
+        "pickle": pickle.dumps("no state"),
+    }
+    new.write_bytes(spoilt[damage])
+    assert step_of(store(tmp_path).load()) == 2
+    line = capsys.readouterr().err
+    assert line == f"warning: damaged: {new}; going on from {old}\n"
+    # The next one is written beside it as usual.
+    store(tmp_path).save(snapshot(4), 4)
+    assert step_of(store(tmp_path).load()) == 4
 
 
-def test_another_method_with_the_same_shapes(tmp_path: Path) -> None:
-    path = save(tmp_path / "weights", narrow(shift="alternate"), "shifted")
-    assert "holds weights of shifted, not of mine" in refused(path, narrow())
+def test_all_damaged(tmp_path: Path) -> None:
+    for path in filled(tmp_path):
+        path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(DataError, match=f"{tmp_path}: every state is damaged; remove the folder"):
+        store(tmp_path).load()
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"garbage" * 100, b"\xff" * 64, b"PK\x03\x04" + 100 * b"\0"]
-)
-def test_garbage(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "weights.safetensors"
-    path.write_bytes(content)
-    assert "no readable weights file" in refused(path, narrow())
+class Evil:
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return (exec, ("raise SystemExit('executed')",))
 
 
-def test_a_file_cut_short(tmp_path: Path) -> None:
-    path = save(tmp_path / "weights.safetensors", narrow())
-    path.write_bytes(path.read_bytes()[:-8])
-    assert "no readable weights file" in refused(path, narrow())
+def test_nothing_in_a_state_is_executed(tmp_path: Path) -> None:
+    evil = store(tmp_path)
+    evil.save({"network": Evil()}, 1)
+    with pytest.raises(DataError, match="every state is damaged"):
+        store(tmp_path).load()
 
 
-def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
-    assert "no readable weights file" in refused(tmp_path / "gone.safetensors", narrow())
-    assert "no readable weights file" in refused(tmp_path, narrow())
+def test_another_training_is_refused_with_the_difference(tmp_path: Path) -> None:
+    filled(tmp_path)
+    other = store(tmp_path, recipe={"rate": 2e-4, "betas": [0.9, 0.99]}, seed=None)
+    with pytest.raises(ConfigError) as caught:
+        other.load()
+    message = str(caught.value)
+    assert "step-000000003.state: belongs to another training (" in message
+    assert "(recipe.rate: 0.0001 -> 0.0002; seed: 3 -> null)" in message
+    assert "--fork" in message
+    assert step_of(other.load(whatever=True)) == 3
+    assert step_of(store(tmp_path).load()) == 3
 
 
-class Trap:
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Path.touch, (self.path,)
+def test_many_differences_are_counted(tmp_path: Path) -> None:
+    filled(tmp_path)
+    with pytest.raises(ConfigError, match=r"and 3 more\); undo"):
+        store(tmp_path, **{f"key{number:02d}": number for number in range(13)}).load()
 
 
-@pytest.mark.parametrize(
-    "save_trap", [torch.save, lambda trap, path: path.write_bytes(pickle.dumps(trap))]
-)
-def test_a_pickle_in_disguise_is_not_executed(tmp_path: Path, save_trap: Any) -> None:
-    path, sign = tmp_path / "weights.safetensors", tmp_path / "executed"
-    save_trap(Trap(sign), path)
-    assert "no readable weights file" in refused(path, narrow())
-    assert not sign.exists()
-    # The trap does work.
-    pickle.loads(pickle.dumps(Trap(sign)))
-    assert sign.exists()
+def test_differences_of_anything() -> None:
+    assert differences({"a": {"b": [1, 2]}}, {"a": {"b": [1, 2]}}) == []
+    assert differences({"a": {"b": 1}}, {"a": None, "c": "x"}) == [
+        'a: {"b": 1} -> null',
+        'c: null -> "x"',
+    ]
 
 
-def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
+def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled(tmp_path)
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(DataError, match="cannot be written"):
-        save(tmp_path / "file" / "weights.safetensors", narrow())
+        store(tmp_path).save(snapshot(4), 4)
+    monkeypatch.undo()
+    assert step_of(store(tmp_path).load()) == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "step-000000002.state",
+        "step-000000003.state",
+    ]

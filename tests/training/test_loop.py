@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from miniatures import VIEWS, Watcher, compute, narrow, random_scene, recipe, write_store
+from support.miniatures import VIEWS, Watcher, compute, narrow, random_scene, recipe, write_store
 from torch import Tensor, nn
 
 from pipeline.config.blocks import Patches

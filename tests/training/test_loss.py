@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from miniatures import recipe
+from support.miniatures import recipe
 
 from pipeline.errors import ConfigError
 from pipeline.training.loss import charbonnier, check_terms, loss_terms, own_terms

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import torch
-from miniatures import VIEWS, Watcher, compute, narrow, random_scene, recipe, write_store
-from steps import CPU, TRAINED, batch, trainee, updater
+from support.miniatures import VIEWS, Watcher, compute, narrow, random_scene, recipe, write_store
+from support.steps import CPU, TRAINED, batch, trainee, updater
 from torch import Tensor, nn
 
 from pipeline.compute.distributed import ALONE
@@ -19,9 +19,9 @@ from pipeline.data.sampling.loader import Feed
 from pipeline.data.sampling.windows import index_windows
 from pipeline.data.store.reader import PixelStore
 from pipeline.errors import Stopped
+from pipeline.training.checkpointing import Interruptions, kept
 from pipeline.training.loop import Step, Trained, train
 from pipeline.training.precision import MAX_SKIPPED, NonFinite, Scaler
-from pipeline.training.resume import Interruptions, kept
 
 HALF = compute(precision="float16")
 

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.training.loop import CurvePoint, Step
 from pipeline.training.progress import Progress, State, texts
-from pipeline.watch import read_state
+from pipeline.workflow.run import read_state
 
 
 def point(psnr: float | None, epoch: int = 3) -> CurvePoint:

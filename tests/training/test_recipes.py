@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from miniatures import Watcher, compute, random_scene, write_store
+from support.miniatures import Watcher, compute, random_scene, write_store
+from support.paths import CONFIG
 from torch import nn
 
 from pipeline.config.blocks import Patches
@@ -19,9 +19,9 @@ from pipeline.data.sampling.windows import index_windows
 from pipeline.data.store.reader import PixelStore
 from pipeline.methods import get_method
 from pipeline.training.loop import Trained, train
-from pipeline.training.plan import Plan
+from pipeline.training.schedule import Plan
 
-CANON = Path(__file__).parents[2] / "config" / "canon.yaml"
+CANON = CONFIG / "canon.yaml"
 WINDOWS = Patches(size=512, overlap=0.6, discard=0)
 STEPS = 3
 

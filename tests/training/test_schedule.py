@@ -7,11 +7,10 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from miniatures import recipe
+from support.miniatures import recipe
 
 from pipeline.training.loop import is_validated
-from pipeline.training.plan import Plan
-from pipeline.training.schedule import cosine, multistep
+from pipeline.training.schedule import Plan, cosine, multistep
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pytest
 
 from pipeline.errors import ConfigError, UserError
 from pipeline.training import lock, stop
-from pipeline.training.lock import STALE_S, RunLock
+from pipeline.training.run_lock import STALE_S, RunLock
 from pipeline.training.stop import StopRequest, duration
 
 SPAWN = multiprocessing.get_context("spawn")

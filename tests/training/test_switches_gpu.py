@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-from miniatures import compute, narrow, recipe
-from steps import batch
+from support.miniatures import compute, narrow, recipe
+from support.steps import batch
 from torch import Tensor
 
 from pipeline.compute.device import prepare_device

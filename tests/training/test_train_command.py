@@ -11,7 +11,7 @@ from conftest import Run, Tiny
 
 from pipeline.errors import RESUMABLE
 from pipeline.records import RunRecord, read_record
-from pipeline.training.lock import RunLock
+from pipeline.training.run_lock import RunLock
 
 
 def given(tiny: Tiny, folder: Path, *more: object, config: Path | None = None) -> list[object]:

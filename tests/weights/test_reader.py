@@ -323,7 +323,7 @@ def test_spoilt_pickles(tmp_path: Path) -> None:
 
 def test_without_a_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keras_file(tmp_path / "x.hdf5", dpdnet, full=False)
-    monkeypatch.delitem(sys.modules, "pipeline.weights.keras", raising=False)
+    monkeypatch.delitem(sys.modules, "pipeline.weights.hdf5", raising=False)
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(WeightsError, match="install this project's dependencies"):
         read_weights(tmp_path / "x.hdf5")

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import servers
 import torch
 from conftest import Tiny
-from servers import Site, serving
+from support import servers
+from support.servers import Site, serving
 from torch import nn
 
 from baselines import dpdnet

@@ -10,13 +10,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pipeline.bars import byte_bar
 from pipeline.compute.process_pool import spread
 from pipeline.data.inspection.registration import Grey, Registration, misplaced, register, shrink
 from pipeline.data.journal import Journal
 from pipeline.data.png import decode_png, read_bytes
 from pipeline.errors import DataError
 from pipeline.files import writing
+from pipeline.progress_bars import byte_bar
 
 # Raised whenever a scan finds more, or something else, in the same files.
 _VERSION = 1

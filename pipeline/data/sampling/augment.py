@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.data.bit_depth import PEAK, to_uint16
+
 GREY_WEIGHTS = (0.2126, 0.7152, 0.07228)
 """Of red, green and blue. The last one is the authors'; 0.0722 would make the sum 1."""
 
@@ -28,7 +30,7 @@ def altered(
         single precision; that is 2000 times finer than the 8 bits that they read.
     """
     pictures = planes.reshape(-1, 3, *planes.shape[1:]).astype(np.float32)
-    pictures /= 65535
+    pictures /= PEAK
     if sigma:
         random = np.random.default_rng(noise_seed)
         field = random.standard_normal(pictures.shape[1:], dtype=np.float32)
@@ -41,7 +43,7 @@ def altered(
     if side != planes.shape[-1]:
         shrunk = [cv2.resize(v, (side, side), interpolation=cv2.INTER_AREA) for v in values]
         values = np.stack(shrunk)
-    return np.rint(np.clip(values, 0, 1) * 65535).astype(np.uint16)
+    return to_uint16(values)
 
 
 def _grey(pictures: NDArray[np.float32]) -> NDArray[np.float32]:

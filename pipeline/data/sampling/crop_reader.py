@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.data.bit_depth import at_depth
 from pipeline.data.sampling.augment import altered
 from pipeline.data.sampling.sampler import Draw, DrawnBatch, clips_in
 from pipeline.data.sampling.sharpness import gradient_energy

@@ -17,7 +17,6 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pipeline.bars import watched
 from pipeline.config.blocks import Patches
 from pipeline.data.journal import Journal
 from pipeline.data.sampling.sharpness import (
@@ -31,6 +30,7 @@ from pipeline.data.sampling.windows import Window, index_windows
 from pipeline.data.store.reader import PixelStore
 from pipeline.errors import DataError
 from pipeline.files import write_text, writing
+from pipeline.progress_bars import watched
 
 COLUMNS = ("source", "top", "left", "size", "kept", "score", *(f"e{size}" for size in KERNELS))
 """`score` and the energies are empty where nothing is left out anyway."""

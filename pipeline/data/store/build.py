@@ -15,15 +15,14 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from pipeline.bars import watched
 from pipeline.compute.process_pool import spread
 from pipeline.data.journal import Journal
 from pipeline.data.manifest import ManifestRow, read_manifest, read_scene
 from pipeline.data.store.reader import FORMAT, INDEX, PIXELS, STORED_VIEWS, PixelStore, StoredScene
 from pipeline.data.store.tiles import scene_elements, tile_rows
 from pipeline.errors import DataError
-from pipeline.files import sha256_of, writing
-from pipeline.space import need_room
+from pipeline.files import need_room, sha256_of, writing
+from pipeline.progress_bars import watched
 
 __all__ = ["STORED_VIEWS", "PixelStore", "StoredScene", "build_store", "store_rows", "store_size"]
 

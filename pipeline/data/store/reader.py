@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.bars import watched
 from pipeline.data.store.tiles import CHANNELS, SIDE, VIEWS, pieces, scene_elements
 from pipeline.errors import DataError
+from pipeline.progress_bars import watched
 
 STORED_VIEWS = VIEWS
 PIXELS, INDEX = "pixels.u16", "index.json"

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.config.blocks import Clips, Synthetic
+from pipeline.data.bit_depth import to_uint16
 from pipeline.data.png import MAX_PIXELS, Image
 from pipeline.data.synthetic.dual_pixel import (
     BOKEHS,
@@ -57,7 +58,7 @@ class DrawnCamera(NamedTuple):
         """Distort a picture, float [H, W, 3] in 0..1, and round it to 16 bits."""
         if self.distortion is not None:
             picture = radial_distortion(picture, self.distortion)
-        return np.rint(np.clip(picture, 0, 1) * 65535).astype(np.uint16)
+        return to_uint16(picture)
 
 
 def draw_camera(spec: Synthetic | Clips, random: np.random.Generator) -> DrawnCamera:

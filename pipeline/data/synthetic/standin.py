@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.bars import watched
 from pipeline.compute.process_pool import spread
+from pipeline.data.bit_depth import to_uint16
 from pipeline.data.csv_files import read_table
 from pipeline.data.inspection.layout import SPLITS
 from pipeline.data.inspection.official_split import SPLIT_FILE_NAMES
@@ -23,8 +23,8 @@ from pipeline.data.synthetic.dual_pixel import BOKEHS, render
 from pipeline.data.synthetic.mosaic import mosaic
 from pipeline.data.synthetic.writer import SCENE_COLUMNS
 from pipeline.errors import ConfigError, DataError
-from pipeline.files import write_text, writing
-from pipeline.space import need_room
+from pipeline.files import need_room, write_text, writing
+from pipeline.progress_bars import watched
 
 CANON_SIZE = (1120, 1680)
 """Height and width of the pictures of the Canon set, in pixels."""
@@ -186,4 +186,4 @@ def _make_scene(work: Path, seed: int, size: tuple[int, int], scene: StandIn) ->
     views = render(sharp, radius, BOKEHS[random.integers(len(BOKEHS))])
     pictures = {**views._asdict(), "target": sharp}
     for view, path in _paths(work, scene).items():
-        write_png16(path, np.rint(np.clip(pictures[view], 0, 1) * 65535).astype(np.uint16))
+        write_png16(path, to_uint16(pictures[view]))

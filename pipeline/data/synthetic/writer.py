@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.bars import watched
 from pipeline.compute.process_pool import spread
 from pipeline.data.inspection.scene_labels import OWN
 from pipeline.data.png import Image, write_png16
 from pipeline.errors import DataError
 from pipeline.files import atomic_folder, write_text
+from pipeline.progress_bars import watched
 
 SCENE_COLUMNS = ("split", "source", "target", "group", "category", "kind", "sources")
 """Columns of `scenes.csv`."""

@@ -1,0 +1,1 @@
+"""Records to MLflow: one experiment a data set, one run a record."""

@@ -1,0 +1,221 @@
+"""What the Snakefile needs to know of an experiment: names, paths and rerun keys, all scalars."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from pipeline.code_hash import source_hash
+from pipeline.config.blocks import SPEED_ONLY, Clips, Synthetic
+from pipeline.config.experiment import Experiment, digest_of, load_experiment
+from pipeline.config.methods import WITHOUT_NETWORK
+from pipeline.errors import ConfigError, UserError
+from pipeline.methods import get_method
+
+
+class Workflow:
+    """One experiment as the workflow sees it.
+
+    Rerun keys change exactly when a stage's result would: they stand in the rules' `params`,
+    which Snakemake compares.
+
+    Args:
+        config: the experiment file.
+
+    Raises:
+        ConfigError: the file cannot be used.
+    """
+
+    def __init__(self, config: Path) -> None:
+        self.config = _as_seen_from_here(config)
+        self.experiment: Experiment = load_experiment(config)
+        dataset = self.experiment.dataset
+        self.data = f"data/{dataset.name}"
+        self.runs = f"runs/{dataset.name}"
+        self.states = f"state/{dataset.name}"
+        self.results = f"results/{dataset.name}"
+        self.logs = f"logs/{dataset.name}"
+        blocks = {"dataset": dataset, "companion": self.experiment.companion}
+        self._blocks = {block.name: part for part, block in blocks.items() if block is not None}
+        self.raw = self.raw_of(dataset.name)
+        self.threads = self.experiment.compute.torch_threads
+        self.gpus = int(self.experiment.compute.device != "cpu")
+
+    @property
+    def table1_methods(self) -> list[str]:
+        """Methods that are run for Table 1."""
+        return self.experiment.methods_run()
+
+    @property
+    def table2_methods(self) -> list[str]:
+        """Methods and ablations that have a row in Table 2."""
+        return [*self.experiment.table2_rows().values(), *self.experiment.further_ablations()]
+
+    @property
+    def all_methods(self) -> list[str]:
+        """Everything that is evaluated: methods and ablations."""
+        return [*self.table1_methods, *self.experiment.ablations]
+
+    @property
+    def datasets(self) -> list[str]:
+        """Names of the data set and of the companion set, if there is one."""
+        return list(self._blocks)
+
+    def raw_of(self, dataset: str) -> str:
+        """Folder of the images of a set."""
+        block = getattr(self.experiment, self._blocks[dataset])
+        made = isinstance(block, Synthetic | Clips)
+        return f"data/{dataset}/raw" if made else str(block.root)
+
+    def data_option(self, dataset: str) -> str:
+        """The option that tells `dmtbench data` which of the two sets is meant."""
+        return "--companion" if self._blocks[dataset] == "companion" else ""
+
+    def uses_companion(self) -> bool:
+        """Whether anything that is run is trained on the companion set."""
+        return any(self.experiment.needs_companion(method) for method in self.all_methods)
+
+    def companion_index(self, method: str) -> list[str]:
+        """Index of the companion set's store, for a method that is trained on it."""
+        block = self.experiment.companion
+        needed = block is not None and self.experiment.needs_companion(method)
+        return [f"data/{block.name}/store/index.json"] if block and needed else []
+
+    @staticmethod
+    def companion_option(index: Any) -> str:
+        """The `--companion` option for the store with this index; empty without one."""
+        return f"--companion {Path(str(index)).parent}" if index else ""
+
+    def training_gpus(self, method: str) -> int:
+        """GPUs that a training takes."""
+        return self.gpus * self.experiment.training_gpus(method)
+
+    def learns(self, method: str) -> bool:
+        """Whether a method has a training run."""
+        return self.experiment.entry(method).recipe is not None
+
+    def result_records(self, methods: list[str]) -> list[str]:
+        """Result records of these methods, every repetition."""
+        return [f"{self.results}/{run}/record.json" for run in self.named_runs(methods)]
+
+    def complexity_records(self, methods: list[str]) -> list[str]:
+        """Complexity records of these methods: of all that have a network."""
+        kinds = {name: self.experiment.entry(name).kind for name in methods}
+        names = [name for name in methods if kinds[name] not in WITHOUT_NETWORK]
+        return [f"results/complexity/{name}.json" for name in names]
+
+    @staticmethod
+    def folder_of_runs(records: list[str]) -> str:
+        """The folder that holds the run folders of these records."""
+        return str(Path(records[0]).parents[1])
+
+    def lost(self, made: str, methods: list[str]) -> list[str]:
+        """Records of these methods that are gone although `made`, made from them, is there.
+
+        Left alone, Snakemake makes a lost file anew only if something that is made anew needs it.
+        As a parameter of the rule that made `made`, the loss is such a reason. Snakemake notes
+        the parameter as it was before the run, so that the next run makes `made` once more.
+        """
+        if not Path(made).exists():
+            return []
+        records = [*self.result_records(methods), *self.complexity_records(methods)]
+        return [path for path in records if not Path(path).exists()]
+
+    @staticmethod
+    def run_option(weights: Any) -> str:
+        """The `--run` option for a method with these weights; empty for one without."""
+        return f"--run {Path(str(weights)).parent}" if weights else ""
+
+    def named_runs(self, methods: list[str]) -> list[str]:
+        """Run names: one per repetition where seeds matter, one where they don't."""
+        return [
+            f"{name}-seed{repetition}"
+            for name in methods
+            for repetition in range(
+                self.experiment.repetitions if self.experiment.recipe_of(name) else 1
+            )
+        ]
+
+    def data_key(self, dataset: str) -> str:
+        """Changes with the block of a set and, for generated sets, with the main seed."""
+        return self.experiment.digest(self._blocks[dataset], "seed")
+
+    def patches_key(self) -> str:
+        """Changes with what windows are cut and kept."""
+        return self.experiment.digest("patches")
+
+    def train_key(self, method: str) -> str:
+        """Changes with all that a training depends on, the method's own code included."""
+        experiment, recipe = self.experiment, self.experiment.recipe_of(method)
+        second = experiment.needs_companion(method)
+        return self._key(
+            method,
+            patches=experiment.patches.model_dump(mode="json") if recipe else None,
+            recipe=recipe.model_dump(mode="json") if recipe else None,
+            seed=experiment.seed,
+            **({"companion": experiment.digest("companion")} if second else {}),
+        )
+
+    def evaluate_key(self, method: str) -> str:
+        """Changes with all that an evaluation depends on, beside the weights and the data."""
+        blocks = self.experiment.digest("protocol", "metrics", "sample_images")
+        entry = self.experiment.entry(method)
+        metrics = [source_hash(metric.module) for metric in self.experiment.metrics.values()]
+        # Tables find a record by its row.
+        return self._key(method, blocks=blocks, metrics=metrics, row=entry.row, kind=entry.kind)
+
+    def complexity_key(self, method: str) -> str:
+        """Changes with the full model's code and arguments, and the size it is counted at."""
+        wrapped = get_method(method, self.experiment)
+        size = list(self.experiment.complexity_size)
+        return digest_of([wrapped.entry.model_dump(mode="json"), wrapped.code_hash(), size])
+
+    def report_key(self) -> str:
+        """Changes with the rows that the tables have."""
+        return self.experiment.digest("methods", "ablations")
+
+    def _key(self, method: str, **parts: Any) -> str:
+        wrapped = get_method(method, self.experiment)
+        return digest_of(
+            {
+                **parts,
+                "module": wrapped.entry.module,
+                "kwargs": self.experiment.trained_kwargs(method),
+                "code": wrapped.code_hash(),
+                # How crops are loaded changes the speed only.
+                "compute": self.experiment.compute.model_dump(exclude=SPEED_ONLY),
+            }
+        )
+
+
+def _as_seen_from_here(path: Path) -> str:
+    # Snakemake gives the path of `--configfile` in full and that of its own directive as written;
+    # rules compare it as text.
+    here, full = Path.cwd(), path.resolve()
+    return str(full.relative_to(here) if full.is_relative_to(here) else full)
+
+
+def load_workflow(configfiles: list[Any], overrides: dict[str, Any]) -> Workflow:
+    """The workflow of the experiment file that Snakemake was given.
+
+    Args:
+        configfiles: Snakemake's configuration files; the command line's come first.
+        overrides: values given with `--config`, which must be none: a record names the file that
+            explains it, so every change needs a file of its own.
+
+    Raises:
+        SystemExit: the file cannot be used; the reason is one line.
+    """
+    # Jobs must find the `dmtbench` of the environment that runs Snakemake, activated or not.
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    try:
+        if overrides:
+            raise ConfigError(
+                f"--config {' '.join(overrides)}: copy config/demo.yaml, edit the copy and give it "
+                "with --configfile, so that records can name the file that made them"
+            )
+        return Workflow(Path(configfiles[0]))
+    except UserError as error:
+        raise SystemExit(f"error: {error}") from error

@@ -1,0 +1,78 @@
+"""The jobs that the workflow would run now, and why each of them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import ConfigError
+
+SNAKEFILE = Path(__file__).resolve().parents[2] / "Snakefile"
+_STATE = Path(".snakemake")
+_TAIL = 300
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job: its rule and wildcards, Snakemake's reasons, its outputs, and what it asks for.
+
+    `mem_mb` is main memory in MB, `runtime` minutes, `gpu` the number of GPUs.
+    """
+
+    rule: str
+    wildcards: dict[str, str]
+    reason: str
+    output: list[str]
+    threads: int
+    mem_mb: int
+    gpu: int
+    runtime: int
+
+    @property
+    def name(self) -> str:
+        """What tells the jobs of one rule apart: `dmtnet-b-seed0`, or the name of a data set."""
+        keys = ("method", "repetition", "dataset")
+        method, repetition, dataset = (self.wildcards.get(key) for key in keys)
+        return f"{method}-seed{repetition}" if repetition is not None else method or dataset or ""
+
+    @property
+    def why(self) -> str:
+        """The reason without the names of files: `Missing output files`, say."""
+        parts = re.split(r"; (?=[A-Z])", self.reason)
+        return "; ".join(part.split(":")[0].strip() for part in parts)
+
+
+def planned_jobs(config: Path, targets: list[str]) -> list[Job]:
+    """Jobs that Snakemake would run in the current folder, each once, in some possible order.
+
+    Args:
+        config: the experiment file.
+        targets: files to make; the default target when empty.
+
+    Returns:
+        The jobs; none if everything is up to date.
+
+    Raises:
+        ConfigError: Snakemake cannot make a target; its reason is given.
+    """
+    command = [sys.executable, "-m", "pipeline.workflow.dry_run", "--snakefile", str(SNAKEFILE)]
+    command += ["--cores", "1", *targets, "--configfile", str(config)]
+    known = _STATE.exists()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if not known:
+        # Snakemake makes folders of its own even then.
+        shutil.rmtree(_STATE, ignore_errors=True)
+    try:
+        found = json.loads(done.stdout)
+    except ValueError:
+        found = {"errors": [done.stderr[-_TAIL:]]}
+    if done.returncode:
+        reason = " ".join(" ".join(found["errors"] or [done.stderr[-_TAIL:]]).split())
+        raise ConfigError(f"{config}: cannot be planned ({reason}); check the targets")
+    # A rule without outputs only gathers what others make.
+    return [Job(**job) for job in found["jobs"] if job["output"]]

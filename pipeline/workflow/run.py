@@ -1,0 +1,107 @@
+"""`dmtbench run`: Snakemake with one progress bar for the workflow and one for each training."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+from pipeline.training.progress import State, columns, texts
+from pipeline.workflow.experiment import Workflow
+
+_STEPS = re.compile(r"(\d+) of (\d+) steps")
+_LOG = Path("logs/workflow.log")
+_POLL_S = 0.3
+_TAIL_LINES = 40
+
+
+def run_workflow(targets: list[str], config: Path, cores: str) -> int:
+    """Run Snakemake on an experiment.
+
+    On a terminal its messages go to `logs/workflow.log` and progress bars are shown; elsewhere
+    its messages are passed through.
+
+    Args:
+        targets: files to make; the default target when empty.
+        config: the experiment file.
+        cores: number of jobs at once, or `all`.
+
+    Returns:
+        Snakemake's exit status.
+
+    Raises:
+        ConfigError: the experiment file cannot be used.
+    """
+    workflow = Workflow(config)
+    command = [sys.executable, "-m", "snakemake", "--cores", cores, *targets]
+    command += ["--configfile", str(config)]
+    if not sys.stderr.isatty():
+        return subprocess.run(command, check=False).returncode
+    _LOG.parent.mkdir(exist_ok=True)
+    with _LOG.open("w", encoding="utf-8") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            _show(process, Path(workflow.logs))
+        except KeyboardInterrupt:
+            # Snakemake got the same signal and stops its jobs; wait for it to tidy up.
+            process.wait()
+            raise
+    if process.returncode:
+        print("\n".join(_LOG.read_text(encoding="utf-8").splitlines()[-_TAIL_LINES:]))
+        print(f"The workflow stopped; all messages are in {_LOG}", file=sys.stderr)
+    else:
+        print(f"Everything is made and up to date; all messages are in {_LOG}", file=sys.stderr)
+    return process.returncode
+
+
+def _show(process: subprocess.Popen[bytes], logs: Path) -> None:
+    console = Console(stderr=True)
+    whole = Bar(TextColumn("workflow"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    trainings = Bar(*columns())
+    task, known = whole.add_task("workflow", total=None), dict[str, int]()
+    done, total = 0, None
+    with Live(Group(whole, trainings), console=console, refresh_per_second=4):
+        while process.poll() is None:
+            time.sleep(_POLL_S)
+            done, total = _steps(_LOG)
+            whole.update(task, completed=done, total=total)
+            _update(trainings, known, logs)
+        whole.update(task, completed=(total or 0) if process.returncode == 0 else done)
+
+
+def _update(bar: Bar, known: dict[str, int], logs: Path) -> None:
+    states = {path.name: read_state(path) for path in sorted(logs.glob("*.progress.json"))}
+    for name in [name for name in known if states.get(name) is None]:
+        bar.remove_task(known.pop(name))  # type: ignore[arg-type]
+    for name, state in states.items():
+        if state is None:
+            continue
+        if name not in known:
+            known[name] = bar.add_task(state.name, **texts(state))
+        bar.update(
+            known[name],  # type: ignore[arg-type]
+            completed=state.samples,
+            total=state.total or None,
+            **texts(state),
+        )
+
+
+def read_state(path: Path) -> State | None:
+    """A training's progress file; `None` if it has just been removed."""
+    try:
+        return State(**json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _steps(log: Path) -> tuple[int, int | None]:
+    found = _STEPS.findall(log.read_text(encoding="utf-8", errors="replace"))
+    return (int(found[-1][0]), int(found[-1][1])) if found else (0, None)

@@ -1,0 +1,315 @@
+"""The command line: help that helps, and one line for every mistake of the user."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import typer
+import yaml
+from conftest import Tiny
+from support.paths import PUBLISHED, REPOSITORY
+from typer.testing import CliRunner
+
+from pipeline.cli import app, main
+from pipeline.methods import get_method
+from pipeline.weights.own_file import save_weights
+
+COMMAND = typer.main.get_command(app)
+COMMANDS = COMMAND.commands  # type: ignore[attr-defined]
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; sys.argv = ['dmtbench', '--help']\n"
+        "from pipeline.cli import main\n"
+        "try:\n    main()\n"
+        "except SystemExit as end:\n    assert not end.code\n"
+        "heavy = {'torch', 'snakemake', 'mlflow', 'pandas', 'cv2', 'matplotlib', 'numpy'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+    for name in COMMANDS:
+        assert name in done.stdout
+
+
+def test_python_m_pipeline_is_dmtbench(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "schemas", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=REPOSITORY,
+    )
+    assert len(done.stdout.splitlines()) == len(list(tmp_path.iterdir())) > 0
+
+
+def example(name: str) -> list[str]:
+    epilog = COMMANDS[name].epilog
+    assert epilog.startswith(f"Example: dmtbench {name}")
+    return shlex.split(epilog.removeprefix("Example: dmtbench"))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_an_example_in_its_help(name: str) -> None:
+    shown = CliRunner().invoke(app, [name, "--help"])
+    assert shown.exit_code == 0
+    assert " ".join(example(name)) in " ".join(shown.output.split())
+    assert COMMANDS[name].help
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_examples_can_be_typed_in(name: str) -> None:
+    arguments = example(name)
+    assert arguments[0] == name
+    # Parses and checks the arguments, without running the command.
+    COMMANDS[name].make_context(name, arguments[1:])
+
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs `dmtbench` to its expected end with a user error; returns its one line."""
+
+    def fails(*arguments: object) -> str:
+        monkeypatch.setattr(sys, "argv", ["dmtbench", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        out, err = capsys.readouterr()
+        assert end.value.code == 1
+        assert out == ""
+        *told, line = err.splitlines()
+        assert line.startswith("error: ")
+        assert not any("error" in other for other in told)
+        assert "Traceback" not in err
+        return line
+
+    return fails
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+@pytest.fixture
+def raw(tiny: Tiny, tmp_path: Path) -> Path:
+    """The tiny set's pictures, to spoil."""
+    shutil.copytree(tiny.raw, tmp_path / "raw")
+    return tmp_path / "raw"
+
+
+@pytest.fixture
+def real(tiny: Tiny, raw: Path, tmp_path: Path) -> Path:
+    """An experiment that takes `raw` as it is, as it would real photographs."""
+    data = yaml.safe_load(tiny.config.read_text())
+    data["dataset"] = {"kind": "folder", "name": "mine", "root": str(raw)}
+    path = tmp_path / "real.yaml"
+    path.write_text(yaml.safe_dump(data))
+    return path
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "complexity"])
+def test_an_unknown_method(run: Run, tiny: Tiny, tmp_path: Path, command: str) -> None:
+    data = ["--manifest", tiny.manifest, "--output", tmp_path / "out"]
+    options: dict[str, list[object]] = {
+        "train": ["--store", tiny.store, "--patches", tiny.patches, *data],
+        "evaluate": ["--root", tiny.raw, *data],
+        "complexity": ["--cache", tmp_path / "out"],
+    }
+    line = run(command, "dmtnet-x", *options[command], "--config", tiny.config)
+    assert "unknown method 'dmtnet-x'; known: dmenet, dmtnet-b" in line
+    assert not files(tmp_path)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--all", "dmtnet-t"]])
+def test_complexity_of_everything_or_of_something(run: Run, arguments: list[str]) -> None:
+    assert "names of methods or --all, and not both" in run("complexity", *arguments)
+
+
+def test_complexity_beside_no_published_numbers(run: Run, tiny: Tiny, tmp_path: Path) -> None:
+    options = ["--published", tmp_path, "--cache", tmp_path / "out", "--config", tiny.config]
+    assert f"{tmp_path / 'table1.csv'}: cannot be read" in run("complexity", "--all", *options)
+    assert not files(tmp_path)
+
+
+def test_an_unknown_key(run: Run, tiny: Tiny, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(tiny.config.read_text() + "colour: red\n")
+    assert f"{path}: colour: unknown key" in run("methods", "--config", path)
+
+
+def test_a_missing_experiment(run: Run, tmp_path: Path) -> None:
+    assert "gone.yaml: cannot be read" in run("methods", "--config", tmp_path / "gone.yaml")
+
+
+def spoil_missing(picture: Path) -> str:
+    picture.unlink()
+    return "is missing"
+
+
+def spoil_8_bit(picture: Path) -> str:
+    pixels = cv2.imread(str(picture), cv2.IMREAD_UNCHANGED)
+    cv2.imwrite(str(picture), (pixels >> 8).astype(np.uint8))
+    return "8"
+
+
+def spoil_cut(picture: Path) -> str:
+    picture.write_bytes(picture.read_bytes()[:-40])
+    return "damaged"
+
+
+@pytest.mark.parametrize("spoil", [spoil_missing, spoil_8_bit, spoil_cut])
+def test_pictures_that_cannot_be_used(
+    run: Run, tiny: Tiny, raw: Path, real: Path, tmp_path: Path, spoil: Callable[[Path], str]
+) -> None:
+    picture = next((raw / "val_l" / "source").iterdir())
+    word = spoil(picture)
+    before = files(tmp_path)
+    out = tmp_path / "out"
+    line = run("data", "--config", real, "--root", raw, "--manifest", out / "manifest.csv")
+    assert str(picture) in line
+    assert word in line
+    # The same, found out only after the manifest was written.
+    stored = run("store", "--root", raw, "--manifest", tiny.manifest, "--output", out / "store")
+    assert str(picture) in stored
+    left = {name for name in files(tmp_path) if not name.startswith("out/")}
+    assert left - {"out"} == before
+    # What was stored of the others waits for the right picture.
+    assert not (out / "store").exists()
+    assert (out / "store.partial").exists()
+
+
+def test_weights_of_another_architecture(run: Run, tiny: Tiny, tmp_path: Path) -> None:
+    other = get_method("dmtnet-s").build(**tiny.experiment.trained_kwargs("dmtnet-s"))
+    weights = tmp_path / "run" / "weights.safetensors"
+    save_weights(weights, other.state_dict(), "dmtnet-s", {"variant": "s"})
+    options = ["--config", tiny.config, "--root", tiny.raw, "--manifest", tiny.manifest]
+    target = ["--run", weights.parent, "--output", tmp_path / "out" / "results"]
+    line = run("evaluate", "dmtnet-b", *options, *target)
+    assert f"{weights}: holds dmtnet-s" in line
+    assert "another architecture than dmtnet-b" in line
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("method", "remedy"), [("dmtnet-b", "give its folder with --run"), ("input", "leave out --run")]
+)
+def test_a_run_too_few_or_too_many(
+    run: Run, tiny: Tiny, tmp_path: Path, method: str, remedy: str
+) -> None:
+    options = ["--config", tiny.config, "--root", tiny.raw, "--manifest", tiny.manifest]
+    extra = ["--run", tmp_path] if method == "input" else []
+    line = run("evaluate", method, *options, *extra, "--output", tmp_path / "out")
+    assert remedy in line
+    assert not files(tmp_path)
+
+
+def test_nothing_to_train(run: Run, tiny: Tiny, tmp_path: Path) -> None:
+    store = ["--store", tiny.store, "--patches", tiny.patches]
+    options = [*store, "--manifest", tiny.manifest, "--output", tmp_path / "out"]
+    assert "nothing to train" in run("train", "input", *options, "--config", tiny.config)
+    assert not files(tmp_path)
+
+
+def test_a_store_of_another_manifest(run: Run, tiny: Tiny, tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text("\n".join(tiny.manifest.read_text().splitlines()[:-1]) + "\n")
+    store = ["--store", tiny.store, "--patches", tiny.patches]
+    options = [*store, "--manifest", manifest, "--output", tmp_path / "out"]
+    line = run("train", "unsharp", *options, "--config", tiny.config)
+    assert "was built from another manifest" in line
+    assert files(tmp_path) == {"manifest.csv"}
+
+
+def test_patches_of_other_settings(run: Run, tiny: Tiny, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(tiny.config.read_text().replace("discard: 0.3", "discard: 0.2"))
+    store = ["--store", tiny.store, "--patches", tiny.patches]
+    options = [*store, "--manifest", tiny.manifest, "--output", tmp_path / "out"]
+    line = run("train", "dmtnet-t", *options, "--config", path)
+    assert f"{tiny.patches}: belongs to another store or to other patches settings" in line
+    assert files(tmp_path) == {"mine.yaml"}
+
+
+def test_a_damaged_store_is_noticed(run: Run, tiny: Tiny, tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    shutil.copytree(tiny.store, folder)
+    with (folder / "pixels.u16").open("r+b") as stream:
+        stream.write(b"damage")
+    assert "differ from their checksums" in run("check-store", folder)
+
+
+def test_arguments_that_a_net_refuses(run: Run, tiny: Tiny, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(tiny.config.read_text().replace("channels: 24", "channels: 30"))
+    store = ["--store", tiny.store, "--patches", tiny.patches]
+    options = [*store, "--manifest", tiny.manifest, "--output", tmp_path / "out"]
+    line = run("train", "dmtnet-t", *options, "--config", path)
+    assert "channels 30 is not a multiple of 4" in line
+    assert files(tmp_path) == {"mine.yaml"}
+
+
+@pytest.mark.parametrize(
+    "command", ["schemas", "store", "data", "patches", "train", "evaluate", "complexity"]
+)
+def test_places_that_cannot_be_written(run: Run, tiny: Tiny, tmp_path: Path, command: str) -> None:
+    (tmp_path / "file").write_text("I am no folder")
+    out = tmp_path / "file" / "out"
+    root, manifest = ["--root", tiny.raw], ["--manifest", tiny.manifest]
+    config, output = ["--config", tiny.config], ["--output", out]
+    store = ["--store", tiny.store]
+    options: dict[str, list[object]] = {
+        "schemas": [out],
+        "store": [*root, *manifest, *output],
+        "data": ["--root", out, "--manifest", tmp_path / "manifest.csv", *config],
+        "patches": [*store, *output, *config],
+        "train": ["unsharp", *store, "--patches", tiny.patches, *manifest, *output, *config],
+        "evaluate": ["input", *root, *manifest, *output, *config],
+        "complexity": ["dmtnet-t", "--size", 64, 64, "--cache", out, *config],
+    }
+    line = run(command, *options[command])
+    assert "cannot be written" in line
+    assert files(tmp_path) == {"file"}
+    assert (tmp_path / "file").read_text() == "I am no folder"
+
+
+def test_damaged_records(run: Run, tiny: Tiny, tmp_path: Path) -> None:
+    record = tmp_path / "results" / "input-seed0" / "record.json"
+    record.parent.mkdir(parents=True)
+    record.write_text('{"kind": "result"}')
+    published = PUBLISHED
+    folders = ["--results", tmp_path / "results", "--complexity", tmp_path / "complexity"]
+    rest = ["--published", published, "--output", tmp_path / "out", "--config", tiny.config]
+    assert str(record) in run("table1", *folders, *rest)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_interrupt_has_the_shells_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pipeline.cli.app", interrupt)
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 130
+
+
+def test_methods_are_listed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tiny: Tiny
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["dmtbench", "methods", "--config", str(tiny.config)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert not end.value.code
+    names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert names == [*tiny.experiment.methods, *tiny.experiment.ablations]

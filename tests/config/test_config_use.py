@@ -1,0 +1,169 @@
+"""A field of the configuration that nothing reads is a promise not kept.
+
+Reads are recorded while the whole harness runs on the tiny set: names alone, looked for in the
+source, would take any `.size` for the read of every `size`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.paths import CONFIG, PUBLISHED, TINY
+
+from pipeline.config.blocks import (
+    Budget,
+    Canon,
+    Clips,
+    Compute,
+    Folder,
+    Patches,
+    SplitScenes,
+    Strict,
+    Synthetic,
+)
+from pipeline.config.experiment import Experiment, load_experiment
+from pipeline.config.methods import AblationEntry, MethodEntry, MethodList, MetricEntry
+from pipeline.config.recipe import Batches, Cosine, Downscale, Multistep, Noise, Phase, Recipe
+from pipeline.data.sampling.loader import Feed
+from pipeline.data.sampling.patch_index import read_patch_index, write_patch_index
+from pipeline.data.store.build import build_store
+from pipeline.data.store.reader import PixelStore
+from pipeline.evaluation.metrics import load_metrics
+from pipeline.stages.complexity import count_methods
+from pipeline.stages.data import make_data
+from pipeline.stages.evaluate import evaluate_method
+from pipeline.stages.report import make_table1
+from pipeline.stages.train import train_method
+from pipeline.training.checkpointing import Interruptions
+from pipeline.training.progress import Progress
+from pipeline.training.schedule import Plan
+from pipeline.workflow.experiment import Workflow
+
+CLIPS = Clips(
+    kind="clips",
+    name="tiny-clips",
+    size=(64, 64),
+    clips=1,
+    frames=4,
+    coc_far=(10.0, 14.0),
+    focus=(1.5, 2.5),
+    distortion=False,
+)
+MODELS = [
+    AblationEntry,
+    Batches,
+    Budget,
+    Canon,
+    Clips,
+    Compute,
+    Cosine,
+    Downscale,
+    Experiment,
+    Folder,
+    MethodEntry,
+    MetricEntry,
+    Multistep,
+    Noise,
+    Patches,
+    Phase,
+    Recipe,
+    SplitScenes,
+    Synthetic,
+]
+
+
+def subclasses(model: type) -> Iterator[type]:
+    for child in model.__subclasses__():
+        yield child
+        yield from subclasses(child)
+
+
+def test_no_model_is_forgotten() -> None:
+    models = {
+        model
+        for model in subclasses(Strict)
+        if model.__module__.startswith("pipeline.config.experiment")
+    }
+    assert models - {MethodList} == set(MODELS)
+
+
+@pytest.fixture(scope="module")
+def reads(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str]]:
+    """Model and field of everything that a whole run reads."""
+    folder = tmp_path_factory.mktemp("use")
+    experiment = load_experiment(TINY)
+    found: set[tuple[str, str]] = set()
+
+    def spy(model: Strict, name: str) -> object:
+        if name in type(model).model_fields:
+            found.add((type(model).__name__, name))
+        return object.__getattribute__(model, name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Strict, "__getattribute__", spy, raising=False)
+        run_everything(experiment, folder)
+    return found
+
+
+def run_everything(experiment: Experiment, folder: Path) -> None:
+    (folder / "own.yaml").write_text(
+        (CONFIG / "canon.yaml")
+        .read_text()
+        .replace("kind: canon", "kind: folder")
+        .replace("name: canon", "name: own")
+    )
+    tiny, canon = TINY, CONFIG / "canon.yaml"
+    for config in (tiny, canon, folder / "own.yaml"):
+        workflow = Workflow(config)
+        assert workflow.table2_methods
+        for method in workflow.all_methods:
+            workflow.named_runs([method])
+            workflow.complexity_key(method)
+            workflow.training_gpus(method)
+    raw, manifest, store, run = (folder / name for name in ("raw", "manifest.csv", "store", "run"))
+    make_data(experiment, raw, manifest, 1, progress=False)
+    build_store(raw, manifest, store, progress=False)
+    patches = folder / "patches.csv"
+    write_patch_index(PixelStore(store), experiment.patches, patches)
+    name = "dmtnet-b-fixed"
+    how = Interruptions(run.with_name("state"), experiment.compute.save_every_s)
+    inputs = (store, patches, manifest, run, "test", Progress(name))
+    train_method(experiment, name, 0, *inputs, how=how)
+    draw_every_recipe(experiment, folder, PixelStore(store), patches)
+    load_metrics(experiment.metrics)
+    # LPIPS takes longer than all the rest.
+    metrics = {name: entry for name, entry in experiment.metrics.items() if name != "lpips"}
+    quick = experiment.model_copy(update={"metrics": metrics})
+    results = folder / "results"
+    evaluate_method(quick, name, 0, raw, manifest, run, results / f"{name}-seed0", "test")
+    list(count_methods(experiment, ["dmtnet-t"], (64, 64), None))
+    make_table1(experiment, results, folder, PUBLISHED, folder)
+
+
+def draw_every_recipe(
+    experiment: Experiment, folder: Path, store: PixelStore, patches: Path
+) -> None:
+    with_clips = experiment.model_copy(update={"companion": CLIPS})
+    raw, manifest = folder / "clips", folder / "clips.csv"
+    make_data(with_clips, raw, manifest, 1, progress=False, companion=True)
+    build_store(raw, manifest, folder / "clip-store", progress=False)
+    demo = load_experiment(CONFIG / "demo_all.yaml")
+    windows = read_patch_index(patches, store, experiment.patches)
+    for recipe in filter(None, map(demo.recipe_of, demo.methods_run())):
+        # The pictures are smaller than the demo's.
+        small = recipe.model_copy(update={"crop": 32, "phases": recipe.phases[:1]})
+        others = PixelStore(folder / "clip-store") if small.companion else None
+        next(Feed(store, ("left",), windows, small, demo.compute, 1, 8, others).epoch(1))
+        Plan.of(small, len(windows)).learning_rate(1)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_every_field_is_read(model: type[Strict], reads: set[tuple[str, str]]) -> None:
+    fields = {(model.__name__, name) for name in model.model_fields}
+    if model in (Canon, Clips, Cosine, Folder, Multistep, Synthetic):
+        # pydantic reads it, to tell them apart.
+        fields.remove((model.__name__, "kind"))
+    unread = fields - reads
+    assert not unread

@@ -1,0 +1,137 @@
+"""What the hash of a method's code covers, in copies of the tree."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.paths import REPOSITORY
+
+from pipeline.code_hash import source_hash
+from pipeline.errors import ConfigError
+
+HASHES = """
+import sys
+from pipeline.code_hash import source_hash
+for module in sys.argv[1:]:
+    print(source_hash(module))
+loaded = {name.split(".")[0] for name in sys.modules}
+assert not loaded & {"torch", "baselines", "dmtnet", "somebody"}, loaded
+"""
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    return copied(tmp_path / "tree")
+
+
+def copied(target: Path) -> Path:
+    for package in ("baselines", "dmtnet", "pipeline"):
+        shutil.copytree(REPOSITORY / package, target / package)
+    return target
+
+
+def hashes(tree: Path, *modules: str) -> list[str]:
+    """Hashes as a process that starts in `tree` finds them."""
+    command = [sys.executable, "-c", HASHES, *modules]
+    done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+
+
+DPDNET, KPAC, MRNET = METHODS = ("baselines.dpdnet", "baselines.kpac", "baselines.mrnet")
+
+
+@pytest.mark.parametrize(
+    ("touched", "changed"),
+    [
+        ("baselines/_shared/unet.py", {DPDNET}),
+        ("baselines/kpac.py", {KPAC}),
+        ("dmtnet/reconstruction.py", {MRNET, "dmtnet"}),
+        ("baselines/__init__.py", set(METHODS)),
+        ("baselines/_shared/conv_lstm.py", set()),
+        ("pipeline/config/experiment.py", set()),
+    ],
+)
+def test_shared_code_counts_where_it_is_imported(
+    tree: Path, touched: str, changed: set[str]
+) -> None:
+    names = (*METHODS, "dmtnet", "pipeline.evaluation.metrics.lpips")
+    before = dict(zip(names, hashes(tree, *names), strict=True))
+    with (tree / touched).open("a") as stream:
+        stream.write("\n")
+    after = dict(zip(names, hashes(tree, *names), strict=True))
+    assert {name for name in names if before[name] != after[name]} == changed
+
+
+def test_arrays_that_a_package_ships_count(tree: Path) -> None:
+    jnb, ebdb = hashes(tree, "baselines.jnb", "baselines.ebdb")
+    shipped = tree / "baselines" / "jnb" / "dictionary.npz"
+    shipped.write_bytes(shipped.read_bytes() + b"more")
+    assert hashes(tree, "baselines.jnb")[0] != jnb
+    assert hashes(tree, "baselines.ebdb")[0] == ebdb
+
+
+def test_the_place_of_the_tree_does_not_count(tree: Path, tmp_path: Path) -> None:
+    found = hashes(tree, *METHODS, "baselines.ifan")
+    assert hashes(copied(tmp_path / "elsewhere"), *METHODS, "baselines.ifan") == found
+    assert len(set(found)) == 4
+    assert source_hash(DPDNET) == found[0]
+
+
+def test_a_module_that_moves_counts(tree: Path) -> None:
+    before = hashes(tree, DPDNET)
+    (tree / "baselines/_shared/unet.py").rename(tree / "baselines/_shared/u_net.py")
+    path = tree / "baselines/dpdnet.py"
+    path.write_text(path.read_text().replace("_shared.unet", "_shared.u_net"))
+    assert hashes(tree, DPDNET) != before
+
+
+@pytest.mark.parametrize(
+    ("source", "touched", "counts"),
+    [
+        ("import somebody.part", "somebody/part.py", True),
+        ("from . import part", "somebody/part.py", True),
+        ("from .part import one", "somebody/part.py", True),
+        ("def build():\n    from somebody.part import one", "somebody/part.py", True),
+        ("from .further import two", "somebody/part.py", True),
+        ("from baselines._shared.unet import ConvBlock", "baselines/_shared/unet.py", True),
+        ("from ... import part", "somebody/part.py", False),
+        ("import stranger", "stranger.py", False),
+        ("", "somebody/__init__.py", True),
+        ("", "somebody/part.py", False),
+    ],
+)
+def test_what_a_module_outside_this_repository_imports(
+    tree: Path, source: str, touched: str, counts: bool
+) -> None:
+    write(tree / "somebody/__init__.py", "")
+    write(tree / "somebody/part.py", "one = 1\n")
+    write(tree / "somebody/further.py", "import torch\nfrom somebody import part\ntwo = part.one\n")
+    write(tree / "stranger.py", "")
+    write(tree / "somebody/net.py", source)
+    before = hashes(tree, "somebody.net")
+    with (tree / touched).open("a") as stream:
+        stream.write("\n")
+    assert (hashes(tree, "somebody.net") != before) == counts
+
+
+def test_a_source_that_is_not_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "somebody_torn.py").write_text("def build(:\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ConfigError, match=r"somebody_torn\.py: not a Python source \(.*; mend it"):
+        source_hash("somebody_torn")
+
+
+@pytest.mark.parametrize("module", ["", ".", "sys.path", "baselines.dpdnet.inner", "nobody"])
+def test_what_is_no_module(module: str) -> None:
+    with pytest.raises(ConfigError, match="is not installed"):
+        source_hash(module)
