@@ -21,7 +21,7 @@ from pipeline.compute.gpu_slots import DeviceSlots, Slots
 from pipeline.compute.launch import gpus_held, run_together
 from pipeline.compute.torchrun import status_of
 from pipeline.errors import UserError
-from pipeline.training import launch, visible
+from pipeline.compute import launch, visible_gpus
 
 GPU = compute(device="auto")
 TWO = {"0": "0", "1": "1"}
@@ -71,7 +71,7 @@ time.sleep(60)
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two pretended GPUs, locks of its own, and a pretended `torchrun`."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", TWO_NAMED)
-    monkeypatch.setattr(visible, "_listed", list)
+    monkeypatch.setattr(visible_gpus, "_listed", list)
     monkeypatch.setattr(launch, "slots_folder", lambda: tmp_path / "slots")
     monkeypatch.setattr(launch, "_TORCHRUN", [sys.executable, "-c", FAKE])
     monkeypatch.setenv("FAKE", str(tmp_path))
@@ -200,7 +200,7 @@ def test_the_processes_of_torchrun_end_as_they_choose(tmp_path: Path) -> None:
 def test_torch_is_not_loaded_before_the_choice(tmp_path: Path) -> None:
     script = (
         "import sys\n"
-        "from pipeline.training import launch\n"
+        "from pipeline.compute import launch\n"
         "def spy(*_):\n"
         "    sys.exit(9 if 'torch' in sys.modules else 7)\n"
         "launch.gpus_held = spy\n"

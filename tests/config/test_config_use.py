@@ -84,7 +84,7 @@ def test_no_model_is_forgotten() -> None:
     models = {
         model
         for model in subclasses(Strict)
-        if model.__module__.startswith("pipeline.config.experiment")
+        if model.__module__.startswith("pipeline.config.")
     }
     assert models - {MethodList} == set(MODELS)
 

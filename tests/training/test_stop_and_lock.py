@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import ConfigError, UserError
-from pipeline.training import lock, stop
+from pipeline.training import run_lock, stop
 from pipeline.training.run_lock import STALE_S, RunLock
 from pipeline.training.stop import StopRequest, duration
 
@@ -115,7 +115,7 @@ def test_an_owner_on_another_machine(
         held.renew()
         assert time.time() - note.stat().st_mtime < 60
     assert "process 7 on elsewhere" in capsys.readouterr().err
-    assert lock._age(61) == "1 min"
+    assert run_lock._age(61) == "1 min"
 
 
 def test_a_damaged_note_is_no_obstacle(tmp_path: Path) -> None:

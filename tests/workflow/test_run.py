@@ -15,7 +15,7 @@ from support.paths import REPOSITORY
 
 from pipeline.errors import ConfigError
 from pipeline.training.progress import State, columns
-from pipeline.workflow.experiment import run as watch
+from pipeline.workflow import run as watch
 from pipeline.workflow.run import read_state, run_workflow
 
 STATE = State("dmtnet-b", 8, 80, 0.25, None, 12.5)
