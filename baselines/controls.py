@@ -29,7 +29,7 @@ _SIGMAS = tuple(0.5 * _SIGMA_RATIO**k for k in range(6))
 _AMOUNT_STEP = 0.5
 _AMOUNTS = tuple(_AMOUNT_STEP * k for k in range(7))
 _REFINEMENTS = 2
-# Directions of the inputs below this share of their energy are rounding of 16-bit pictures.
+# Directions of the inputs below this share of their energy are rounding of 16-bit images.
 _RANK_TOLERANCE = 1e-11
 
 
@@ -155,7 +155,7 @@ class UnsharpMask(nn.Module):
         pairs = [*val] if iter(val) is val else val
         sigma, amount = self._best(pairs, _SIGMAS, _AMOUNTS)
         for step in range(_REFINEMENTS):
-            # Thirds of the previous spacing, out to the neighbours of its best point.
+            # Thirds of the previous spacing, out to the neighbors of its best point.
             shares = [k / 3 ** (step + 1) for k in (0, -1, 1, -2, 2)]
             near = [sigma * _SIGMA_RATIO**share for share in shares]
             sigmas = [min(max(value, _SIGMAS[0]), _SIGMAS[-1]) for value in near]
@@ -247,12 +247,12 @@ class LinearFit(nn.Module):
         return self._named()
 
     def _named(self) -> dict[str, float]:
-        colours = ("red", "green", "blue")
-        inputs = [*(f"{view}_{colour}" for view in VIEWS for colour in colours), "one"]
+        colors = ("red", "green", "blue")
+        inputs = [*(f"{view}_{color}" for view in VIEWS for color in colors), "one"]
         rows = self.weight.tolist()
         return {
-            f"{colour}_from_{name}": value
-            for colour, row in zip(colours, rows, strict=True)
+            f"{color}_from_{name}": value
+            for color, row in zip(colors, rows, strict=True)
             for name, value in zip(inputs, row, strict=True)
         }
 

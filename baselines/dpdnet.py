@@ -1,4 +1,4 @@
-"""DPDNet, and DPDNet+: the same network trained on Canon and synthetic dual-pixel pictures."""
+"""DPDNet, and DPDNet+: the same network trained on Canon and synthetic dual-pixel images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from baselines._shared.unet import (
     check_views,
     conv3x3,
     pad,
-    swap_colours,
+    swap_colors,
     up_kernel,
 )
 
@@ -62,7 +62,7 @@ class DPDNet(UNet):
     ) -> Tensor:
         """Deblur.
 
-        The picture is padded to multiples of 16 on the right and at the bottom, by reflection
+        The image is padded to multiples of 16 on the right and at the bottom, by reflection
         (zeros along a side too short for it), and the result cropped; the authors' program takes
         multiples of 16 only.
 
@@ -78,16 +78,16 @@ class DPDNet(UNet):
             ValueError: another number of dimensions or channels.
         """
         check_views(x, 4)
-        skips = self.encode(pad(swap_colours(x)))
+        skips = self.encode(pad(swap_colors(x)))
         # The skip of this level leaves after the dropout.
         skips[-1] = self.dropout(skips[-1])
         bottom = self.run(functional.max_pool2d(skips[-1], 2), "conv5_1", "conv5_2")
         restored = torch.sigmoid(self.decode(self.dropout(bottom), skips))
-        return swap_colours(restored[..., : x.shape[-2], : x.shape[-1]])
+        return swap_colors(restored[..., : x.shape[-2], : x.shape[-1]])
 
 
 def build(**kwargs: Any) -> DPDNet:
-    """DPDNet, freshly initialised; `kwargs` are constructor arguments.
+    """DPDNet, freshly initialized; `kwargs` are constructor arguments.
 
     Raises:
         ValueError: there is no such variant.

@@ -157,7 +157,7 @@ class KPACNet(nn.Module):
             mix = _activated(_conv(2 * after, after, 3))
             self.decoder.append(_DecoderStage(before, after, mix))
         self.decoder[-1].mix = _conv(2 * width, 3, 5)
-        self.apply(_initialise)
+        self.apply(_initialize)
 
     def forward(
         self,
@@ -212,7 +212,7 @@ class KPACNet(nn.Module):
 
 
 def build(**kwargs: Any) -> KPACNet:
-    """The official dual-pixel model, freshly initialised; `kwargs` are those of `KPACNet`.
+    """The official dual-pixel model, freshly initialized; `kwargs` are those of `KPACNet`.
 
     Raises:
         ValueError: an argument is refused.
@@ -287,7 +287,7 @@ def _layout(_: str, value: Tensor) -> Tensor:
     return value.permute(3, 2, 0, 1) if value.dim() == 4 else value
 
 
-def _initialise(module: nn.Module) -> None:
+def _initialize(module: nn.Module) -> None:
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
         nn.init.normal_(module.weight, std=0.04)
         if module.bias is not None:

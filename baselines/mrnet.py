@@ -157,7 +157,7 @@ class MRNet(nn.Module):
 
 
 def build(**kwargs: Any) -> MRNet:
-    """The surrogate, freshly initialised (PyTorch's defaults); `kwargs` as for `MRNet`.
+    """The surrogate, freshly initialized (PyTorch's defaults); `kwargs` as for `MRNet`.
 
     Raises:
         TypeError: unknown argument.

@@ -1,4 +1,4 @@
-"""RDPD+: a recurrent U-Net for dual-pixel video, trained on Canon and synthetic pictures."""
+"""RDPD+: a recurrent U-Net for dual-pixel video, trained on Canon and synthetic images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from baselines._shared.unet import (
     check_views,
     conv3x3,
     pad,
-    swap_colours,
+    swap_colors,
     up_kernel,
 )
 
@@ -32,7 +32,7 @@ CITATION = (
 LICENCE = "Apache-2.0 (own implementation; the authors' program is Apache-2.0 too)"
 BOUNDED = "the authors' program clips its output to [0, 1]"
 UNTRAINED = {
-    "convlstm.recurrent.weight": "a single picture meets the zero state only; sequences train it"
+    "convlstm.recurrent.weight": "a single image meets the zero state only; sequences train it"
 }
 """Parameters that no gradient reaches through `forward`, and why."""
 
@@ -40,7 +40,7 @@ UNTRAINED = {
 class RDPD(UNet):
     """U-Net of DPDNet's form at half the width, with a ConvLSTM over the frames at its bottom.
 
-    Inside, blue comes first, and the distance of each pixel from the picture's centre is a seventh
+    Inside, blue comes first, and the distance of each pixel from the image's center is a seventh
     channel. The output is clipped to [0, 1], as in the authors' program.
 
     Args:
@@ -74,19 +74,19 @@ class RDPD(UNet):
         origin: tuple[int, int] | Tensor | None = None,
         full_size: tuple[int, int] | Tensor | None = None,
     ) -> Tensor:
-        """Deblur pictures that do not belong together: sequences of one frame.
+        """Deblur images that do not belong together: sequences of one frame.
 
         Args:
             x: `[B, 6, H, W]`, left then right view, RGB in [0, 1].
-            origin: row and column of the crop in the whole picture, the same for all pictures or,
+            origin: row and column of the crop in the whole image, the same for all images or,
                 as integers `[B, 2]`, of each; (0, 0) if absent.
-            full_size: height and width of the whole picture, or `[B, 2]`; absent: `x` is whole.
+            full_size: height and width of the whole image, or `[B, 2]`; absent: `x` is whole.
 
         Returns:
             `[B, 3, H, W]`, RGB in [0, 1].
 
         Raises:
-            ValueError: another number of dimensions or channels, or a crop beyond the picture.
+            ValueError: another number of dimensions or channels, or a crop beyond the image.
         """
         check_views(x, 4)
         return self.forward_sequence(x[:, None], origin=origin, full_size=full_size)[:, 0]
@@ -113,11 +113,11 @@ class RDPD(UNet):
             `[B, T, 3, H, W]`, RGB in [0, 1].
 
         Raises:
-            ValueError: another number of dimensions or channels, or a crop beyond the picture.
+            ValueError: another number of dimensions or channels, or a crop beyond the image.
         """
         check_views(frames, 5)
         batch, count, _, height, width = frames.shape
-        x = swap_colours(frames)
+        x = swap_colors(frames)
         if self.with_mask:
             mask = radial_mask(x, origin, full_size)
             x = torch.cat([x, mask[:, None].expand(batch, count, -1, -1, -1)], dim=2)
@@ -126,7 +126,7 @@ class RDPD(UNet):
         sequence = bottom.view(batch, count, *bottom.shape[1:])
         bottom = self.get_submodule("convlstm")(sequence).flatten(0, 1)
         restored = self.decode(bottom, skips).clamp(0, 1)[..., :height, :width]
-        return swap_colours(restored).view(batch, count, 3, height, width)
+        return swap_colors(restored).view(batch, count, 3, height, width)
 
 
 def radial_mask(
@@ -134,46 +134,46 @@ def radial_mask(
     origin: tuple[int, int] | Tensor | None = None,
     full_size: tuple[int, int] | Tensor | None = None,
 ) -> Tensor:
-    """Distance of each pixel from the centre of the whole picture, 1 in the farthest corner.
+    """Distance of each pixel from the center of the whole image, 1 in the farthest corner.
 
-    Rounded to multiples of 1/255, as the authors' pictures of it are.
+    Rounded to multiples of 1/255, as the authors' images of it are.
 
     Args:
         like: `[B, ..., H, W]`, gives batch, size, device and type.
-        origin: row and column of `like` in the whole picture, or `[B, 2]` of them; (0, 0) if
+        origin: row and column of `like` in the whole image, or `[B, 2]` of them; (0, 0) if
             absent.
-        full_size: height and width of the whole picture, or `[B, 2]`; those of `like` if absent.
+        full_size: height and width of the whole image, or `[B, 2]`; those of `like` if absent.
 
     Returns:
         `[B, 1, H, W]` in [0, 1].
 
     Raises:
-        ValueError: `like` does not lie within the whole picture.
+        ValueError: `like` does not lie within the whole image.
     """
     batch, size = like.shape[0], like.shape[-2:]
 
     def pairs(values: Sequence[int] | Tensor) -> Tensor:
-        # Single precision would round some distances to the neighbouring step.
+        # Single precision would round some distances to the neighboring step.
         return torch.as_tensor(values, dtype=torch.float64, device="cpu").expand(batch, 2)
 
     whole = pairs(size if full_size is None else full_size)
     corner = pairs((0, 0) if origin is None else origin)
     if bool((corner < 0).any()) or bool((corner + pairs(size) > whole).any()):
         raise ValueError(
-            f"a crop of {tuple(size)} at {corner.tolist()} leaves the picture of {whole.tolist()}"
+            f"a crop of {tuple(size)} at {corner.tolist()} leaves the image of {whole.tolist()}"
         )
-    centre = whole // 2
+    center = whole // 2
     rows, columns = (
-        corner[:, axis, None] + torch.arange(side).to(whole) - centre[:, axis, None]
+        corner[:, axis, None] + torch.arange(side).to(whole) - center[:, axis, None]
         for axis, side in enumerate(size)
     )
     distance = (rows.square()[:, :, None] + columns.square()[:, None, :]).sqrt()
-    farthest = centre.square().sum(1).sqrt().clamp(min=1)[:, None, None]
+    farthest = center.square().sum(1).sqrt().clamp(min=1)[:, None, None]
     return ((255 * distance / farthest).round() / 255).to(like)[:, None]
 
 
 def build(**kwargs: Any) -> RDPD:
-    """RDPD, freshly initialised; `kwargs` are constructor arguments.
+    """RDPD, freshly initialized; `kwargs` are constructor arguments.
 
     Raises:
         ValueError: there is no such variant.

@@ -3,7 +3,7 @@
     python -m benchmarks.ceiling --config config/demo.yaml
 
 The deconvolution of EBDB and JNB with the maps that the scenes were made with, as Gaussians and as
-discs, beside their own maps and the blurred picture. Every row chooses its settings on the
+discs, beside their own maps and the blurred image. Every row chooses its settings on the
 validation split, by the rule and from the candidates of `config/methods.yaml`. PSNR in dB, mean
 over the test scenes of the main group; `make table1` (or `dmtbench data`) makes the set.
 """
@@ -53,10 +53,10 @@ class TrueMap(TwoStage):
 
     def __init__(self, scenes: list[Scene], **second_stage: Any) -> None:
         super().__init__(**second_stage)
-        self._known = {self._picture(scene.x[0]).tobytes(): scene.sigma for scene in scenes}
+        self._known = {self._image(scene.x[0]).tobytes(): scene.sigma for scene in scenes}
 
     def sigma_map(self, image: Floats) -> Floats:
-        """See `TwoStage`; only for pictures of the scenes."""
+        """See `TwoStage`; only for images of the scenes."""
         return self._known[image.tobytes()]
 
 
@@ -78,15 +78,15 @@ def scenes_of(experiment: Experiment, folder: Path, split: str) -> list[Scene]:
 
 
 def _scene(root: Path, row: ManifestRow, radii: Any) -> Scene:
-    pictures = read_scene(root, row)
-    target = from_numpy(ground_truth(pictures)).movedim(-1, 0)[None]
+    images = read_scene(root, row)
+    target = from_numpy(ground_truth(images)).movedim(-1, 0)[None]
     # The camera renders its focal plane with the kernel of radius 1.
     sigma = SIGMA_PER_RADIUS * np.maximum(np.abs(radii), 1).astype(np.float64)
-    return Scene(model_input(pictures, ("combined",), 16), target, sigma)
+    return Scene(model_input(images, ("combined",), 16), target, sigma)
 
 
 def ceilings(experiment: Experiment, folder: Path) -> Iterator[Row]:
-    """The blurred picture, EBDB, JNB and the true maps; arguments and errors as `scenes_of`."""
+    """The blurred image, EBDB, JNB and the true maps; arguments and errors as `scenes_of`."""
     val, test = (scenes_of(experiment, folder, split) for split in ("val", "test"))
     yield Row("input", mean(clamped_psnr(scene.x, scene.target) for scene in test), {})
     candidates = get_method("ebdb", experiment).entry.kwargs["candidates"]

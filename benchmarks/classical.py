@@ -3,11 +3,11 @@
     python -m benchmarks.classical speed --size 1120 1680 --levels 33
     python -m benchmarks.classical figures
 
-`speed`: ours on a whole picture against the published order of steps (`classical_plain`), in one
+`speed`: ours on a whole image against the published order of steps (`classical_plain`), in one
 run. Of the plain steps only some levels of one channel are run, and their time is scaled to all;
-they use one thread. Both pictures are compared on those pixels. Memory is the peak of ours above
+they use one thread. Both images are compared on those pixels. Memory is the peak of ours above
 what the process held before. `figures`: PSNR on scenes of known blur beside the reference figures;
-gains are in dB over the blurred picture, with the true map (the ceiling) and with EBDB's. Status 1
+gains are in dB over the blurred image, with the true map (the ceiling) and with EBDB's. Status 1
 if anything misses its bound.
 """
 
@@ -38,11 +38,11 @@ def speed(options: argparse.Namespace) -> bool:
     )
     scene = make_scene((height, width), options.levels, options.map)
     found = compare(scene, solver, options.threads, options.plain_levels)
-    # The bound on the time is that of a whole picture.
+    # The bound on the time is that of a whole image.
     whole = height * width >= FULL_SIZE[0] * FULL_SIZE[1]
     checks = [
         (
-            f"ours   {found.wall:8.2f} s, {found.processor:.2f} s of processors",
+            f"ours   {found.wall:8.2f} s, {found.cpu_s:.2f} s of CPUs",
             found.wall <= SECONDS or not whole,
         ),
         (
@@ -69,7 +69,7 @@ def figures(defocus_map: DefocusMap | None = None) -> bool:
     """Print all figures; whether they agree with their references.
 
     Args:
-        defocus_map: estimates `[H, W]` from a picture `[H, W, 3]`, for the rows of estimated maps.
+        defocus_map: estimates `[H, W]` from an image `[H, W, 3]`, for the rows of estimated maps.
     """
     print(f"{VARIANT}\n{HEAD}", flush=True)
     agree = []

@@ -73,7 +73,7 @@ def all_figures(defocus_map: DefocusMap | None = None) -> Iterator[Figure]:
     """Every table; the rows of an estimated map only with a function that estimates one.
 
     Args:
-        defocus_map: picture `[H, W, 3]` to map `[H, W]`; the references are those of EBDB's map
+        defocus_map: image `[H, W, 3]` to map `[H, W]`; the references are those of EBDB's map
             without linearisation.
     """
     yield from borders()
@@ -88,7 +88,7 @@ def all_figures(defocus_map: DefocusMap | None = None) -> Iterator[Figure]:
 
 def borders() -> Iterator[Figure]:
     """What padding is worth."""
-    blurred, psf = _grey_blurred(3, 0.002), gaussian_psf(3)
+    blurred, psf = _gray_blurred(3, 0.002), gaussian_psf(3)
     half = len(psf) // 2
     inside = slice(half, half + 512)
     padded = solve_periodic(pad_edges(blurred, psf)[None], psf, 2000, TWO_THIRDS)
@@ -98,15 +98,15 @@ def borders() -> Iterator[Figure]:
         "neither": solve_periodic(blurred[None], psf, 2000, TWO_THIRDS)[0],
     }
     for name, reference in BORDERS.items():
-        yield Figure(f"border, {name}", psnr(results[name], _grey(), 0), reference)
+        yield Figure(f"border, {name}", psnr(results[name], _gray(), 0), reference)
 
 
 def uniform(sigma: float, noise: float) -> Iterator[Figure]:
     """One blur, the kernel known."""
     input_psnr, by_alpha, by_iterations = UNIFORM[sigma, noise]
-    blurred, psf = _grey_blurred(sigma, noise), gaussian_psf(sigma)
+    blurred, psf = _gray_blurred(sigma, noise), gaussian_psf(sigma)
     name = f"uniform, sigma {sigma:g}, noise {noise:g}"
-    yield Figure(f"{name}, input", psnr(blurred, _grey(), 16), input_psnr)
+    yield Figure(f"{name}, input", psnr(blurred, _gray(), 16), input_psnr)
     cells: dict[Solver, float] = {
         HyperLaplacian(lam, alpha): reference
         for alpha, row in by_alpha.items()
@@ -116,7 +116,7 @@ def uniform(sigma: float, noise: float) -> Iterator[Figure]:
         cells[RichardsonLucy(num_iter)] = reference
     for solver, reference in cells.items():
         sharp = solver.deconvolve(blurred[None], psf)[0]
-        yield Figure(f"{name}, {label(solver)}", psnr(sharp, _grey(), 16), reference)
+        yield Figure(f"{name}, {label(solver)}", psnr(sharp, _gray(), 16), reference)
 
 
 def true_map(scene: str) -> Iterator[Figure]:
@@ -131,7 +131,7 @@ def true_map(scene: str) -> Iterator[Figure]:
 
 
 def estimated_map(scene: str, defocus_map: DefocusMap) -> Iterator[Figure]:
-    """Gains on the same scene with a map made from the blurred picture."""
+    """Gains on the same scene with a map made from the blurred image."""
     sharp, (blurred, _) = _sharp(scene), two_plane(_sharp(scene), 1, 2.5)
     sigma = defocus_map(blurred)
     before = psnr(blurred, sharp, 8)
@@ -191,12 +191,12 @@ def _sharp(scene: str) -> NDArray[np.float64]:
 
 
 @cache
-def _grey() -> Floats:
+def _gray() -> Floats:
     return color.rgb2gray(data.astronaut())  # type: ignore[no-untyped-call]
 
 
 @cache
-def _grey_blurred(sigma: float, noise: float) -> Floats:
+def _gray_blurred(sigma: float, noise: float) -> Floats:
     random = np.random.RandomState(0)
-    blurred = gaussian_filter(_grey(), sigma, truncate=8.5)
+    blurred = gaussian_filter(_gray(), sigma, truncate=8.5)
     return np.clip(blurred + noise * random.standard_normal(blurred.shape), 0, 1)

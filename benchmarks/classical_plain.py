@@ -1,7 +1,7 @@
 """Layered hyper-Laplacian deconvolution, step by step in the order in which it was published.
 
 The reference for the speed and the exactness of `baselines._deconvolution`: every level over the
-whole picture, one channel at a time, padded by the kernel's own half side, complex transforms in
+whole image, one channel at a time, padded by the kernel's own half side, complex transforms in
 double precision.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from baselines._deconvolution.levels import quantise
+from baselines._deconvolution.levels import quantize
 from baselines._deconvolution.psf import gaussian_psf
 from baselines._deconvolution.shrinkage import shrink
 
@@ -24,15 +24,15 @@ def deconvolve_layers(
     image: Floats, sigma: Floats, lam: float, alpha: float, levels: int
 ) -> Floats:
     """As `baselines._deconvolution.deconvolve_layers` with Gaussian kernels."""
-    quantised = quantise(sigma, levels)
+    quantized = quantize(sigma, levels)
     output = image.copy()
-    for level in np.unique(quantised):
+    for level in np.unique(quantized):
         kernel = gaussian_psf(level)
         if len(kernel) == 1:
             continue
         for channel in range(image.shape[2]):
             sharp = deconvolve_channel(image[..., channel], kernel, lam, alpha)
-            output[..., channel][quantised == level] = sharp[quantised == level]
+            output[..., channel][quantized == level] = sharp[quantized == level]
     return np.clip(output, 0, 1)
 
 

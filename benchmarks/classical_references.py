@@ -86,7 +86,7 @@ TWO_PLANE: dict[str, tuple[float, dict[Solver, tuple[float | None, float | None]
     ),
 }
 
-# One kernel for the whole picture, of the estimated map's median.
+# One kernel for the whole image, of the estimated map's median.
 MEDIAN = {"voronoi": 1.20, "coffee": -3.38}
 MEDIAN_SOLVER = HyperLaplacian(2000, TWO_THIRDS)
 
@@ -100,7 +100,7 @@ DISC: dict[Solver, tuple[float, float, float]] = {
     RichardsonLucy(30): (28.90, 28.15, 27.89),
 }
 
-# Grey astronaut, sigma 3, noise .002, alpha 2/3, lambda 2000; PSNR of the whole picture.
+# Gray astronaut, sigma 3, noise .002, alpha 2/3, lambda 2000; PSNR of the whole image.
 BORDERS = {"padded and tapered": 26.40, "padded": 26.40, "neither": 19.69}
 
 # Scene: factor on the estimated map, solver, gain.

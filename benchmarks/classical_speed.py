@@ -1,4 +1,4 @@
-"""Speed of the layered deconvolution against its published order of steps, on one picture."""
+"""Speed of the layered deconvolution against its published order of steps, on one image."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter
 from skimage import data
 
 from baselines._deconvolution import HyperLaplacian, deconvolve_layers
-from baselines._deconvolution.levels import quantise
+from baselines._deconvolution.levels import quantize
 from baselines._deconvolution.psf import gaussian_psf
 from benchmarks.classical_plain import deconvolve_channel
 
@@ -28,7 +28,7 @@ _EVERY_S = 0.02
 
 @dataclass(frozen=True)
 class Scene:
-    """A sharp picture, the same out of focus, and the map, already quantised."""
+    """A sharp image, the same out of focus, and the map, already quantized."""
 
     sharp: Floats
     blurred: Floats
@@ -37,14 +37,14 @@ class Scene:
 
 @dataclass(frozen=True)
 class Speed:
-    """Wall and processor seconds of ours; seconds of the plain steps, for all from those run.
+    """Wall and CPU seconds of ours; seconds of the plain steps, for all from those run.
 
     `ours_db` and `plain_db`: PSNR over the pixels of the levels and the channel of the plain run.
     `peak_bytes`: of ours, above what the process held before.
     """
 
     wall: float
-    processor: float
+    cpu_s: float
     peak_bytes: int
     plain_seconds: float
     plain_run: int
@@ -64,7 +64,7 @@ def make_scene(size: tuple[int, int], levels: int, kind: str) -> Scene:
         size: height and width.
         levels: values of the map.
         kind: `smooth`, hills and valleys some 100 px wide; or `scattered`, every pixel on its own,
-            which leaves no level that is not all over the picture.
+            which leaves no level that is not all over the image.
     """
     tile = data.astronaut() / 255  # type: ignore[no-untyped-call]
     behind = [max(side - have, 0) for side, have in zip(size, tile.shape, strict=False)]
@@ -77,7 +77,7 @@ def make_scene(size: tuple[int, int], levels: int, kind: str) -> Scene:
     # Ranks, so that every sigma has as many pixels as any other.
     ranks = np.empty(field.size)
     ranks[field.ravel().argsort()] = np.linspace(LOWEST, HIGHEST, field.size)
-    sigma = quantise(ranks.reshape(size), levels)
+    sigma = quantize(ranks.reshape(size), levels)
     blurred = sharp.copy()
     for level in np.unique(sigma):
         everywhere = gaussian_filter(sharp, (level, level, 0))
@@ -87,15 +87,15 @@ def make_scene(size: tuple[int, int], levels: int, kind: str) -> Scene:
 
 
 def compare(scene: Scene, solver: HyperLaplacian, threads: int, plain_levels: int) -> Speed:
-    """Ours on the whole picture, then the plain steps for some levels of the first channel."""
+    """Ours on the whole image, then the plain steps for some levels of the first channel."""
     levels = np.unique(scene.sigma)
     chosen = levels[np.linspace(0, len(levels) - 1, plain_levels).round().astype(int)]
     with _peak() as peak:
-        wall, processor = time.perf_counter(), time.process_time()
+        wall, cpu_s = time.perf_counter(), time.process_time()
         ours = deconvolve_layers(
             scene.blurred, scene.sigma, solver=solver, levels=len(levels) + 1, threads=threads
         )
-        wall, processor = time.perf_counter() - wall, time.process_time() - processor
+        wall, cpu_s = time.perf_counter() - wall, time.process_time() - cpu_s
     plain = np.zeros_like(scene.sigma)
     started = time.perf_counter()
     for level in chosen:
@@ -109,7 +109,7 @@ def compare(scene: Scene, solver: HyperLaplacian, threads: int, plain_levels: in
         _psnr(result[seen], target[seen]) for result in (ours[..., 0], np.clip(plain, 0, 1))
     )
     scaled = seconds * everything / run
-    return Speed(wall, processor, peak[0], scaled, run, everything, ours_db, plain_db)
+    return Speed(wall, cpu_s, peak[0], scaled, run, everything, ours_db, plain_db)
 
 
 @contextmanager

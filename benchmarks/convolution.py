@@ -18,7 +18,7 @@ def convolution() -> Callable[[], Tensor]:
 
 
 def timed(run: Callable[[], object]) -> tuple[float, float]:
-    """Wall and processor time of a call, in seconds."""
+    """Wall and CPU time of a call, in seconds."""
     wall, cpu = time.perf_counter(), time.process_time()
     run()
     return time.perf_counter() - wall, time.process_time() - cpu

@@ -5,7 +5,7 @@
 Each scene has two planes of known blur (`benchmarks.two_plane`). The reference figures come from a
 prototype written apart from this code. An error may exceed its reference by a quarter; shares of
 pixels and medians may differ from theirs by 2 %. Scenes of photographs hold blur of their own, so
-their errors say how pictures of that kind fare, not how good the map is.
+their errors say how images of that kind fare, not how good the map is.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ _COLUMNS = (
 
 
 class Scene(NamedTuple):
-    """A picture, the blur of its halves, and what the reference reaches on it."""
+    """An image, the blur of its halves, and what the reference reaches on it."""
 
-    picture: str
+    image: str
     left: float
     right: float
     linearise: bool
@@ -63,8 +63,8 @@ class Row(NamedTuple):
     seconds: float
 
 
-def _scene(picture: str, left: float, right: float, linearise: bool, *values: float) -> Scene:
-    return Scene(picture, left, right, linearise, dict(zip(_COLUMNS, values, strict=True)))
+def _scene(image: str, left: float, right: float, linearise: bool, *values: float) -> Scene:
+    return Scene(image, left, right, linearise, dict(zip(_COLUMNS, values, strict=True)))
 
 
 EBDB_SCENES = (
@@ -82,7 +82,7 @@ EBDB_SCENES = (
     _scene("coffee", 1, 2.5, False, 2.80, 0.578, 0.545, 0.276, 0.392, 0.159, 0.233, 1.254, 2.491),
     _scene("chelsea", 1, 2.5, True, 3.03, 0.800, 0.764, 0.677, 0.617, 0.737, 0.701, 1.497, 2.969),
 )
-# By picture and weight of the known values: mean absolute error for blurs of 1 and 2.5 px.
+# By image and weight of the known values: mean absolute error for blurs of 1 and 2.5 px.
 EBDB_MATTING = {
     ("astronaut", 1e-3): 0.340,
     ("astronaut", 1e-2): 0.322,
@@ -93,8 +93,8 @@ EBDB_MATTING = {
 }
 
 
-def sharp_picture(name: str) -> Floats:
-    """`voronoi`, or a picture that comes with scikit-image, `[H, W, 3]` in [0, 1]."""
+def sharp_image(name: str) -> Floats:
+    """`voronoi`, or an image that comes with scikit-image, `[H, W, 3]` in [0, 1]."""
     if name == "voronoi":
         return voronoi()
     return np.asarray(getattr(skimage.data, name)() / 255, np.float64)
@@ -117,11 +117,11 @@ def map_errors(found: Floats, true: Floats) -> Figures:
 
 def ebdb_figures(scene: Scene) -> tuple[Figures, float]:
     """The figures of a scene, in the order of the tables, and the seconds its map took."""
-    picture, true = two_plane(sharp_picture(scene.picture), scene.left, scene.right)
+    image, true = two_plane(sharp_image(scene.image), scene.left, scene.right)
     start = time.perf_counter()
-    found = ebdb_map(picture, linearise=scene.linearise)
+    found = ebdb_map(image, linearise=scene.linearise)
     seconds = time.perf_counter() - start
-    known = sparse_blur(picture, linearise=scene.linearise)
+    known = sparse_blur(image, linearise=scene.linearise)
     at = known.mask
     figures = {
         "edges_%": 100 * float(at.mean()),
@@ -151,16 +151,16 @@ def ebdb_rows() -> Iterator[Row]:
     """The scenes, then the ablation with the matting Laplacian."""
     for scene in EBDB_SCENES:
         measure = "linearised" if scene.linearise else "encoded"
-        name = f"{scene.picture} {scene.left}, {scene.right}, {measure}"
+        name = f"{scene.image} {scene.left}, {scene.right}, {measure}"
         figures, seconds = ebdb_figures(scene)
         yield Row(name, figures, scene.reference, seconds)
-    for (picture, matting_lambda), wanted in EBDB_MATTING.items():
-        blurred, true = two_plane(sharp_picture(picture), 1, 2.5)
+    for (image, matting_lambda), wanted in EBDB_MATTING.items():
+        blurred, true = two_plane(sharp_image(image), 1, 2.5)
         start = time.perf_counter()
         found = ebdb_map(blurred, propagation="matting", matting_lambda=matting_lambda)
         seconds = time.perf_counter() - start
         errors = {"all": map_errors(found, true)["all"]}
-        yield Row(f"{picture}, matting {matting_lambda:g}", errors, {"all": wanted}, seconds)
+        yield Row(f"{image}, matting {matting_lambda:g}", errors, {"all": wanted}, seconds)
 
 
 TABLES: dict[str, Callable[[], Iterator[Row]]] = {"ebdb": ebdb_rows}

@@ -4,7 +4,7 @@
     python -m benchmarks.defocus_maps_jnb speed
 
 The scenes are of two planes (`benchmarks.two_plane`), scored where a textured pixel is near, with
-the shipped dictionary and with one of the reference figures' own training pictures. The latter also
+the shipped dictionary and with one of the reference figures' own training images. The latter also
 shows training and counts. The reference figures' coder added 1e-9 to the diagonal of its normal
 equations and needed more atoms for sharp patches than ours, which is exact.
 """
@@ -25,10 +25,10 @@ from skimage import data
 
 from baselines.jnb import Dictionary, jnb_map, load_dictionary
 from baselines.jnb.calibration import sigma_of_count
-from baselines.jnb.feature import EPSILON, PATCH, atom_counts, eight_bit_grey, luma, patches_of
+from baselines.jnb.feature import EPSILON, PATCH, atom_counts, eight_bit_gray, luma, patches_of
 from baselines.jnb.omp import Integers, count_atoms
 from baselines.jnb.propagation import MIN_SUPPORT, guide_of, propagate
-from baselines.jnb.train_dictionary import read_grey, train
+from baselines.jnb.train_dictionary import read_gray, train
 from benchmarks.two_plane import two_plane, voronoi
 
 Floats = NDArray[np.float64]
@@ -44,7 +44,7 @@ SCENES = {
     ("voronoi", 0.5, 1.5, 3): (0.259, 0.230, 0.289, 0.987),
     ("voronoi", 0.5, 1.5, 1): (0.241, 0.225, 0.257, 0.997),
 }
-TRAINING_PICTURES = ("astronaut", "rocket", "motorcycle_left")
+TRAINING_IMAGES = ("astronaut", "rocket", "motorcycle_left")
 # Blur of the training patches: RMS error after training.
 TRAINING_RMS = {0.0: 8.08, 1.0: 2.97, 2.0: 1.17}
 COUNT_SIGMAS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
@@ -80,10 +80,10 @@ class Score:
 
 
 def score(
-    grey: Floats, counts: Integers, truth: Floats, dictionary: Dictionary, mask_threshold: int
+    gray: Floats, counts: Integers, truth: Floats, dictionary: Dictionary, mask_threshold: int
 ) -> Score:
-    """Of the pixels near a textured one; `counts` are those of `grey`."""
-    feature, support = propagate(counts, guide_of(grey), mask_threshold=mask_threshold)
+    """Of the pixels near a textured one; `counts` are those of `gray`."""
+    feature, support = propagate(counts, guide_of(gray), mask_threshold=mask_threshold)
     known = support > MIN_SUPPORT
     true = truth[3:-4, 3:-4]
     left = known & (true == true[0, 0])
@@ -99,13 +99,13 @@ def score(
     )
 
 
-def mean_counts(picture: NDArray[np.uint8], atoms: Floats, sigmas: tuple[float, ...]) -> Floats:
-    """Mean number of atoms of the textured patches of a part of the picture, for each blur."""
-    grey = luma(picture / 255)
-    textured = patches_of(grey[_CROP], 2).std(2) > _TEXTURED_STD
+def mean_counts(image: NDArray[np.uint8], atoms: Floats, sigmas: tuple[float, ...]) -> Floats:
+    """Mean number of atoms of the textured patches of a part of the image, for each blur."""
+    gray = luma(image / 255)
+    textured = patches_of(gray[_CROP], 2).std(2) > _TEXTURED_STD
     means = []
     for sigma in sigmas:
-        blurred = np.rint(gaussian_filter(grey, sigma))[_CROP]
+        blurred = np.rint(gaussian_filter(gray, sigma))[_CROP]
         patches = patches_of(blurred, 2)[textured]
         counts = count_atoms(patches, atoms, epsilon=EPSILON, max_atoms=PATCH**2)
         means.append(counts.mean())
@@ -113,13 +113,13 @@ def mean_counts(picture: NDArray[np.uint8], atoms: Floats, sigmas: tuple[float, 
 
 
 def accuracy() -> None:
-    pictures = {name: read_grey(name) for name in TRAINING_PICTURES}
+    images = {name: read_gray(name) for name in TRAINING_IMAGES}
     trained = {}
     print("training RMS: blur of the patches, ours, reference")
     for sigma_t, reference in TRAINING_RMS.items():
-        trained[sigma_t], errors = train(pictures, sigma_t=sigma_t)
+        trained[sigma_t], errors = train(images, sigma_t=sigma_t)
         print(f"  {sigma_t:.0f} {errors[-1]:5.2f} {reference:5.2f}")
-    print("mean count: blur of the training patches, picture, for blurs of", COUNT_SIGMAS)
+    print("mean count: blur of the training patches, image, for blurs of", COUNT_SIGMAS)
     for (sigma_t, name), row in COUNTS.items():
         found = mean_counts(getattr(data, name)(), trained[sigma_t].atoms, COUNT_SIGMAS)
         falls = "falls" if (np.diff(found) < 0).all() else "DOES NOT FALL"
@@ -128,7 +128,7 @@ def accuracy() -> None:
     print("calibration, for blurs of", *trained[2.0].sigmas)
     print("  ours     ", *(f"{value:5.2f}" for value in trained[2.0].counts))
     print("  reference", *(f"{value:5.2f}" for value in CALIBRATION))
-    scenes({"shipped": load_dictionary(), "reference pictures": trained[2.0]})
+    scenes({"shipped": load_dictionary(), "reference images": trained[2.0]})
 
 
 def scenes(dictionaries: dict[str, Dictionary]) -> None:
@@ -136,9 +136,9 @@ def scenes(dictionaries: dict[str, Dictionary]) -> None:
     for title, dictionary in dictionaries.items():
         print(f"scenes, dictionary: {title}; MAE all, left, right, order (reference)")
         for (name, left, right, mask), reference in SCENES.items():
-            picture, truth = two_plane(sharp[name], left, right)
-            grey = eight_bit_grey(picture)
-            found = score(grey, atom_counts(grey, dictionary.atoms), truth, dictionary, mask)
+            image, truth = two_plane(sharp[name], left, right)
+            gray = eight_bit_gray(image)
+            found = score(gray, atom_counts(gray, dictionary.atoms), truth, dictionary, mask)
             ours = (found.mae, found.left, found.right, found.order)
             beside = "  ".join(f"{a:.3f} ({b:.3f})" for a, b in zip(ours, reference, strict=True))
             verdict = "ok" if found.accepted(reference) else "MISS"
@@ -148,7 +148,7 @@ def scenes(dictionaries: dict[str, Dictionary]) -> None:
 
 
 def speed() -> None:
-    """Of the full size: a mostly blurred picture, all variants; and the sharpest, in part."""
+    """Of the full size: a mostly blurred image, all variants; and the sharpest, in part."""
     sharp = cv2.resize(data.coffee(), _FULL_SIZE[::-1], interpolation=cv2.INTER_CUBIC) / 255
     # A sharp object before a blurred room: one part in six stays as it is.
     mostly = gaussian_filter(sharp, (2, 2, 0))
@@ -165,9 +165,9 @@ def speed() -> None:
     print(f"peak memory of the process: {peak:.2f} GiB")
 
 
-def _timed(picture: Floats, *, stride: int, max_atoms: int) -> float:
+def _timed(image: Floats, *, stride: int, max_atoms: int) -> float:
     start = time.perf_counter()
-    jnb_map(picture, stride=stride, max_atoms=max_atoms)
+    jnb_map(image, stride=stride, max_atoms=max_atoms)
     return time.perf_counter() - start
 
 

@@ -24,7 +24,7 @@ def disc_scene(
         noise: standard deviation of the added noise.
 
     Returns:
-        The picture, and the map of the standard deviations that stand for the discs.
+        The image, and the map of the standard deviations that stand for the discs.
     """
     near, far = (convolve(sharp, disc_psf(r)[..., None], mode="reflect") for r in (left, right))
     return seam(near, far, noise), SIGMA_PER_RADIUS * seam_map(sharp, left, right)

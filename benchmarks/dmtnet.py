@@ -9,7 +9,7 @@ in float32 and under bfloat16 autocast, each in a process of its own. Passes of 
 take turns; times are medians after a first pass. A FLOP is one multiplication or one addition: two
 for each multiply-accumulate in fvcore's count, three times as many in a training step. `share`: of
 the convolution's best rate in the whole run, in the same precision and in the better of two memory
-layouts. `cores`, processor time by wall time, is below the threads where the machine was busy.
+layouts. `cores`, CPU time by wall time, is below the threads where the machine was busy.
 `MiB`: peak of our first pass above what was there before it. `differ`: the largest difference of
 an output, or of a gradient, from the plain one's.
 """
@@ -99,7 +99,7 @@ def rows_of(found: Sequence[tuple[Job, int, Found]]) -> list[Row]:
                 1e3 * ours,
                 1e3 * plain,
                 plain / ours,
-                sum(each.processor) / sum(each.ours),
+                sum(each.cpu_s) / sum(each.ours),
                 2e-9 * macs,
                 rate,
                 best[job.precision],

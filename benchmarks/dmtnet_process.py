@@ -45,7 +45,7 @@ class Job:
 class Found:
     """Seconds of each warm pass.
 
-    `processor`: time of all processors in those of ours. `convolution`: the fastest of a 3x3
+    `cpu_s`: time of all CPUs in those of ours. `convolution`: the fastest of a 3x3
     convolution from 64 to 64 channels, 256 x 256 pixels, in the job's precision, in either memory
     layout. `peak_mib`: of our first pass, above what was there before. `difference`: the largest
     between the outputs, or between the gradients, of the two networks.
@@ -53,7 +53,7 @@ class Found:
 
     ours: list[float]
     plain: list[float]
-    processor: list[float]
+    cpu_s: list[float]
     convolution: float
     peak_mib: float
     difference: float
@@ -91,8 +91,8 @@ def measure(job: Job) -> Found:
         ours_s.append(timed(ours))
         plain_s.append(timed(plain)[0])
         convolution_s += [timed(run)[0] for run in 3 * convolutions]
-    walls, processor = (list(times) for times in zip(*ours_s, strict=True))
-    return Found(walls, plain_s, processor, min(convolution_s), peak, difference)
+    walls, cpu_s = (list(times) for times in zip(*ours_s, strict=True))
+    return Found(walls, plain_s, cpu_s, min(convolution_s), peak, difference)
 
 
 def _networks(job: Job) -> tuple[Callable[[], list[Tensor]], Callable[[], list[Tensor]]]:

@@ -31,7 +31,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.cache import drop
-from benchmarks.pictures import write_patches, write_store
+from benchmarks.images import write_patches, write_store
 from dmtnet import build
 from pipeline.config.blocks import Compute, Patches
 from pipeline.config.recipe import Cosine, Recipe

@@ -2,13 +2,13 @@
 
     python -m benchmarks.forward kpac restormer --size 256 --passes 3 --csv forward.csv
 
-Each network runs at full size, with random weights, on one random picture, in a process of its own.
+Each network runs at full size, with random weights, on one random image, in a process of its own.
 Time is the median of the passes after a first one. A FLOP is one multiplication or one addition:
 two for each multiply-accumulate in fvcore's count, which leaves activations out. Between the passes
 runs a 3x3 convolution from 64 to 64 channels; its best rate in the whole run stands for what this
-machine can do. `cores`, processor time by wall time, is below the threads where the machine was
+machine can do. `cores`, CPU time by wall time, is below the threads where the machine was
 busy. Memory is the peak of the first pass above what the process held before it, with the network
-and the picture there. `--full` adds 1120 x 1680, one pass each. Without methods: all networks of
+and the image there. `--full` adds 1120 x 1680, one pass each. Without methods: all networks of
 the list, of the DMTNet series T, B and H.
 """
 
@@ -39,7 +39,7 @@ BETWEEN = ("dmtnet-s", "dmtnet-l")
 class Row:
     """One network at one size.
 
-    `cores`: processor time by wall time, less than `threads` where other work got in the way.
+    `cores`: CPU time by wall time, less than `threads` where other work got in the way.
     `share`: of the best convolution's rate.
     """
 
@@ -87,7 +87,7 @@ def rows_of(found: Sequence[Measured], threads: int) -> list[Row]:
                 threads,
                 len(times),
                 1e3 * median(times),
-                sum(forward.processor_seconds[warm]) / sum(times),
+                sum(forward.cpu_seconds[warm]) / sum(times),
                 2e-9 * macs,
                 rate,
                 best,
@@ -143,7 +143,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("methods", nargs="*", metavar="METHOD", help="see `dmtbench methods`")
-    parser.add_argument("--size", type=int, default=256, help="side of the picture in pixels")
+    parser.add_argument("--size", type=int, default=256, help="side of the image in pixels")
     parser.add_argument("--full", action="store_true", help="1120 x 1680 too")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--passes", type=int, default=3, help="at --size; at least 1")

@@ -27,15 +27,15 @@ MIB = 2**20
 class Forward:
     """What was found.
 
-    `seconds`: wall time of each pass; before the first, nothing was warm. `processor_seconds`: time
-    of all processors in each.
+    `seconds`: wall time of each pass; before the first, nothing was warm. `cpu_seconds`: time
+    of all CPUs in each.
     `convolutions`: seconds of the convolutions that ran between the further passes.
-    `before_mib`: resident memory with the network and the picture there, before the first pass;
+    `before_mib`: resident memory with the network and the image there, before the first pass;
     `peak_mib`: the most during it.
     """
 
     seconds: list[float]
-    processor_seconds: list[float]
+    cpu_seconds: list[float]
     convolutions: list[float]
     before_mib: float
     peak_mib: float
@@ -48,17 +48,17 @@ class ForwardError(Exception):
 def forward_in_process(
     name: str, size: tuple[int, int], passes: int = 0, threads: int = 2, config: Path | None = None
 ) -> Forward:
-    """Run a method's full network, with random weights, on one random picture.
+    """Run a method's full network, with random weights, on one random image.
 
     Args:
         name: a method of the method list, or of `config`.
-        size: height and width of the picture, in pixels.
+        size: height and width of the image, in pixels.
         passes: further passes after the first, each followed by three convolutions.
         threads: of torch.
         config: an experiment file.
 
     Raises:
-        ForwardError: it ran out of memory, or its output is not a finite picture.
+        ForwardError: it ran out of memory, or its output is not a finite image.
     """
     command = [sys.executable, "-m", "benchmarks.forward_process", name, *map(str, size)]
     command += ["--passes", str(passes), "--threads", str(threads)]
@@ -75,14 +75,14 @@ def _measure(name: str, size: tuple[int, int], passes: int, config: Path | None)
     torch.manual_seed(SEED)
     method = get_method(name, None if config is None else load_experiment(config))
     network = method.build().eval()
-    picture = torch.rand(1, 3 * len(method.views), *size)
+    image = torch.rand(1, 3 * len(method.views), *size)
     with torch.inference_mode():
         before = forget_peak()
         output = torch.empty(0)
 
         def forward() -> torch.Tensor:
             nonlocal output
-            output = network(picture)
+            output = network(image)
             return output
 
         passed, peak, convolutions = [timed(forward)], peak_memory_mib(), []
@@ -92,8 +92,8 @@ def _measure(name: str, size: tuple[int, int], passes: int, config: Path | None)
         for _ in range(passes):
             passed.append(timed(forward))
             convolutions += [timed(convolve)[0] for _ in range(3)]
-    wall, processor = (list(times) for times in zip(*passed, strict=True))
-    return Forward(wall, processor, convolutions, before, peak)
+    wall, cpu_s = (list(times) for times in zip(*passed, strict=True))
+    return Forward(wall, cpu_s, convolutions, before, peak)
 
 
 def forget_peak() -> float:

@@ -26,7 +26,7 @@ import torch
 from benchmarks.convolution import timed
 from benchmarks.dmtnet_process import PRECISIONS
 from benchmarks.feed import PATCHES, VIEWS, Enough, Timed, compute, recipe
-from benchmarks.pictures import write_store
+from benchmarks.images import write_store
 from benchmarks.table import as_csv
 from dmtnet import build
 from pipeline.compute.device import autocast

@@ -33,7 +33,7 @@ from pipeline.files import need_room, write_text
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SET, ARCHIVE, CONFIG = "dd_dp_dataset_canon", "standin.zip", "rehearsal.yaml"
-# Archive served, archive fetched and pictures unpacked at once.
+# Archive served, archive fetched and images unpacked at once.
 _COPIES = 3.2
 _WEIGHTS_BYTES = 1e9
 _TAIL_LINES = 30
@@ -162,7 +162,7 @@ def table1_row(folder: Path) -> dict[str, str]:
 
 
 def prepare(folder: Path, config: Path, size: tuple[int, int]) -> None:
-    """Put the experiment file into `folder`, its windows no larger than the pictures."""
+    """Put the experiment file into `folder`, its windows no larger than the images."""
     experiment = yaml.safe_load(config.read_text(encoding="utf-8"))
     patches = experiment["patches"]
     patches["size"] = min(patches["size"], *size)
@@ -171,14 +171,14 @@ def prepare(folder: Path, config: Path, size: tuple[int, int]) -> None:
     shutil.copytree(published, folder / "reports" / "published")
 
 
-def work_folder(wanted: Path | None, pictures_bytes: int) -> Path:
+def work_folder(wanted: Path | None, images_bytes: int) -> Path:
     """A new folder to work in.
 
     Raises:
         SystemExit: the disk is too full, or the folder exists.
     """
     try:
-        need_room((wanted or Path(), int(_COPIES * pictures_bytes + _WEIGHTS_BYTES)))
+        need_room((wanted or Path(), int(_COPIES * images_bytes + _WEIGHTS_BYTES)))
     except DataError as error:
         raise SystemExit(f"error: {error}, or use fewer --scenes") from error
     if wanted is None:
@@ -220,8 +220,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--markdown", type=Path, help="file for the table of stages")
     options = parser.parse_args(arguments)
     height, width = options.size
-    pictures = options.scenes * height * width * BYTES_PER_PIXEL
-    folder = work_folder(options.folder, pictures)
+    images = options.scenes * height * width * BYTES_PER_PIXEL
+    folder = work_folder(options.folder, images)
     prepare(folder, options.config, (height, width))
     steps = stages(options.scenes, (height, width), options.seed, options.workers)
     rows = rehearse(steps, folder)

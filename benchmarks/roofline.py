@@ -37,7 +37,7 @@ EPOCHS, WINDOWS_PER_EPOCH = 1000, 7000
 STEP_COST = 3
 """A training step over a forward pass, in operations."""
 
-UTILISATION = 0.4
+UTILIZATION = 0.4
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def cost_table() -> str:
 
     For each precision: at the stated share of the peak, and at the bound of the layers above.
     """
-    share = f"{UTILISATION:.0%}"
+    share = f"{UTILIZATION:.0%}"
     heads = [f"{precision} {what}" for precision in PRECISIONS for what in (share, "bound")]
     lines = [
         f"| variant | PFLOP per epoch | {' | '.join(heads)} |",
@@ -162,7 +162,7 @@ def cost_table() -> str:
         hours = []
         for precision, (peak, _) in PRECISIONS.items():
             bound = sum(max(layer.seconds(precision)) for layer in layers)
-            hours += [steps * flop / (UTILISATION * peak), steps * bound]
+            hours += [steps * flop / (UTILIZATION * peak), steps * bound]
         cells = " | ".join(f"{value:,.1f}" for value in hours)
         petaflop = STEP_COST * WINDOWS_PER_EPOCH * flop / 1e15
         lines.append(f"| {variant.upper()} | {petaflop:.1f} | {cells} |")

@@ -5,7 +5,7 @@
 The references (`benchmarks.literal_restormer`, `benchmarks.literal_uformer`) compute what the
 publications say, one eager operation after the other, with the same weights. Passes alternate, and
 between them runs a 3x3 convolution from 64 to 64 channels: its best rate stands for what this
-machine can do. Wall time is what counts; the processor time beside it shows how far other work on
+machine can do. Wall time is what counts; the CPU time beside it shows how far other work on
 the machine disturbed the run. `--full` runs each network once at 1120 x 1680 in a process of its
 own and prints its time and peak memory.
 """
@@ -98,7 +98,7 @@ def whole_image(name: str, threads: int) -> dict[str, float | str]:
 def show(result: dict[str, Any]) -> None:
     print(
         f"{result['method']}: {result['ours_s']:.2f} s, literal {result['literal_s']:.2f} s, "
-        f"{result['ratio']:.2f} times as fast (to reach: {RATIO}); processor time "
+        f"{result['ratio']:.2f} times as fast (to reach: {RATIO}); CPU time "
         f"{result['ours_cpu_s']:.2f} and {result['literal_cpu_s']:.2f} s, {result['ratio_cpu']:.2f}"
     )
     print(

@@ -23,7 +23,7 @@ _TRUNCATE = 8.5
 def two_plane(
     sharp: Floats, left: float, right: float, noise: float = 0.002
 ) -> tuple[Floats, Floats]:
-    """A sharp picture out of focus by two amounts, and the map of them.
+    """A sharp image out of focus by two amounts, and the map of them.
 
     Args:
         sharp: `[H, W, 3]`, values in [0, 1].
@@ -32,7 +32,7 @@ def two_plane(
         noise: standard deviation of the added noise, always the same numbers.
 
     Returns:
-        The picture `[H, W, 3]` in [0, 1], and the map `[H, W]` in px.
+        The image `[H, W, 3]` in [0, 1], and the map `[H, W]` in px.
     """
     near = gaussian_filter(sharp, (left, left, 0), truncate=_TRUNCATE)
     far = gaussian_filter(sharp, (right, right, 0), truncate=_TRUNCATE)
@@ -40,11 +40,11 @@ def two_plane(
 
 
 def seam(left: Floats, right: Floats, noise: float) -> Floats:
-    """Left half of one picture, right half of another, with noise, clipped to [0, 1]."""
-    picture = left.copy()
-    picture[:, left.shape[1] // 2 :] = right[:, left.shape[1] // 2 :]
-    picture += noise * np.random.RandomState(0).standard_normal(picture.shape)
-    return np.clip(picture, 0, 1)
+    """Left half of one image, right half of another, with noise, clipped to [0, 1]."""
+    image = left.copy()
+    image[:, left.shape[1] // 2 :] = right[:, left.shape[1] // 2 :]
+    image += noise * np.random.RandomState(0).standard_normal(image.shape)
+    return np.clip(image, 0, 1)
 
 
 def seam_map(sharp: Floats, left: float, right: float) -> Floats:
@@ -54,11 +54,11 @@ def seam_map(sharp: Floats, left: float, right: float) -> Floats:
 
 
 def voronoi() -> Floats:
-    """200 flat cells of random colours, `[512, 512, 3]`: every edge is a perfect step."""
+    """200 flat cells of random colors, `[512, 512, 3]`: every edge is a perfect step."""
     # The legacy generator: published figures name its numbers.
     random = np.random.RandomState(0)
     sites = random.random_sample((_VORONOI_SITES, 2)) * _VORONOI_SIDE
-    colours = random.random_sample((_VORONOI_SITES, 3))
+    colors = random.random_sample((_VORONOI_SITES, 3))
     pixels = np.moveaxis(np.indices((_VORONOI_SIDE, _VORONOI_SIDE)), 0, -1)
     nearest = KDTree(sites).query(pixels)[1]
-    return colours[nearest]
+    return colors[nearest]

@@ -1,4 +1,4 @@
-"""PReLU with one slope for all channels: PyTorch's, but faster on a processor."""
+"""PReLU with one slope for all channels: PyTorch's, but faster on a CPU."""
 
 from __future__ import annotations
 

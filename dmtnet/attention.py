@@ -92,7 +92,7 @@ class WindowAttention(nn.Module):
         if mask is not None:
             repeats = count // mask.shape[0]
             bias = (bias + mask.unsqueeze(1)).repeat(repeats, 1, 1, 1)
-        # On a processor, no fused kernel gives the bias a gradient, and what PyTorch does instead
+        # On a CPU, no fused kernel gives the bias a gradient, and what PyTorch does instead
         # calculates in float32, whatever the precision.
         half = query.dtype != torch.float32
         unfused = half and bias.requires_grad and bias.device.type == "cpu"

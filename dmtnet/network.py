@@ -64,7 +64,7 @@ class PatchPartition(nn.Module):
 class TransformerExtraction(nn.Module):
     """Feature extraction by transformer blocks: image to F_E (section 3.2).
 
-    Without shifts, rows of windows never meet: on a processor, a band of them goes through all
+    Without shifts, rows of windows never meet: on a CPU, a band of them goes through all
     blocks before the next one, so that what the blocks pass on stays in the caches. Not under
     gradients, which keep every band anyway.
     """
@@ -196,7 +196,7 @@ class DMTNet(nn.Module):
         )
         self.bottleneck = nn.Conv2d(channels, channels, 1, bias=False) if num_dmssrm else None
         self.head = upsampling_head(channels, bias=head_bias, act=head_act)
-        self.apply(_initialise)
+        self.apply(_initialize)
         # Tokens come as `[B, H, W, C]`: with the weights laid out likewise, no map is copied
         # between the transformer and the convolutions, nor any weight before a convolution.
         self.to(memory_format=torch.channels_last)
@@ -289,7 +289,7 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
         raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
 
 
-def _initialise(module: nn.Module) -> None:
+def _initialize(module: nn.Module) -> None:
     # Convolutions, LayerNorm and PReLU keep PyTorch's defaults; linear layers and the position
     # table follow common transformer practice, the paper being silent [C].
     if isinstance(module, nn.Linear):

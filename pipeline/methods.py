@@ -2,7 +2,7 @@
 
 A method module holds `VIEWS`, `CITATION`, `LICENCE`, `INPUT_BITS`, `build(**kw)` and, where the
 authors published weights, `load_official(state, **kw)`. It may declare `SURROGATE`, the reason why
-it only stands in for the published method: rows made with it are then labelled so.
+it only stands in for the published method: rows made with it are then labeled so.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Method:
         return module
 
     def build(self, **kwargs: Any) -> nn.Module:
-        """The network, freshly initialised; `kwargs` replace constructor arguments of the paper.
+        """The network, freshly initialized; `kwargs` replace constructor arguments of the paper.
 
         Raises:
             ConfigError: the module cannot be used, or refuses an argument.

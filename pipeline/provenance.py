@@ -101,7 +101,7 @@ def package_versions() -> dict[str, str]:
 
 
 def hardware() -> dict[str, str]:
-    """Platform, processor, cores, memory and GPU of this machine.
+    """Platform, CPU, cores, memory and GPU of this machine.
 
     `gpu` says `none` where this process has not loaded torch or sees no CUDA device; with one,
     `gpu_peak_memory_mb` is the most memory (MiB) that torch held on it.

@@ -95,7 +95,7 @@ class ResultRecord(_Record):
 
     `scores` maps indoor, outdoor and combined to the means over the main group; `groups` maps
     every further group of scenes to its own means. `metric_status` maps each metric to `computed`
-    or to the reason why it was not. `images` names the sample pictures kept beside the record.
+    or to the reason why it was not. `images` names the sample images kept beside the record.
     """
 
     kind: Literal["result"] = "result"
@@ -138,8 +138,8 @@ class ComplexityRecord(_Record):
     key: str
 
 
-class PictureReport(_Record):
-    """A picture that could be decoded.
+class ImageReport(_Record):
+    """An image that could be decoded.
 
     Size in pixels, bits per channel, length in bytes, SHA-256. `correlation` with the combined
     view of its scene (-1 to 1) and `shift` against it (pixels to the right and down, coarse);
@@ -159,7 +159,7 @@ class DoctorReport(_Record):
     """What `dmtbench doctor` found in a data set.
 
     `layout`: name of the layout and its folder. `labels`: where indoor and outdoor come from.
-    `ground_truth`: whether there are sharp pictures. `scenes`: their number by split. `pictures`:
+    `ground_truth`: whether there are sharp images. `scenes`: their number by split. `images`:
     by path relative to `root`. `unjudged`: views too small or too flat to compare with their
     scene. `seconds` that the examination took. `problems`, `notes`: one line each.
     """
@@ -174,7 +174,7 @@ class DoctorReport(_Record):
     seconds: float
     problems: tuple[str, ...]
     notes: tuple[str, ...]
-    pictures: dict[str, PictureReport]
+    images: dict[str, ImageReport]
 
 
 AnyRecord = TypeVar("AnyRecord", RunRecord, ResultRecord, ComplexityRecord, DoctorReport)

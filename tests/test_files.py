@@ -164,8 +164,8 @@ def test_others_may_read_as_far_as_the_umask_allows(atomic: Atomic, target: Path
 
 
 def test_a_file_keeps_its_suffix_while_it_is_written(tmp_path: Path) -> None:
-    # Writers of pictures and plots choose the format by it.
-    with atomic_file(tmp_path / "picture.png") as temporary:
+    # Writers of images and plots choose the format by it.
+    with atomic_file(tmp_path / "image.png") as temporary:
         assert temporary.suffix == ".png"
 
 

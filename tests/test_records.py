@@ -17,7 +17,7 @@ from pipeline.records import (
     RECORD_TYPES,
     ComplexityRecord,
     DoctorReport,
-    PictureReport,
+    ImageReport,
     ResultRecord,
     RunRecord,
     read_record,
@@ -40,8 +40,8 @@ RECORDS = [
         seconds=0.5,
         problems=("raw/b.png: is missing; copy it again",),
         notes=(),
-        pictures={
-            "a.png": PictureReport(
+        images={
+            "a.png": ImageReport(
                 width=8,
                 height=6,
                 bit_depth=16,
@@ -85,7 +85,7 @@ def refused(tmp_path: Path, text: str | bytes, kind: Any = RunRecord) -> str:
 @pytest.mark.parametrize("record", RECORDS, ids=named)
 def test_unknown_and_missing_fields(tmp_path: Path, record: Any) -> None:
     data = json.loads(record.model_dump_json())
-    assert "colour" in refused(tmp_path, json.dumps({**data, "colour": 1}), type(record))
+    assert "color" in refused(tmp_path, json.dumps({**data, "color": 1}), type(record))
     lost = "root" if isinstance(record, DoctorReport) else "row"
     assert lost in refused(
         tmp_path, json.dumps({k: v for k, v in data.items() if k != lost}), type(record)

@@ -35,7 +35,7 @@ DEMO = CONFIG / "demo.yaml"
 GUIDE = REPOSITORY / "docs" / "adding_a_method.md"
 
 # By module, for those that the demo does not train. Whatever stands in neither is tested at full
-# size, on the same small pictures.
+# size, on the same small images.
 NARROW: dict[str, dict[str, Any]] = {
     "baselines.dpdnet": {"width": 8},
     "baselines.ifan": {"iterations": 2, "channels": 8},
@@ -187,7 +187,7 @@ def test_the_example_of_the_guide_has_its_row_in_table_1(
     assert row["trained_params"] == 6 * 8 * 25 + 8 + 1 + 8 * 3 * 25 + 3
 
 
-def test_a_surrogate_is_labelled_wherever_it_leaves_a_number(
+def test_a_surrogate_is_labeled_wherever_it_leaves_a_number(
     guided: Guided, tiny: Tiny, tmp_path: Path
 ) -> None:
     path = guided("INPUT_BITS = 16", 'INPUT_BITS = 16\nSURROGATE = "nothing was published"')
@@ -201,13 +201,13 @@ def test_a_surrogate_is_labelled_wherever_it_leaves_a_number(
     for record in ("run/record.json", "results/tiny-net-seed0/record.json", f"sharp/{ORIGIN}"):
         assert json.loads((tmp_path / record).read_text())["label"] == "surrogate"
     text = (tmp_path / "table1.md").read_text()
-    assert "Rows labelled surrogate were made with networks that stand in for methods" in text
+    assert "Rows labeled surrogate were made with networks that stand in for methods" in text
     assert " (surrogate) | surrogate |" in text
     groups = (tmp_path / "groups.csv").read_text().splitlines()[1:]
     assert all(line.startswith("MRNet (surrogate),") for line in groups)
 
 
-def test_a_surrogate_is_labelled_on_the_official_set_too() -> None:
+def test_a_surrogate_is_labeled_on_the_official_set_too() -> None:
     canon = load_experiment(CONFIG / "canon.yaml")
     labels = {name: label_of(canon, get_method(name)) for name in ("mrnet", "dmtnet-h", "input")}
     assert labels == {"mrnet": "surrogate", "dmtnet-h": "reproduced", "input": "reproduced"}

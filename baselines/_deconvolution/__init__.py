@@ -1,4 +1,4 @@
-"""Second stage of the two-stage methods: a picture and its defocus map to a sharp picture.
+"""Second stage of the two-stage methods: an image and its defocus map to a sharp image.
 
 Which solver and which settings made the published rows of EBDB, DMENet and JNB is not stated; the
 defaults are those that DMENet's authors published later, for the same data set.

@@ -1,4 +1,4 @@
-"""What surrounds a picture that is deconvolved as if it were periodic.
+"""What surrounds an image that is deconvolved as if it were periodic.
 
 Known (DMENet's authors' runner): edges replicated by half the kernel's side, then four rounds of
 edge tapering. Reconstruction: the taper's weights, after MATLAB's documentation, and more padding,
@@ -19,7 +19,7 @@ _TAPERS = 4
 
 
 def pad_edges(image: Floats, psf: Floats) -> Floats:
-    """A picture with its edges replicated, by half the kernel's side or more.
+    """An image with its edges replicated, by half the kernel's side or more.
 
     Args:
         image: `[H, W]`.
@@ -35,7 +35,7 @@ def pad_edges(image: Floats, psf: Floats) -> Floats:
 
 
 def taper_edges(image: Floats, psf: Floats) -> Floats:
-    """A picture that becomes blurred, across its border too, the nearer the border is.
+    """An image that becomes blurred, across its border too, the nearer the border is.
 
     Args:
         image: `[H, W]`, the sides longer than the kernel's.

@@ -1,6 +1,6 @@
 """Deconvolution with a hyper-Laplacian prior on the gradients (Krishnan and Fergus, NIPS 2009).
 
-The sum over the picture of lambda/2 |k * x - y|^2 + |D_x x|^alpha + |D_y x|^alpha is made small by
+The sum over the image of lambda/2 |k * x - y|^2 + |D_x x|^alpha + |D_y x|^alpha is made small by
 half-quadratic splitting, with one alternation at each of six weights beta.
 """
 

@@ -12,7 +12,7 @@ from baselines._deconvolution.boundary import pad_edges, taper_edges
 
 Floats = NDArray[np.floating]
 
-# A prediction below this, of a dark picture, divides nothing.
+# A prediction below this, of a dark image, divides nothing.
 _EPSILON = 1e-6
 
 
@@ -75,7 +75,7 @@ class Wiener:
         half = psf.shape[0] // 2
         height, width = channels.shape[1:]
         sharp = np.empty_like(channels)
-        # An impulse as regulariser weighs all frequencies alike; the library's default does not.
+        # An impulse as regularizer weighs all frequencies alike; the library's default does not.
         alike = np.ones((1, 1))
         for x, y in zip(sharp, channels, strict=True):
             padded = taper_edges(pad_edges(y, psf), psf)

@@ -1,6 +1,6 @@
-"""Deconvolution with a blur that changes over the picture: one kernel per level of the map.
+"""Deconvolution with a blur that changes over the image: one kernel per level of the map.
 
-Known (DMENet's authors' runner): the whole picture is deconvolved with every level's kernel, and
+Known (DMENet's authors' runner): the whole image is deconvolved with every level's kernel, and
 each pixel taken from its own level; levels are not blended; encoded values, no gamma. The result is
 clipped to [0, 1].
 """
@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines._deconvolution.levels import quantise
+from baselines._deconvolution.levels import quantize
 from baselines._deconvolution.psf import SIGMA_PER_RADIUS, disc_psf, gaussian_psf
 from baselines._deconvolution.regions import regions
 
@@ -35,7 +35,7 @@ class Solver(Protocol):
     def deconvolve(self, channels: Floats, psf: Floats) -> Floats:
         """Channels `[C, H, W]` of one blur `[K, K]` to their sharp estimate.
 
-        The border of the picture is the solver's matter; the result need not be clipped.
+        The border of the image is the solver's matter; the result need not be clipped.
         """
 
 
@@ -68,25 +68,25 @@ def deconvolve_layers(
         `[H, W, 3]` float64 in [0, 1].
 
     Raises:
-        ValueError: shapes differ; a value is not finite or out of range; the picture is smaller
+        ValueError: shapes differ; a value is not finite or out of range; the image is smaller
             than the largest kernel; there is no such kernel.
     """
-    quantised = quantise(_check(image, sigma), levels)
-    kernels = {level: _kernel(float(level), psf) for level in np.unique(quantised)}
+    quantized = quantize(_check(image, sigma), levels)
+    kernels = {level: _kernel(float(level), psf) for level in np.unique(quantized)}
     side = max(len(kernel) for kernel in kernels.values())
-    if side > min(quantised.shape):
+    if side > min(quantized.shape):
         raise ValueError(
-            f"the picture, {list(quantised.shape)}, is smaller than the kernel of the largest "
-            f"sigma, {side}x{side}; is the map in pixels of this picture?"
+            f"the image, {list(quantized.shape)}, is smaller than the kernel of the largest "
+            f"sigma, {side}x{side}; is the map in pixels of this image?"
         )
     output = image.astype(np.float64)
     channels = np.ascontiguousarray(np.moveaxis(image, -1, 0), dtype=np.float32)
 
     def undo(level: float) -> None:
         kernel = kernels[level]
-        margin = _MARGIN * (len(kernel) // 2) if psf == "gaussian" else max(quantised.shape)
+        margin = _MARGIN * (len(kernel) // 2) if psf == "gaussian" else max(quantized.shape)
         if kernel.max() < 1:
-            _undo_level(output, channels, quantised == level, margin, kernel, solver)
+            _undo_level(output, channels, quantized == level, margin, kernel, solver)
 
     with ThreadPoolExecutor(threads) as pool:
         for done, _ in enumerate(pool.map(undo, kernels), start=1):
@@ -122,18 +122,18 @@ def _kernel(sigma: float, psf: Kernel) -> Floats:
 def _check(image: Floats, sigma: Floats) -> Floats:
     """The map without holes."""
     if image.ndim != 3 or image.shape[2] != 3:
-        raise ValueError(f"expected a picture [H, W, 3], got {list(image.shape)}")
+        raise ValueError(f"expected an image [H, W, 3], got {list(image.shape)}")
     if sigma.shape != image.shape[:2]:
         raise ValueError(
-            f"the map, {list(sigma.shape)}, and the picture, {list(image.shape)}, differ in size"
+            f"the map, {list(sigma.shape)}, and the image, {list(image.shape)}, differ in size"
         )
     if not ((image >= 0) & (image <= 1)).all():
-        raise ValueError("the picture's values must be finite and lie in [0, 1]")
+        raise ValueError("the image's values must be finite and lie in [0, 1]")
     if np.isinf(sigma).any() or (sigma < 0).any():
         raise ValueError("the map's values must be finite and not negative")
     # Not only for the message: a disc of such a radius would not fit into memory.
     if (sigma > max(sigma.shape)).any():
-        raise ValueError("the map holds values above the picture's size; is it in pixels?")
+        raise ValueError("the map holds values above the image's size; is it in pixels?")
     holes = np.isnan(sigma)
     if holes.any():
         warnings.warn(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating]
 
 
-def quantise(sigma: Floats, levels: int = 33) -> Floats:
+def quantize(sigma: Floats, levels: int = 33) -> Floats:
     """A map whose pixels hold the left edge of their bin.
 
     Known (DMENet's authors' runner): the inner edges of the bins are the quantiles of the distinct

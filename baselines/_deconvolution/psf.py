@@ -21,7 +21,7 @@ _SUBPIXELS = 21
 
 
 def gaussian_psf(sigma: float) -> Floats:
-    """Isotropic Gaussian, sampled at pixel centres.
+    """Isotropic Gaussian, sampled at pixel centers.
 
     Known (DMENet's authors' runner): a canvas of 101 x 101, values below the machine epsilon of
     the peak set to 0, sum 1, cropped to what is not 0. So the side is 17 for sigma 1, 85 for 5,
@@ -31,7 +31,7 @@ def gaussian_psf(sigma: float) -> Floats:
         sigma: standard deviation in px, >= 0.
 
     Returns:
-        Float64 `[K, K]`, K odd; `[[1]]` if the neighbours of the centre are all 0 (sigma < 0.118).
+        Float64 `[K, K]`, K odd; `[[1]]` if the neighbors of the center are all 0 (sigma < 0.118).
 
     Raises:
         ValueError: `sigma` is negative or not finite.
@@ -71,19 +71,19 @@ def disc_psf(radius: float) -> Floats:
 
 
 def transfer_function(psf: Floats, size: tuple[int, int]) -> NDArray[np.complexfloating]:
-    """Half spectrum (as `rfft2` gives it) of a kernel whose centre lies at pixel (0, 0).
+    """Half spectrum (as `rfft2` gives it) of a kernel whose center lies at pixel (0, 0).
 
     Args:
         psf: `[K, K]`, K odd and no larger than either side of `size`.
-        size: height and width of the periodic picture.
+        size: height and width of the periodic image.
 
     Returns:
         Complex `[height, width // 2 + 1]`, in the precision of `psf`.
     """
     canvas = np.zeros(size, psf.dtype)
     canvas[: psf.shape[0], : psf.shape[1]] = psf
-    centred = np.roll(canvas, [-(side // 2) for side in psf.shape], axis=(0, 1))
-    return scipy.fft.rfft2(centred)
+    centerd = np.roll(canvas, [-(side // 2) for side in psf.shape], axis=(0, 1))
+    return scipy.fft.rfft2(centerd)
 
 
 def _check(name: str, value: float) -> None:

@@ -1,6 +1,6 @@
-"""Boxes round the pixels of one level, so that not the whole picture need be deconvolved for it.
+"""Boxes round the pixels of one level, so that not the whole image need be deconvolved for it.
 
-Reconstruction: the authors' runner takes the whole picture for every level.
+Reconstruction: the authors' runner takes the whole image for every level.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Slices = tuple[slice, slice]
 
 @dataclass(frozen=True)
 class Region:
-    """A part of a picture, `inner`, and what must be read to compute it, `outer`, around it."""
+    """A part of an image, `inner`, and what must be read to compute it, `outer`, around it."""
 
     inner: Slices
     outer: Slices
@@ -44,7 +44,7 @@ def regions(mask: NDArray[np.bool_], margin: int) -> list[Region]:
 
     Args:
         mask: `[H, W]`, not empty.
-        margin: px around each box, cut at the picture's border.
+        margin: px around each box, cut at the image's border.
 
     Returns:
         The regions; their inner boxes may overlap.

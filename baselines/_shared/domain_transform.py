@@ -19,7 +19,7 @@ def recursive_filter(
 ) -> Floats:
     """Smooth `signal` along rows and columns, less across the edges of `guide`.
 
-    Each iteration scans left to right, right to left, down and up. The result is not normalised:
+    Each iteration scans left to right, right to left, down and up. The result is not normalized:
     an isolated impulse sums to about 1, neither exactly nor symmetrically. To spread sparse data,
     divide the filtered data by the filtered mask.
 

@@ -1,4 +1,4 @@
-"""Defocus maps as eight-bit pictures, the form in which published pipelines hand them on."""
+"""Defocus maps as eight-bit images, the form in which published pipelines hand them on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def through_eight_bits(sigma: NDArray[np.float64], full_scale: float) -> NDArray
 
     Args:
         sigma: defocus map in pixels, any shape; values above `full_scale` or below 0 are clipped.
-        full_scale: the sigma of grey level 255, in pixels.
+        full_scale: the sigma of gray level 255, in pixels.
 
     Returns:
         float64, the shape of `sigma`, multiples of `full_scale / 255`.

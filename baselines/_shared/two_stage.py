@@ -26,7 +26,7 @@ from baselines._shared.fitting import Pairs, clamped_psnr
 Floats = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 Scene = tuple[Floats, Floats, Tensor]
-"""Picture, map and target."""
+"""Image, map and target."""
 
 PUBLISHED = {"lam": 16.8, "alpha": 1.5, "map_scale": 1.0}
 """Weight of the data, exponent of the prior, and a factor on the map, as published for DPDD."""
@@ -71,7 +71,7 @@ class TwoStage(nn.Module):
             chosen.
         scenes: at most so many validation scenes, evenly spread, are used for it.
         psf: shape of the kernels, `gaussian` or `disc`.
-        eight_bit: round picture and map to 8 bits, as in the published program.
+        eight_bit: round image and map to 8 bits, as in the published program.
 
     Raises:
         ValueError: unknown setting, no list of values for one, or no scenes.
@@ -120,13 +120,13 @@ class TwoStage(nn.Module):
         Computed in numpy on the CPU, without gradients.
 
         Raises:
-            ValueError: another shape, values that are not finite, or a picture that is too small.
+            ValueError: another shape, values that are not finite, or an image that is too small.
         """
         if x.dim() != 4 or x.shape[1] != 3:
             raise ValueError(f"expected [B, 3, H, W], got {tuple(x.shape)}")
         sharp = []
         for one in x:
-            image = self._picture(one)
+            image = self._image(one)
             sharp.append(self._deconvolve(image, self.sigma_map(image), self.settings()))
         return torch.stack([_tensor(image) for image in sharp]).to(x)
 
@@ -152,10 +152,10 @@ class TwoStage(nn.Module):
             ValueError: `val` is empty.
         """
         chosen = spread(val, self.scenes)
-        pictures = [(self._picture(x[0]), target) for x, target in chosen]
-        if not pictures:
+        images = [(self._image(x[0]), target) for x, target in chosen]
+        if not images:
             raise ValueError("no validation pairs to choose the deconvolution's settings on")
-        scenes = [(image, self.sigma_map(image), target) for image, target in pictures]
+        scenes = [(image, self.sigma_map(image), target) for image, target in images]
         settings = dict(PUBLISHED)
         for name, values in self.candidates.items():
             scores = {
@@ -172,7 +172,7 @@ class TwoStage(nn.Module):
         made = ((self._deconvolve(image, sigma, settings), y) for image, sigma, y in scenes)
         return sum(clamped_psnr(_tensor(sharp)[None], target) for sharp, target in made)
 
-    def _picture(self, x: Tensor) -> Floats:
+    def _image(self, x: Tensor) -> Floats:
         image: Floats = x.detach().cpu().double().movedim(0, -1).numpy()
         return np.rint(255 * image) / 255 if self.eight_bit else image
 

@@ -29,7 +29,7 @@ class UNet(nn.Module):
     weights.
 
     Args:
-        in_channels: of the picture.
+        in_channels: of the image.
         width: channels of the first level; each level doubles them.
         bottleneck: modules between encoder and decoder, by name; used by the method, not here.
         up_kernel: 2, as published, or 3: symmetric padding, as the DMTNet paper's Table 1 counts.
@@ -82,7 +82,7 @@ class UNet(nn.Module):
         return x
 
     def cost_basis(self, height: int, width: int) -> tuple[int, ...]:
-        """Every operation count is a multiple of the padded picture's pixels."""
+        """Every operation count is a multiple of the padded image's pixels."""
         return ((height + -height % MULTIPLE) * (width + -width % MULTIPLE),)
 
 
@@ -102,8 +102,8 @@ def conv3x3(in_channels: int, out_channels: int) -> nn.Conv2d:
     return _started(nn.Conv2d(in_channels, out_channels, 3, padding=1))
 
 
-def swap_colours(x: Tensor) -> Tensor:
-    """`[..., 3 n, H, W]`, n pictures, from RGB to BGR or back."""
+def swap_colors(x: Tensor) -> Tensor:
+    """`[..., 3 n, H, W]`, n images, from RGB to BGR or back."""
     return torch.cat([view.flip(-3) for view in x.chunk(x.shape[-3] // 3, dim=-3)], dim=-3)
 
 
@@ -125,7 +125,7 @@ def pad(x: Tensor) -> Tensor:
 
 
 def check_views(x: Tensor, dimensions: int) -> None:
-    """Make sure that `x` holds a left and a right picture.
+    """Make sure that `x` holds a left and a right image.
 
     Raises:
         ValueError: another number of dimensions or channels.

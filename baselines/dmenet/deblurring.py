@@ -48,7 +48,7 @@ class DMENetDeblurring(TwoStage):
 
 
 def build(*, width: int = 64, auxiliary: bool = True, **second_stage: Any) -> DMENetDeblurring:
-    """The published model, freshly initialised.
+    """The published model, freshly initialized.
 
     Args:
         width, auxiliary: as for `DMENet`.

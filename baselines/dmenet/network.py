@@ -81,8 +81,8 @@ class Refinement(nn.Module):
 class DMENet(nn.Module):
     """DMENet. The defaults are those of the published model.
 
-    A picture whose sides are no multiples of 16 is padded on the right and at the bottom by
-    repeating its edge, and the maps are cropped; the authors crop the picture instead.
+    An image whose sides are no multiples of 16 is padded on the right and at the bottom by
+    repeating its edge, and the maps are cropped; the authors crop the image instead.
 
     Args:
         width: channels at full size, even; the coarse scales have up to eight times as many.
@@ -116,7 +116,7 @@ class DMENet(nn.Module):
         heads = (width, width, 2 * width, 4 * width, 8 * width) if auxiliary else ()
         self.heads = nn.ModuleList(AuxiliaryHead(channels) for channels in heads)
         self.register_buffer("mean", torch.tensor(_MEAN_BGR).view(1, 3, 1, 1), persistent=False)
-        self.apply(_initialise)
+        self.apply(_initialize)
 
     def forward(self, x: Tensor) -> Tensor:
         """The same as `defocus_map`."""
@@ -224,7 +224,7 @@ def _size(x: Tensor) -> tuple[int, int]:
     return x.shape[2], x.shape[3]
 
 
-def _initialise(module: nn.Module) -> None:
+def _initialize(module: nn.Module) -> None:
     if isinstance(module, nn.Conv2d):
         assert module.bias is not None
         nn.init.zeros_(module.bias)

@@ -10,14 +10,14 @@ from scipy.sparse.linalg import spsolve
 Floats = NDArray[np.float64]
 
 GAMMA = 10.0
-# With their opposites, the eight neighbours.
-_HALF_NEIGHBOURS = ((0, 1), (1, -1), (1, 0), (1, 1))
+# With their opposites, the eight neighbors.
+_HALF_NEIGHBORS = ((0, 1), (1, -1), (1, 0), (1, 1))
 
 
 def connected_edge_filter(
     blur: Floats, mask: NDArray[np.bool_], stability: NDArray[np.int64], gamma: float = GAMMA
 ) -> Floats:
-    """Minimise `sum (1 + e)(x - s)^2 + 2 gamma sum (x_i - x_j)^2` over pairs of neighbours.
+    """Minimize `sum (1 + e)(x - s)^2 + 2 gamma sum (x_i - x_j)^2` over pairs of neighbors.
 
     Known from the authors' program, which solves each connected edge on its own by a dense
     matrix; one sparse system holds them all and has the same solution.
@@ -41,14 +41,14 @@ def connected_edge_filter(
 
 
 def _graph_laplacian(mask: NDArray[np.bool_]) -> sparse.csr_array:
-    """Of the graph that joins each pixel of the mask with its eight neighbours in it."""
+    """Of the graph that joins each pixel of the mask with its eight neighbors in it."""
     count = int(mask.sum())
     number = np.full(np.add(mask.shape, (1, 2)), -1)
     inner = number[:-1, 1:-1]
     inner[mask] = np.arange(count)
     height, width = mask.shape
     starts, ends = [], []
-    for down, right in _HALF_NEIGHBOURS:
+    for down, right in _HALF_NEIGHBORS:
         shifted = number[down : down + height, 1 + right : 1 + right + width]
         joined = (inner >= 0) & (shifted >= 0)
         starts.append(inner[joined])

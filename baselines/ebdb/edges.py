@@ -43,7 +43,7 @@ class Edges:
 
 
 def estimation_luma(image: Floats, *, linearise: bool) -> Floats:
-    """The grey picture on which blur is measured; the deconvolution works on the encoded colours.
+    """The gray image on which blur is measured; the deconvolution works on the encoded colors.
 
     Known from the authors' program.
 
@@ -65,7 +65,7 @@ def reliable_edges(luma: Floats) -> Edges:
 
 
 def combine(found: Mask) -> Edges:
-    """The `Edges` of nine Canny pictures, `[9, H, W]`, from fine to coarse."""
+    """The `Edges` of nine Canny images, `[9, H, W]`, from fine to coarse."""
     mask = np.logical_and.reduce(found[:_RELIABLE_SCALES])
     # The masked pixels are edges at the finest scale, so their run of ones begins there.
     run = np.logical_and.accumulate(found, axis=0).sum(0)
@@ -76,7 +76,7 @@ def combine(found: Mask) -> Edges:
 def canny_edges(luma: Floats, sigma: float) -> Mask:
     """Canny's edges with the automatic thresholds of the authors' program.
 
-    Reconstruction: scikit-image's centred 3x3 Sobel filters instead of derivative filters of even
+    Reconstruction: scikit-image's centerd 3x3 Sobel filters instead of derivative filters of even
     length, on which the authors' edges lie half a pixel off.
 
     Args:

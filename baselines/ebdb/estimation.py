@@ -45,7 +45,7 @@ def ebdb_map(
     matting_lambda: float = 1e-3,
     eight_bit_map: bool = False,
 ) -> Floats:
-    """Estimate the defocus of a picture. The defaults are the authors' program.
+    """Estimate the defocus of an image. The defaults are the authors' program.
 
     Args:
         image: `[H, W, 3]`, RGB, sRGB-encoded values in [0, 1]; each side at least 23 px.
@@ -55,7 +55,7 @@ def ebdb_map(
         propagation: `domain_transform` (known), or `matting` as an ablation, many times as slow.
         matting_lambda: weight of the edges' values in the matting.
         eight_bit_map: round the map to multiples of 5/255 px, as pipelines do that store it in
-            an eight-bit picture.
+            an eight-bit image.
 
     Returns:
         `[H, W]`, float64: standard deviation of the Gaussian blur in px, in [0, 5]. Zeros if no
@@ -90,12 +90,12 @@ def sparse_blur(image: Floats, *, linearise: bool = True, keep_zeros: bool = Tru
 
 def _check(image: Floats) -> None:
     if image.ndim != 3 or image.shape[2] != 3:
-        raise ValueError(f"expected an RGB picture [H, W, 3], got {image.shape}")
+        raise ValueError(f"expected an RGB image [H, W, 3], got {image.shape}")
     if min(image.shape[:2]) < MIN_SIDE:
         raise ValueError(
-            f"the picture is {image.shape[0]}x{image.shape[1]} px; EBDB needs at least "
+            f"the image is {image.shape[0]}x{image.shape[1]} px; EBDB needs at least "
             f"{MIN_SIDE} px on each side"
         )
     # Comparisons with NaN are false.
     if not ((image >= 0) & (image <= 1)).all():
-        raise ValueError("the picture must hold finite values in [0, 1]; scale or clip it first")
+        raise ValueError("the image must hold finite values in [0, 1]; scale or clip it first")

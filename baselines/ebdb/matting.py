@@ -28,7 +28,7 @@ def interpolate(
 ) -> Floats:
     """Solve `(L + lambda D) m = lambda D s` by at most 600 steps of conjugate gradients.
 
-    L is the picture's matting Laplacian, D the diagonal of the mask and s the blur at the edges.
+    L is the image's matting Laplacian, D the diagonal of the mask and s the blur at the edges.
     The steps usually end before the tolerance of 1e-5 is reached, so that the result depends on
     where they start.
 
@@ -57,11 +57,11 @@ def interpolate(
 
 
 def matting_laplacian(image: Floats, epsilon: float = _EPSILON) -> sparse.dia_array:
-    """The matting Laplacian over the 3x3 windows that lie within the picture.
+    """The matting Laplacian over the 3x3 windows that lie within the image.
 
     Args:
         image: `[H, W, 3]`, H at least 3 and W at least 5.
-        epsilon: how far a window's colours may be from a line, as a variance.
+        epsilon: how far a window's colors may be from a line, as a variance.
 
     Returns:
         Symmetric, `[H * W, H * W]`; its 25 diagonals are stored as such, which halves the time
@@ -88,7 +88,7 @@ def matting_laplacian(image: Floats, epsilon: float = _EPSILON) -> sparse.dia_ar
 
 
 def _covariance(windows: Floats) -> Floats:
-    """Of the colours in each window: `[h, w, 3, 3, 3]`, the colours third, to `[h, w, 3, 3]`."""
+    """Of the colors in each window: `[h, w, 3, 3, 3]`, the colors third, to `[h, w, 3, 3]`."""
     mean = windows.mean((3, 4))
     square = np.einsum("hwiyx,hwjyx->hwij", windows, windows)
     return np.asarray(square / _PIXELS - mean[..., None] * mean[..., None, :], np.float64)

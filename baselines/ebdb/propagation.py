@@ -19,7 +19,7 @@ _FLOOR = 1e-12
 
 
 def spread(image: Floats, blur: Floats, mask: NDArray[np.bool_]) -> Floats:
-    """Means of the blur at the edges, weighted by the distance along the picture's surface.
+    """Means of the blur at the edges, weighted by the distance along the image's surface.
 
     Known from the authors' program; the floor under the division is ours.
 

@@ -26,7 +26,7 @@ def adapt(
     """Filter `features` again and again, each pixel by its own kernels.
 
     Each iteration: a vertical pass, a horizontal pass, a bias, LeakyReLU; edges are replicated,
-    kernels neither flipped nor normalised (section 3.2 of the paper).
+    kernels neither flipped nor normalized (section 3.2 of the paper).
 
     Args:
         features: `[B, C, H, W]`.

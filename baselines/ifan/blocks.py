@@ -82,7 +82,7 @@ def residual_head(in_channels: int, channels: int, steps: int, blocks: int) -> l
     return [conv(in_channels, channels), *(ResidualBlock(channels, steps) for _ in range(blocks))]
 
 
-def initialise(module: nn.Module, gain: float = 1.0) -> None:
+def initialize(module: nn.Module, gain: float = 1.0) -> None:
     """Xavier, uniform, and zero bias in all convolutions below `module` (the authors' program)."""
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from baselines.ifan.adaptive import adapt, filter_channels
-from baselines.ifan.blocks import DecoderStage, Encoder, conv, initialise, residual_head
+from baselines.ifan.blocks import DecoderStage, Encoder, conv, initialize, residual_head
 from baselines.ifan.reblurring import SCALE, Reblurring, area_eighth, nearest_eighth, warp
 
 VIEWS = ("combined", "left", "right")
@@ -94,8 +94,8 @@ class IFAN(nn.Module):
             for before, width in zip(widths[:0:-1], widths[-2::-1], strict=True)
         )
         self.output = conv(channels, 3)
-        initialise(self)
-        initialise(self.filters, gain=1.5)
+        initialize(self)
+        initialize(self.filters, gain=1.5)
         self.reblurring: Reblurring | None = None
         if reblurring:
             self.reblurring = Reblurring(map_channels, wide, reblur_iterations, corrected_iac)
@@ -193,7 +193,7 @@ class IFAN(nn.Module):
 
 
 def build(variant: str = "dual", **kwargs: Any) -> IFAN:
-    """A published variant, freshly initialised; `kwargs` replace constructor arguments.
+    """A published variant, freshly initialized; `kwargs` replace constructor arguments.
 
     Raises:
         ValueError: unknown variant.

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from baselines.ifan.adaptive import adapt, filter_channels
-from baselines.ifan.blocks import initialise, residual_head
+from baselines.ifan.blocks import initialize, residual_head
 
 SCALE = 8
 # The loss is the sum of mean squared differences between `term` and `term_target`.
@@ -32,7 +32,7 @@ class Reblurring(nn.Module):
             *residual_head(in_channels, channels, steps=2, blocks=2),
             nn.Conv2d(channels, filter_channels(3, iterations), 3, padding=1),
         )
-        initialise(self)
+        initialize(self)
 
     def forward(self, filters: Tensor, sharp: Tensor) -> Tensor:
         """Filter map and sharp image, `[B, 3, h, w]` at an eighth, to the reblurred image."""

@@ -1,6 +1,6 @@
 """JNB: just noticeable defocus blur by sparse coding (Shi et al., CVPR 2015).
 
-A defocus map from one picture, then deconvolution: patches of blurred pictures need few atoms of a
+A defocus map from one image, then deconvolution: patches of blurred images need few atoms of a
 dictionary learnt from blurred patches, sharp ones many. Written from a description of the published
 method. Known: the feature and how it is spread. Reconstruction: the dictionary, which is learnt
 anew, and what a count means in pixels of blur. The method distinguishes blurs up to about 2 px.
@@ -19,11 +19,11 @@ CITATION = (
 LICENCE = "Apache-2.0 (written anew; the authors' program and dictionary: non-commercial use only)"
 CHOICES = (
     Choice(
-        "feature", "atoms of an 8x8 patch down to an error norm of 18.4 grey levels", known=True
+        "feature", "atoms of an 8x8 patch down to an error norm of 18.4 gray levels", known=True
     ),
     Choice("most atoms", "64 of 128", known=True),
     Choice("textured pixels", "more than 3 atoms, 2 px inside their region", known=True),
-    Choice("propagation", "recursive domain-transform filter, guided by the grey", known=True),
+    Choice("propagation", "recursive domain-transform filter, guided by the gray", known=True),
     Choice("full scale of the stored map", "4 px", known=True),
     Choice(
         "dictionary",
@@ -31,7 +31,7 @@ CHOICES = (
         known=False,
     ),
     Choice("count to sigma", "calibrated on the same photographs, 0.25 to 4 px", known=False),
-    Choice("sparse coding", "orthogonalised exactly", known=False),
+    Choice("sparse coding", "orthogonalized exactly", known=False),
     Choice("joint bilateral filter at the end", "left out", known=False),
     Choice("regions without texture nearby", "the median of the map", known=False),
     *DECONVOLUTION_CHOICES,

@@ -1,7 +1,7 @@
 """From the number of atoms to the blur that makes a patch need so few.
 
 Reconstruction: the paper's fit is not published in a form that we could use. Ours is measured on
-pictures blurred by known amounts.
+images blurred by known amounts.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _MIN_STD = 8.0
 
 
 def calibrate(
-    pictures: Sequence[Floats], atoms: Floats, *, sigmas: Iterable[float] = SIGMAS
+    images: Sequence[Floats], atoms: Floats, *, sigmas: Iterable[float] = SIGMAS
 ) -> Floats:
-    """Mean count of the textured patches of blurred pictures.
+    """Mean count of the textured patches of blurred images.
 
     Args:
-        pictures: grey, `[H, W]` in [0, 255].
+        images: gray, `[H, W]` in [0, 255].
         atoms: `[K, 64]`, rows of unit norm.
         sigmas: Gaussian blurs in px, rising.
 
@@ -39,11 +39,11 @@ def calibrate(
     Raises:
         ValueError: a blur leaves no textured patch, or the counts do not fall with the blur.
     """
-    counts = np.array([_mean_count(pictures, atoms, sigma) for sigma in sigmas])
+    counts = np.array([_mean_count(images, atoms, sigma) for sigma in sigmas])
     if not (np.diff(counts) < 0).all():
         raise ValueError(
             f"the counts {counts.round(2).tolist()} do not fall with the blur; train on more or "
-            "sharper pictures"
+            "sharper images"
         )
     return counts
 
@@ -62,15 +62,15 @@ def sigma_of_count(count: Floats, sigmas: Floats, counts: Floats) -> Floats:
     return np.interp(count, counts[::-1], sigmas[::-1])
 
 
-def _mean_count(pictures: Sequence[Floats], atoms: Floats, sigma: float) -> float:
+def _mean_count(images: Sequence[Floats], atoms: Floats, sigma: float) -> float:
     found = []
-    for picture in pictures:
-        # Whole levels, as the estimator sees a picture.
-        blurred = np.rint(gaussian_filter(picture, sigma))
+    for image in images:
+        # Whole levels, as the estimator sees an image.
+        blurred = np.rint(gaussian_filter(image, sigma))
         patches = patches_of(blurred, _STRIDE).reshape(-1, PATCH**2)
         found.append(patches[patches.std(1) > _MIN_STD])
     textured = np.concatenate(found)
     if not len(textured):
-        raise ValueError(f"a blur of {sigma} px leaves no textured patch; give more pictures")
+        raise ValueError(f"a blur of {sigma} px leaves no textured patch; give more images")
     counts = count_atoms(textured, atoms, epsilon=EPSILON, max_atoms=PATCH**2)
     return float(counts.mean())

@@ -35,7 +35,7 @@ class Dictionary:
         atoms: `[K, 64]`, rows of unit norm and mean zero.
         sigmas: `[S]`, rising: Gaussian blurs in px.
         counts: `[S]`, falling: mean number of atoms of textured patches blurred so.
-        pictures: names of the pictures that both were learnt from.
+        images: names of the images that both were learnt from.
         seed: of the draws.
         sigma_t: blur in px of the training patches.
         num_patches: training patches asked for.
@@ -45,7 +45,7 @@ class Dictionary:
     atoms: Floats
     sigmas: Floats
     counts: Floats
-    pictures: tuple[str, ...]
+    images: tuple[str, ...]
     seed: int
     sigma_t: float
     num_patches: int
@@ -56,7 +56,7 @@ class Dictionary:
         if self.atoms.shape[1:] != (PATCH**2,) or np.abs(norms - 1).max() > _UNIT:
             raise ValueError(
                 f"atoms must be [K, {PATCH**2}] with rows of unit norm, got {self.atoms.shape}; "
-                "normalise them or train a dictionary anew"
+                "normalize them or train a dictionary anew"
             )
         rises, falls = (np.diff(self.sigmas) > 0).all(), (np.diff(self.counts) < 0).all()
         if self.sigmas.shape != self.counts.shape or not (rises and falls):
@@ -117,7 +117,7 @@ def _read(stream: IO[bytes], name: str) -> Dictionary:
         atoms=entries["atoms"],
         sigmas=entries["sigmas"],
         counts=entries["counts"],
-        pictures=tuple(str(picture) for picture in entries["pictures"]),
+        images=tuple(str(image) for image in entries["images"]),
         seed=int(entries["seed"]),
         sigma_t=float(entries["sigma_t"]),
         num_patches=int(entries["num_patches"]),

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from baselines._shared.eight_bit_map import through_eight_bits
 from baselines.jnb.calibration import sigma_of_count
 from baselines.jnb.dictionary import Dictionary, load_dictionary
-from baselines.jnb.feature import PATCH, Progress, atom_counts, eight_bit_grey
+from baselines.jnb.feature import PATCH, Progress, atom_counts, eight_bit_gray
 from baselines.jnb.propagation import guide_of, pad_back, propagate
 
-# The sigma in px of grey level 255, by which a published runner reads JNB's maps.
+# The sigma in px of gray level 255, by which a published runner reads JNB's maps.
 _FULL_SCALE = 4.0
 _MASKS = (None, 1, 3)
 
@@ -30,35 +30,35 @@ def jnb_map(
     """Estimate the defocus.
 
     Only textured pixels tell; the others take the blur of their region, or, far from every textured
-    one, the median of the map. A picture without any texture has the strongest blur everywhere.
+    one, the median of the map. An image without any texture has the strongest blur everywhere.
 
     Args:
         image: `[H, W, 3]`, RGB, sRGB-encoded, in [0, 1]; at least 12 x 12.
         dictionary: the atoms and their calibration; the shipped ones if None.
         mask_threshold: only pixels with more atoms are textured. 3 is the published rule, which
             also drops blurs beyond about 2 px; 1 keeps them; None is the published variant without
-            a mask, for pictures textured all over.
+            a mask, for images textured all over.
         joint_filter: smooth the map once more along edges, in place of the authors' joint bilateral
             filter; the reference figures are without.
         stride: of the patches; 1 is published, 2 is four times as fast.
         max_atoms: coding of a patch ends there, 1 to 64; 64 is published, 40 is faster.
-        eight_bit_map: round as a picture of 8 bits does, 4 px being white.
-        progress: called with the patches done and those there are, some times a picture.
+        eight_bit_map: round as an image of 8 bits does, 4 px being white.
+        progress: called with the patches done and those there are, some times an image.
 
     Returns:
         float64 `[H, W]`: standard deviation of the Gaussian blur in px, within the calibration's
         range, for the shipped dictionary 0.25 to 4.
 
     Raises:
-        ValueError: a wrong shape, values that are not finite or outside [0, 1], a picture too
+        ValueError: a wrong shape, values that are not finite or outside [0, 1], an image too
             small, or an option out of range.
     """
     _check(image, mask_threshold, stride, max_atoms)
     known = dictionary or load_dictionary()
-    grey = eight_bit_grey(image)
-    counts = atom_counts(grey, known.atoms, stride=stride, max_atoms=max_atoms, progress=progress)
+    gray = eight_bit_gray(image)
+    counts = atom_counts(gray, known.atoms, stride=stride, max_atoms=max_atoms, progress=progress)
     feature, _ = propagate(
-        counts, guide_of(grey), mask_threshold=mask_threshold, joint_filter=joint_filter
+        counts, guide_of(gray), mask_threshold=mask_threshold, joint_filter=joint_filter
     )
     sigma = pad_back(sigma_of_count(feature, known.sigmas, known.counts))
     return through_eight_bits(sigma, _FULL_SCALE) if eight_bit_map else sigma
@@ -68,11 +68,11 @@ def _check(
     image: NDArray[np.float64], mask_threshold: int | None, stride: int, max_atoms: int
 ) -> None:
     if image.ndim != 3 or image.shape[2] != 3:
-        raise ValueError(f"expected [H, W, 3], got {image.shape}; repeat a grey picture thrice")
+        raise ValueError(f"expected [H, W, 3], got {image.shape}; repeat a gray image thrice")
     if min(image.shape[:2]) < PATCH + 4:
         raise ValueError(f"{image.shape[:2]} is too small; give at least {PATCH + 4} px a side")
     if not np.isfinite(image).all():
-        raise ValueError("the picture holds non-finite values; replace NaN and infinity first")
+        raise ValueError("the image holds non-finite values; replace NaN and infinity first")
     if image.min() < 0 or image.max() > 1:
         raise ValueError(
             f"values from {image.min():g} to {image.max():g}; scale or clip them to [0, 1]"

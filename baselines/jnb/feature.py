@@ -1,6 +1,6 @@
 """The feature: how many atoms the patch round each pixel needs (large: sharp).
 
-Known: grey, patches, tolerance and the largest number of atoms. Reconstruction: counts of a larger
+Known: gray, patches, tolerance and the largest number of atoms. Reconstruction: counts of a larger
 stride stand for the positions that it leaves out.
 """
 
@@ -29,28 +29,28 @@ Progress = Callable[[int, int], None]
 
 
 def luma(image: Floats) -> Floats:
-    """`[H, W, 3]` RGB in [0, 1] to the grey of BT.601, `[H, W]` in [0, 255], not rounded."""
+    """`[H, W, 3]` RGB in [0, 1] to the gray of BT.601, `[H, W]` in [0, 255], not rounded."""
     return 255 * (image @ np.array(_LUMA))
 
 
-def eight_bit_grey(image: Floats) -> Floats:
-    """`luma`, rounded to whole grey levels, as the demo's input is."""
+def eight_bit_gray(image: Floats) -> Floats:
+    """`luma`, rounded to whole gray levels, as the demo's input is."""
     return np.rint(luma(image))
 
 
-def patches_of(grey: Floats, stride: int) -> Floats:
+def patches_of(gray: Floats, stride: int) -> Floats:
     """All 8x8 patches with corners on a grid of `stride`, `[rows, columns, 64]`, mean removed.
 
-    `grey` is `[H, W]`; there are `ceil((H - 7) / stride)` rows.
+    `gray` is `[H, W]`; there are `ceil((H - 7) / stride)` rows.
     """
-    windows = sliding_window_view(grey, (PATCH, PATCH))[::stride, ::stride]
+    windows = sliding_window_view(gray, (PATCH, PATCH))[::stride, ::stride]
     patches = windows.reshape(*windows.shape[:2], -1).astype(np.float64)
     patches -= patches.mean(2, keepdims=True)
     return patches
 
 
 def atom_counts(
-    grey: Floats,
+    gray: Floats,
     atoms: Floats,
     *,
     stride: int = 1,
@@ -60,7 +60,7 @@ def atom_counts(
     """Number of atoms of the patch with its top left corner at each pixel.
 
     Args:
-        grey: `[H, W]` in [0, 255], whole levels.
+        gray: `[H, W]` in [0, 255], whole levels.
         atoms: `[K, 64]`, rows of unit norm.
         stride: 1 or more; other than 1, every corner takes the count of the grid point before it.
         max_atoms: no patch has more.
@@ -69,13 +69,13 @@ def atom_counts(
     Returns:
         int64 `[H - 7, W - 7]`.
     """
-    height, width = (side - PATCH + 1 for side in grey.shape)
+    height, width = (side - PATCH + 1 for side in gray.shape)
     rows, columns = math.ceil(height / stride), math.ceil(width / stride)
     counts = np.empty((rows, columns), np.int64)
     step = max(1, _CHUNK // columns)
     for start in range(0, rows, step):
         end = min(start + step, rows)
-        band = grey[start * stride : (end - 1) * stride + PATCH]
+        band = gray[start * stride : (end - 1) * stride + PATCH]
         patches = patches_of(band, stride).reshape(-1, PATCH**2)
         found = count_atoms(patches, atoms, epsilon=EPSILON, max_atoms=max_atoms)
         counts[start:end] = found.reshape(-1, columns)

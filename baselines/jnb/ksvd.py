@@ -26,16 +26,16 @@ _MIN_STD = 4.0
 
 
 def training_patches(
-    pictures: Sequence[Floats],
+    images: Sequence[Floats],
     *,
     sigma_t: float,
     num_patches: int,
     random: np.random.RandomState,
 ) -> Floats:
-    """Textured patches of slightly blurred pictures, drawn at random.
+    """Textured patches of slightly blurred images, drawn at random.
 
     Args:
-        pictures: grey, `[H, W]` in [0, 255].
+        images: gray, `[H, W]` in [0, 255].
         sigma_t: standard deviation in px of the Gaussian blur; 0 leaves them as they are.
         num_patches: how many to draw; all, if there are fewer.
         random: draws them.
@@ -47,13 +47,13 @@ def training_patches(
         ValueError: fewer textured patches than atoms.
     """
     found = []
-    for picture in pictures:
-        patches = patches_of(gaussian_filter(picture, sigma_t), _STRIDE).reshape(-1, PATCH**2)
+    for image in images:
+        patches = patches_of(gaussian_filter(image, sigma_t), _STRIDE).reshape(-1, PATCH**2)
         found.append(patches[patches.std(1) > _MIN_STD])
     pool = np.concatenate(found)
     if len(pool) < NUM_ATOMS:
         raise ValueError(
-            f"{len(pool)} textured patches for {NUM_ATOMS} atoms; give more or larger pictures"
+            f"{len(pool)} textured patches for {NUM_ATOMS} atoms; give more or larger images"
         )
     return pool[random.permutation(len(pool))[:num_patches]]
 

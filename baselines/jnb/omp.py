@@ -2,7 +2,7 @@
 
 Known: the coder takes the atom of the largest absolute correlation with the residual, refits all
 atoms taken so far by least squares, and stops at an error or a number of atoms. Reconstruction: the
-refit by orthogonalisation. Atoms learnt from blurred patches are so alike that their Gram matrix
+refit by orthogonalization. Atoms learnt from blurred patches are so alike that their Gram matrix
 has eigenvalues below 1e-17 of the largest, which a factorisation of it does not survive.
 """
 
@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-# So small a block stays in the processor's cache.
+# So small a block stays in the CPU's cache.
 _BLOCK = 256
 # Blocks are packed once so few of their patches are still at work.
 _BUSY = 0.75

@@ -25,16 +25,16 @@ _NUM_ITER = 3
 _DISC = np.hypot(*np.ogrid[-2:3, -2:3]) <= 2
 
 
-def guide_of(grey: Floats) -> Floats:
-    """The picture `[H, W]` in [0, 255] at the patches' centres: `[H - 7, W - 7]`, smoothed."""
-    centres = grey[_BEFORE:-_AFTER, _BEFORE:-_AFTER] / 255
-    return np.asarray(gaussian_filter(centres, 1, mode="constant", radius=2), np.float64)
+def guide_of(gray: Floats) -> Floats:
+    """The image `[H, W]` in [0, 255] at the patches' centers: `[H - 7, W - 7]`, smoothed."""
+    centers = gray[_BEFORE:-_AFTER, _BEFORE:-_AFTER] / 255
+    return np.asarray(gaussian_filter(centers, 1, mode="constant", radius=2), np.float64)
 
 
 def propagate(
     counts: Integers, guide: Floats, *, mask_threshold: int | None = 3, joint_filter: bool = False
 ) -> tuple[Floats, Floats]:
-    """Spread the counts of textured pixels along the picture's regions.
+    """Spread the counts of textured pixels along the image's regions.
 
     Args:
         counts: `[h, w]`.
@@ -53,7 +53,7 @@ def propagate(
             counts.astype(np.float64), guide, sigma_s=10, sigma_r=0.2, num_iter=_NUM_ITER
         )
     else:
-        # Outside the picture nothing is known to be flat.
+        # Outside the image nothing is known to be flat.
         mask = binary_erosion(counts > mask_threshold, _DISC, border_value=1)
         data = np.stack((counts * mask, mask), axis=2).astype(np.float64)
         spread = recursive_filter(data, guide, sigma_s=15, sigma_r=0.15, num_iter=_NUM_ITER)

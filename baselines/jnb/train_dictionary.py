@@ -1,10 +1,10 @@
 """Train JNB's dictionary and calibrate it.
 
     python -m baselines.jnb.train_dictionary -o dictionary.npz
-    python -m baselines.jnb.train_dictionary --pictures train/*.png --seed 1 -o own.npz
+    python -m baselines.jnb.train_dictionary --images train/*.png --seed 1 -o own.npz
 
-Without `--pictures`, on the natural photographs bundled with scikit-image, save those that the
-project tests on. Give your own pictures by file; never one that a result is reported on. The same
+Without `--images`, on the natural photographs bundled with scikit-image, save those that the
+project tests on. Give your own images by file; never one that a result is reported on. The same
 seed gives the same file on the same machine; other builds of the linear algebra round otherwise.
 """
 
@@ -27,8 +27,8 @@ from baselines.jnb.ksvd import k_svd, training_patches
 
 Floats = NDArray[np.float64]
 
-# Neither the test pictures of the synthetic set nor those that the map's figures are measured on.
-PICTURES = ("astronaut", "rocket", "camera", "brick", "gravel", "grass")
+# Neither the test images of the synthetic set nor those that the map's figures are measured on.
+IMAGES = ("astronaut", "rocket", "camera", "brick", "gravel", "grass")
 NUM_PATCHES = 8000
 NUM_SWEEPS = 12
 # Blurs up to 2 px then differ most in their counts.
@@ -36,7 +36,7 @@ SIGMA_T = 2.0
 
 
 def train(
-    pictures: Mapping[str, Floats],
+    images: Mapping[str, Floats],
     *,
     seed: int = 0,
     sigma_t: float = SIGMA_T,
@@ -44,10 +44,10 @@ def train(
     num_sweeps: int = NUM_SWEEPS,
     progress: bool = False,
 ) -> tuple[Dictionary, list[float]]:
-    """Learn atoms from pictures and calibrate their counts on the same.
+    """Learn atoms from images and calibrate their counts on the same.
 
     Args:
-        pictures: grey, `[H, W]` in [0, 255], by name.
+        images: gray, `[H, W]` in [0, 255], by name.
         seed: of all draws.
         sigma_t: standard deviation in px of the Gaussian blur of the training patches.
         num_patches: training patches; all, if there are fewer.
@@ -55,23 +55,23 @@ def train(
         progress: show bars.
 
     Returns:
-        The dictionary, and the root mean square error in grey levels after each sweep.
+        The dictionary, and the root mean square error in gray levels after each sweep.
 
     Raises:
         ValueError: too few textured patches, or counts that do not fall with the blur.
     """
     # The legacy generator: published figures name its numbers.
     random = np.random.RandomState(seed)
-    greys = list(pictures.values())
-    patches = training_patches(greys, sigma_t=sigma_t, num_patches=num_patches, random=random)
+    grays = list(images.values())
+    patches = training_patches(grays, sigma_t=sigma_t, num_patches=num_patches, random=random)
     sweeps = track(range(num_sweeps), "training", disable=not progress)
     atoms, errors = k_svd(patches, sweeps=sweeps, random=random)
     blurs = track(SIGMAS, "calibration", disable=not progress)
     dictionary = Dictionary(
         atoms=atoms,
         sigmas=np.array(SIGMAS),
-        counts=calibrate(greys, atoms, sigmas=blurs),
-        pictures=tuple(pictures),
+        counts=calibrate(grays, atoms, sigmas=blurs),
+        images=tuple(images),
         seed=seed,
         sigma_t=sigma_t,
         num_patches=num_patches,
@@ -80,23 +80,23 @@ def train(
     return dictionary, errors
 
 
-def read_grey(picture: str) -> Floats:
+def read_gray(name: str) -> Floats:
     """A file, or a photograph bundled with scikit-image by name, as `[H, W]` in [0, 255].
 
     Raises:
-        ValueError: there is no such picture, or it is too small.
+        ValueError: there is no such image, or it is too small.
     """
-    path = Path(picture)
+    path = Path(name)
     if not path.is_file():
         folder = resources.files("skimage").joinpath("data")
-        bundled = [Path(str(folder / f"{picture}.{kind}")) for kind in ("png", "jpg")]
+        bundled = [Path(str(folder / f"{name}.{kind}")) for kind in ("png", "jpg")]
         path = next((found for found in bundled if found.is_file()), path)
     if not path.is_file():
-        raise ValueError(f"{picture} is neither a file nor bundled with the installed scikit-image")
+        raise ValueError(f"{name} is neither a file nor bundled with the installed scikit-image")
     image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     if image is None or image.dtype.kind != "u" or min(image.shape[:2]) < PATCH:
         raise ValueError(
-            f"{picture} is no picture of 8 or 16 bits and at least {PATCH} x {PATCH} pixels"
+            f"{name} is no image of 8 or 16 bits and at least {PATCH} x {PATCH} pixels"
         )
     white = 2.0 ** (8 * image.itemsize) - 1
     return luma(np.asarray(image[..., ::-1] / white, np.float64))
@@ -111,18 +111,18 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--pictures",
+        "--images",
         nargs="+",
-        default=list(PICTURES),
-        help=f"files, or names of bundled photographs (default: {' '.join(PICTURES)})",
+        default=list(IMAGES),
+        help=f"files, or names of bundled photographs (default: {' '.join(IMAGES)})",
     )
     parser.add_argument("--seed", type=int, default=0, help="of all draws (default: 0)")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the file to write, .npz")
     options = parser.parse_args()
     try:
-        # The name only: the file must not tell where its maker keeps pictures.
-        pictures = {Path(name).name: read_grey(name) for name in options.pictures}
-        dictionary, errors = train(pictures, seed=options.seed, progress=True)
+        # The name only: the file must not tell where its maker keeps images.
+        images = {Path(name).name: read_gray(name) for name in options.images}
+        dictionary, errors = train(images, seed=options.seed, progress=True)
         save_dictionary(dictionary, options.output)
     except (ValueError, OSError) as error:
         parser.error(str(error))

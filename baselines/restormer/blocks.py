@@ -31,7 +31,7 @@ def conv(inputs: int, outputs: int, side: int, groups: int = 1) -> nn.Conv2d:
 
 
 class PixelNorm(nn.Module):
-    """Layer normalisation over the channels of every pixel, eps 1e-5, with weight and bias."""
+    """Layer normalization over the channels of every pixel, eps 1e-5, with weight and bias."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -42,8 +42,8 @@ class PixelNorm(nn.Module):
         """`[..., C]` to the same shape."""
         # Not `layer_norm`: operation counters pass over this form, as they do over the elementary
         # operations of the authors' program, so that counts compare with the published ones.
-        normalise = torch.native_layer_norm
-        return normalise(tokens, tokens.shape[-1:], self.weight, self.bias, 1e-5)[0]
+        normalize = torch.native_layer_norm
+        return normalize(tokens, tokens.shape[-1:], self.weight, self.bias, 1e-5)[0]
 
 
 class ChannelAttention(nn.Module):

@@ -97,7 +97,7 @@ class Uformer(nn.Module):
             for source, target in zip(widths[levels:-1], widths[levels + 1 :], strict=True)
         )
         self.output = nn.Conv2d(2 * embed_dim, 3, 3, padding=1)
-        self.apply(_initialise)
+        self.apply(_initialize)
 
     def forward(
         self,
@@ -177,7 +177,7 @@ def _ramp(first: float, last: float, count: int) -> list[float]:
     return [first + (last - first) * index / max(count - 1, 1) for index in range(count)]
 
 
-def _initialise(module: nn.Module) -> None:
+def _initialize(module: nn.Module) -> None:
     # Of the authors' program; convolutions keep PyTorch's defaults, modulators are normal(0, 1).
     if isinstance(module, nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02)

@@ -66,10 +66,10 @@ def doctor(
     workers: WorkersOption = _CORES,
     report: Annotated[Path | None, typer.Option(help="Report to write, as JSON.")] = None,
 ) -> None:
-    """Examine every picture of a data set and list all that is wrong; exit code 1 if anything is.
+    """Examine every image of a data set and list all that is wrong; exit code 1 if anything is.
 
-    Decodes each picture once: size, depth, checksum, damage; whether the views of a scene belong
-    together; pictures that stand twice; names, pairs, numbers and labels of the official set.
+    Decodes each image once: size, depth, checksum, damage; whether the views of a scene belong
+    together; images that stand twice; names, pairs, numbers and labels of the official set.
     """
     from pipeline.config.experiment import load_experiment
     from pipeline.records import write_record
@@ -136,14 +136,14 @@ def patches(
 def standin(
     output: Annotated[Path, typer.Option(help="Folder that takes `dd_dp_dataset_canon`.")],
     scenes: Annotated[int, typer.Option(help="Scenes, 4 to 500.")] = 100,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed makes other pictures.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed makes other images.")] = 0,
     size: Annotated[tuple[int, int], typer.Option(help="Height and width in pixels.")] = (
         1120,
         1680,
     ),
     workers: WorkersOption = 1,
 ) -> None:
-    """Make a stand-in for the Canon set, for rehearsals: official names, other pictures."""
+    """Make a stand-in for the Canon set, for rehearsals: official names, other images."""
     from pipeline.data.synthetic.standin import make_standin
 
     root = output / "dd_dp_dataset_canon"

@@ -20,7 +20,7 @@ def deblur(
         list[Path] | None,
         typer.Argument(metavar="[LEFT RIGHT]", help="The two dual-pixel views, RGB PNG."),
     ] = None,
-    combined: Annotated[Path | None, typer.Option(help="The whole aperture's picture.")] = None,
+    combined: Annotated[Path | None, typer.Option(help="The whole aperture's image.")] = None,
     run: RunOption = None,
     weights: WeightsOption = None,
     tile: TileOption = None,
@@ -35,18 +35,18 @@ def deblur(
     from pipeline.errors import ConfigError
     from pipeline.evaluation.protocol import tiling_from
     from pipeline.progress_bars import steps_bar
-    from pipeline.stages.deblur import deblur as deblur_picture
+    from pipeline.stages.deblur import deblur as deblur_image
 
-    pictures = dict(zip(("left", "right"), views or (), strict=False))
+    images = dict(zip(("left", "right"), views or (), strict=False))
     if len(views or ()) not in (0, 2):
-        raise ConfigError("one view is missing: name the left and the right picture, or neither")
+        raise ConfigError("one view is missing: name the left and the right image, or neither")
     if combined is not None:
-        pictures["combined"] = combined
+        images["combined"] = combined
     with steps_bar(method, sys.stderr.isatty()) as progress:
-        done = deblur_picture(
+        done = deblur_image(
             load_experiment(config),
             method,
-            pictures,
+            images,
             output,
             run,
             weights,

@@ -18,7 +18,7 @@ def plan(
     gpu_tflops: Annotated[
         float, typer.Option(min=0.1, help="Peak of the GPU in TFLOP/s; assumed: V100, float32.")
     ] = 15.7,
-    utilisation: Annotated[
+    utilization: Annotated[
         float, typer.Option(min=0.01, max=1, help="Share of the peak that is reached; assumed.")
     ] = 0.35,
     json: Annotated[bool, typer.Option("--json", help="As JSON, every job by itself.")] = False,
@@ -28,7 +28,7 @@ def plan(
 
     from pipeline.stages.plan import Speed, make_plan, plan_json, print_plan
 
-    made = make_plan(config, targets or [], Speed(gpu_tflops, utilisation))
+    made = make_plan(config, targets or [], Speed(gpu_tflops, utilization))
     if json:
         print(plan_json(made))
     else:

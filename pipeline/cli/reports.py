@@ -71,9 +71,9 @@ def plot(
 def track(
     runs: Annotated[Path, typer.Option(help="Run folders of the data set.")],
     results: ResultsOption,
-    tables: Annotated[list[Path] | None, typer.Option("--table", help="Artefacts.")] = None,
+    tables: Annotated[list[Path] | None, typer.Option("--table", help="Artifacts.")] = None,
     uri: Annotated[str, typer.Option(help="MLflow store.")] = "sqlite:///mlflow.db",
-    artifacts: Annotated[Path, typer.Option(help="Artefact folder.")] = Path("mlartifacts"),
+    artifacts: Annotated[Path, typer.Option(help="Artifact folder.")] = Path("mlartifacts"),
     output: Annotated[Path | None, typer.Option(help="Summary to write, as JSON.")] = None,
 ) -> None:
     """Bring records into MLflow; what is there already is left alone."""

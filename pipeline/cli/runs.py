@@ -31,7 +31,7 @@ TileOption = Annotated[
     typer.Option(help="Cut images into tiles of this side, in pixels: a protocol of its own."),
 ]
 TileOverlapOption = Annotated[
-    int | None, typer.Option(help="Pixels that neighbouring tiles share, 64 if not given.")
+    int | None, typer.Option(help="Pixels that neighboring tiles share, 64 if not given.")
 ]
 MethodArgument = Annotated[str, typer.Argument(help="Method or ablation, see `dmtbench methods`.")]
 
@@ -161,7 +161,7 @@ def predict(
     method: MethodArgument,
     root: RootOption,
     manifest: ManifestOption,
-    output: Annotated[Path, typer.Option(help="Folder of the pictures to make.")],
+    output: Annotated[Path, typer.Option(help="Folder of the images to make.")],
     config: ConfigOption = DEFAULT_CONFIG,
     repetition: RepetitionOption = 0,
     run: RunOption = None,
@@ -185,7 +185,7 @@ def predict(
         weights,
         tiling_from(tile, tile_overlap),
     )
-    print(f"{output}: {count} pictures, {made} of them made now")
+    print(f"{output}: {count} images, {made} of them made now")
 
 
 @app.command(epilog=example("complexity dmtnet-t dmtnet-b --size 1120 1680 --json"))

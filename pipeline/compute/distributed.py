@@ -94,7 +94,7 @@ def world(device: torch.device) -> Iterator[World]:
     """The processes that `torchrun` started, joined; this one alone if it did not.
 
     Args:
-        device: where this process computes; NCCL joins GPUs, gloo processors.
+        device: where this process computes; NCCL joins GPUs, gloo CPUs.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:

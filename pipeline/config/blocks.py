@@ -20,7 +20,7 @@ class Strict(BaseModel):
 class SplitScenes(Strict):
     """What one split of the synthetic set is made of.
 
-    `leaves`: number of dead-leaves scenes. `photographs`: names of pictures bundled with
+    `leaves`: number of dead-leaves scenes. `photographs`: names of images bundled with
     scikit-image, one scene each. `stereo`: whether the bundled stereo pair with its measured
     disparity is added as a group of its own.
     """
@@ -34,7 +34,7 @@ class Synthetic(Strict):
     """The synthetic dual-pixel camera (RDPD's image formation) and its scenes.
 
     `size`: height and width of a scene in pixels. `coc_far`: range of the far-field circle of
-    confusion radius in pixels. `focus`: range of the focus distance in metres.
+    confusion radius in pixels. `focus`: range of the focus distance in meters.
     `distortion`: whether radial lens distortion is applied.
     """
 
@@ -52,7 +52,7 @@ class Synthetic(Strict):
 class Clips(Strict):
     """Clips of the synthetic camera: the second training set of DPDNet+ and RDPD+.
 
-    `clips`: how many, of `frames` consecutive pictures each. The rest as in `Synthetic`.
+    `clips`: how many, of `frames` consecutive images each. The rest as in `Synthetic`.
     """
 
     kind: Literal["clips"]
@@ -74,7 +74,7 @@ class Canon(Strict):
 
 
 class Folder(Strict):
-    """Any other set of pictures in a known layout, labelled by its own `scenes.csv`.
+    """Any other set of images in a known layout, labeled by its own `scenes.csv`.
 
     Its results bear the label `demo` and are never compared with published ones.
     """

@@ -48,7 +48,7 @@ class Experiment(MethodList):
     `companion`: the second training set of the recipes that ask for one.
     `recipes`: those of the recipe list, single values replaced by the experiment's own.
     `complexity_size`: height and width at which FLOPs are counted.
-    `sample_images`: how many test pictures each evaluation keeps.
+    `sample_images`: how many test images each evaluation keeps.
     """
 
     seed: int = Field(ge=0)

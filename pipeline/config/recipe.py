@@ -61,8 +61,8 @@ class Batches(Strict):
 
     `batch_size`: its crops; clips, where there are `frames`. `crop`: their side in pixels (`null`:
     the whole window). `crops_from`: windows of the patch index, with `crop` drawn inside, or whole
-    `images`. `one_image`: all crops of a batch come from one picture. `spare_crops`: how many more
-    are drawn, of which the least sharp are dropped (RDPD). `frames`: consecutive pictures of a
+    `images`. `one_image`: all crops of a batch come from one image. `spare_crops`: how many more
+    are drawn, of which the least sharp are dropped (RDPD). `frames`: consecutive images of a
     clip that are cropped alike and seen as a sequence.
     """
 
@@ -94,7 +94,7 @@ class Recipe(Batches):
     method's own `TRAINING_TERMS`. `weight_decay` is decoupled for `adamw`, else an L2 term.
     `ema`: decay per step of a moving average of the weights, which is then what is validated and
     kept; `null` is none. `kwargs`: constructor arguments of what only training needs.
-    `transpose`: with both flips, all eight flips and quarter turns. `greyscale`: probability.
+    `transpose`: with both flips, all eight flips and quarter turns. `grayscale`: probability.
     `validations`: how many times, evenly spread, the validation set is scored.
     `max_steps` cuts the training off after so many optimizer steps, for trials; they are the first
     ones of the whole training, and the validation set is scored after the last one.
@@ -121,7 +121,7 @@ class Recipe(Batches):
     transpose: bool = False
     flip_swaps_views: bool = False
     noise: Noise | None = None
-    greyscale: float = Field(default=0.0, ge=0, le=1)
+    grayscale: float = Field(default=0.0, ge=0, le=1)
     downscale: Downscale | None = None
     kwargs: dict[str, Any] = Field(default_factory=dict)
     validations: int = Field(ge=1)

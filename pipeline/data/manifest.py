@@ -1,7 +1,7 @@
-"""The manifest: what a data set consists of, scene by scene, with the checksum of every picture.
+"""The manifest: what a data set consists of, scene by scene, with the checksum of every image.
 
-Later stages depend on this file and read pictures through it, so that a changed, damaged or
-exchanged picture cannot slip in.
+Later stages depend on this file and read images through it, so that a changed, damaged or
+exchanged image cannot slip in.
 """
 
 from __future__ import annotations
@@ -61,11 +61,11 @@ class ManifestRow(BaseModel):
     """One scene.
 
     `split`: train, val or test. `group`: what is reported together; `main` is the data set proper.
-    `category`: indoor, outdoor, or empty where nobody labelled it. `source`, `target`: names of the
-    blurred combined picture and of the sharp one, as the Canon set spells them. `width`, `height`:
-    pixels, the same for all four pictures. `bit_depth`: bits per channel, 16, or 8 for a copy that
+    `category`: indoor, outdoor, or empty where nobody labeled it. `source`, `target`: names of the
+    blurred combined image and of the sharp one, as the Canon set spells them. `width`, `height`:
+    pixels, the same for all four images. `bit_depth`: bits per channel, 16, or 8 for a copy that
     has no more. `file_*`: path of each file relative to the root of the set, with forward slashes.
-    `sha256_*`: checksum of each file. Test scenes may have no sharp picture: then the three cells
+    `sha256_*`: checksum of each file. Test scenes may have no sharp image: then the three cells
     of the target are empty.
     """
 
@@ -99,13 +99,13 @@ class ManifestRow(BaseModel):
 
     @property
     def files(self) -> dict[str, str]:
-        """Path of each picture that the scene has, relative to the root, by view."""
+        """Path of each image that the scene has, relative to the root, by view."""
         files = {view: str(getattr(self, f"file_{view}")) for view in VIEWS}
         return {view: name for view, name in files.items() if name}
 
 
 def build_manifest(root: Path) -> list[ManifestRow]:
-    """Take stock of a data set in any known layout; every picture is decoded once.
+    """Take stock of a data set in any known layout; every image is decoded once.
 
     Args:
         root: the set lies in it or up to three folders below.
@@ -198,7 +198,7 @@ def read_manifest(path: Path) -> list[ManifestRow]:
 
 
 def read_scene(root: Path, row: ManifestRow) -> dict[str, npt.NDArray[np.uint16]]:
-    """Read the pictures of a scene and check them against the manifest.
+    """Read the images of a scene and check them against the manifest.
 
     Args:
         root: the root of the set.
@@ -209,9 +209,9 @@ def read_scene(root: Path, row: ManifestRow) -> dict[str, npt.NDArray[np.uint16]
         8-bit values are widened, see `decode_png`.
 
     Raises:
-        DataError: a picture is missing, damaged or not the one that the manifest describes.
+        DataError: an image is missing, damaged or not the one that the manifest describes.
     """
-    pictures = {}
+    images = {}
     for view, name in row.files.items():
         path = root / name
         content = read_bytes(path)
@@ -220,12 +220,12 @@ def read_scene(root: Path, row: ManifestRow) -> dict[str, npt.NDArray[np.uint16]
                 f"{path}: is not the file in the manifest (its sha256 differs); "
                 "restore it or build the manifest again"
             )
-        picture = decode_png(path, content)
-        width, height, depth, _ = picture.header
+        image = decode_png(path, content)
+        width, height, depth, _ = image.header
         if (width, height, depth) != (row.width, row.height, row.bit_depth):
             raise DataError(
                 f"{path}: is {width}x{height} with {depth} bits, the manifest says "
                 f"{row.width}x{row.height} with {row.bit_depth}; build the manifest again"
             )
-        pictures[view] = picture.pixels
-    return pictures
+        images[view] = image.pixels
+    return images

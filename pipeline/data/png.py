@@ -19,7 +19,7 @@ from pipeline.errors import DataError
 from pipeline.files import atomic_file
 
 MAX_PIXELS = 1 << 26
-"""Largest picture that is decoded: twice the 6720x4480 frame of the camera behind DPDD."""
+"""Largest image that is decoded: twice the 6720x4480 frame of the camera behind DPDD."""
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER_BYTES = len(_SIGNATURE) + 25
@@ -28,21 +28,21 @@ _RGB = 2
 # from two bits).
 _MAX_EXPANSION = 1032
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
-_COLOURS = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGB with alpha"}
+_COLORS = {0: "gray", 2: "RGB", 3: "palette", 4: "gray with alpha", 6: "RGB with alpha"}
 
 Image = npt.NDArray[np.uint16]
 
 
 class PngHeader(NamedTuple):
-    """Size in pixels, bits per channel and PNG colour type (2 is RGB) of a file."""
+    """Size in pixels, bits per channel and PNG color type (2 is RGB) of a file."""
 
     width: int
     height: int
     bit_depth: int
-    colour_type: int
+    color_type: int
 
 
-class Picture(NamedTuple):
+class DecodedImage(NamedTuple):
     """Pixels, uint16 [H, W, 3], RGB, full range 0..65535, and the header of their file."""
 
     pixels: Image
@@ -61,7 +61,7 @@ def check_png16(path: Path) -> PngHeader:
     return _check_content(path, read_bytes(path), (16,))
 
 
-def read_png(path: Path) -> Picture:
+def read_png(path: Path) -> DecodedImage:
     """Read a 16-bit or 8-bit RGB PNG; see `decode_png`.
 
     Raises:
@@ -70,7 +70,7 @@ def read_png(path: Path) -> Picture:
     return decode_png(path, read_bytes(path))
 
 
-def decode_png(path: Path, content: bytes) -> Picture:
+def decode_png(path: Path, content: bytes) -> DecodedImage:
     """Decode the content of a 16-bit or 8-bit RGB PNG.
 
     8-bit values are multiplied by 257: then v * 257 / 65535 is v / 255 exactly (65535 = 255 * 257),
@@ -97,7 +97,7 @@ def decode_png(path: Path, content: bytes) -> Picture:
             "RGB; export it again as RGB PNG without transparency"
         )
     pixels = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-    return Picture(pixels if header.bit_depth == 16 else pixels * np.uint16(257), header)
+    return DecodedImage(pixels if header.bit_depth == 16 else pixels * np.uint16(257), header)
 
 
 def write_png16(path: Path, image: Image) -> None:
@@ -115,22 +115,22 @@ def write_png16(path: Path, image: Image) -> None:
         raise ValueError(f"expected uint16 [H, W, 3], got {image.dtype} {image.shape}")
     done, content = cv2.imencode(".png", np.ascontiguousarray(image[:, :, ::-1]))
     if not done:
-        raise ValueError(f"{path}: a picture of shape {image.shape} cannot be encoded as PNG")
+        raise ValueError(f"{path}: an image of shape {image.shape} cannot be encoded as PNG")
     with atomic_file(path) as temporary:
         temporary.write_bytes(content.tobytes())
 
 
 def read_bytes(path: Path) -> bytes:
-    """Read a file that should be a picture.
+    """Read a file that should be an image.
 
     Raises:
-        DataError: it is missing, no file, cannot be read, or is too large for a picture.
+        DataError: it is missing, no file, cannot be read, or is too large for an image.
     """
     if path.exists() and not path.is_file():
         raise DataError(f"{path}: not a file; name an RGB PNG")
     try:
         if path.stat().st_size > 8 * MAX_PIXELS:
-            raise DataError(f"{path}: too large for a picture; check where this file came from")
+            raise DataError(f"{path}: too large for an image; check where this file came from")
         return path.read_bytes()
     except OSError as error:
         raise DataError(
@@ -143,12 +143,12 @@ def _parse_header(path: Path, content: bytes) -> PngHeader:
         raise DataError(f"{path}: not a PNG file; convert it to 16-bit RGB PNG")
     if len(content) < _HEADER_BYTES:
         raise _damaged(path, "it ends within its header")
-    length, name, width, height, depth, colour, compression, filtering, interlace, crc = (
+    length, name, width, height, depth, color, compression, filtering, interlace, crc = (
         struct.unpack(">I4sIIBBBBBI", content[8:_HEADER_BYTES])
     )
     if (length, name) != (13, b"IHDR") or crc != zlib.crc32(content[12:29]):
         raise _damaged(path, "its header is not valid")
-    if depth not in _DEPTHS.get(colour, ()) or compression or filtering or interlace > 1:
+    if depth not in _DEPTHS.get(color, ()) or compression or filtering or interlace > 1:
         raise _damaged(path, "its header holds values that PNG does not define")
     if not width or not height:
         raise _damaged(path, f"it claims a size of {width}x{height}")
@@ -157,14 +157,14 @@ def _parse_header(path: Path, content: bytes) -> PngHeader:
             f"{path}: claims {width}x{height} pixels, more than the {MAX_PIXELS} allowed; "
             "check where this file came from or reduce it"
         )
-    return PngHeader(width, height, depth, colour)
+    return PngHeader(width, height, depth, color)
 
 
 def _check_content(path: Path, content: bytes, depths: tuple[int, ...]) -> PngHeader:
     header = _parse_header(path, content)
-    if header.bit_depth not in depths or header.colour_type != _RGB:
+    if header.bit_depth not in depths or header.color_type != _RGB:
         raise DataError(
-            f"{path}: {header.bit_depth}-bit {_COLOURS[header.colour_type]}, not 16-bit RGB; "
+            f"{path}: {header.bit_depth}-bit {_COLORS[header.color_type]}, not 16-bit RGB; "
             "export it again from the original as 16-bit RGB PNG"
         )
     data_bytes = _walk_chunks(path, content)

@@ -1,7 +1,7 @@
-"""fvcore's operation count (multiply-accumulates), without running the full-size picture.
+"""fvcore's operation count (multiply-accumulates), without running the full-size image.
 
 fvcore needs a real forward pass. A network whose cost is an exact linear combination of a few
-integers of the picture size says so in `cost_basis(height, width)`: it is then counted at as many
+integers of the image size says so in `cost_basis(height, width)`: it is then counted at as many
 small sizes, solved for the coefficients in exact fractions and evaluated at full size.
 """
 
@@ -92,8 +92,8 @@ def _run(network: nn.Module, in_channels: int, size: Size) -> tuple[dict[str, in
         warnings.simplefilter("ignore", FutureWarning)
         from fvcore.nn import FlopCountAnalysis
     reference = next(chain(network.parameters(), network.buffers()), torch.empty(0))
-    picture = torch.zeros(1, in_channels, *size, device=reference.device)
-    analysis: Any = FlopCountAnalysis(network.eval(), picture)
+    image = torch.zeros(1, in_channels, *size, device=reference.device)
+    analysis: Any = FlopCountAnalysis(network.eval(), image)
     analysis.set_op_handle("aten::scaled_dot_product_attention", _attention)
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     analysis.tracer_warnings("none")
@@ -104,7 +104,7 @@ def _run(network: nn.Module, in_channels: int, size: Size) -> tuple[dict[str, in
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    # Small pictures gain nothing from threads, and lose minutes to them on a busy machine.
+    # Small images gain nothing from threads, and lose minutes to them on a busy machine.
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

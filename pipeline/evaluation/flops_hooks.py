@@ -3,7 +3,7 @@
 One multiply-accumulate counts 1. Convolutions count one more per output element if they have a
 bias; linear layers `in * out` per row; PReLU and GELU modules one per output element; adaptive
 average pooling modules one per input element. Whatever is not such a module counts 0: layer
-normalisation, softmax, attention products, additions, pixel shuffling.
+normalization, softmax, attention products, additions, pixel shuffling.
 """
 
 from __future__ import annotations

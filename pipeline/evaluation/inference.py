@@ -110,9 +110,9 @@ def predict(
             raise ValueError(f"the network returned {tuple(output.shape)}, expected {expected}")
         return output
 
-    picture = model_input(scene, views, input_bits)
+    x = model_input(scene, views, input_bits)
     with torch.inference_mode(), cast:
-        output = forward(picture) if tiling is None else tiled(forward, picture, tiling)
+        output = forward(x) if tiling is None else tiled(forward, x, tiling)
     image = output[0].permute(1, 2, 0).double().cpu().numpy()
     bad = int(np.count_nonzero(~np.isfinite(image)))
     if bad:
@@ -149,7 +149,7 @@ def evaluate(
         folder: existing folder that takes the files.
         compute: precision and memory layout.
         device: where to compute.
-        sample_images: how many scenes of the main group, from the first, are kept as pictures.
+        sample_images: how many scenes of the main group, from the first, are kept as images.
         tiling: tiles to cut the images into, as `protocol` says; `None` keeps them whole.
 
     Raises:
@@ -193,7 +193,7 @@ def predictions(
     """Deblur scene after scene, with a progress bar; arguments as for `evaluate`.
 
     Yields:
-        The row, its pictures and the prediction: float64 `[H, W, 3]`, RGB, in [0, 1].
+        The row, its images and the prediction: float64 `[H, W, 3]`, RGB, in [0, 1].
 
     Raises:
         DataError: there are no scenes, one cannot be read, or a prediction is not finite.
@@ -223,7 +223,7 @@ def _write_sample(
     row = np.rint(np.concatenate(images, axis=1) * 255).astype(np.uint8)
     encoded, content = cv2.imencode(".png", np.ascontiguousarray(row[..., ::-1]))
     if not encoded:
-        raise DataError(f"{path}: the picture cannot be encoded; use a smaller scene")
+        raise DataError(f"{path}: the image cannot be encoded; use a smaller scene")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.tobytes())

@@ -127,7 +127,7 @@ def prepare(
 
     Raises:
         ConfigError: unknown method, or `run` is missing or superfluous.
-        DataError: the manifest is malformed, or its pictures have too few bits for the protocol.
+        DataError: the manifest is malformed, or its images have too few bits for the protocol.
         WeightsError: the weights are damaged or of another architecture.
     """
     check_origin(get_method(name, experiment), run, official)

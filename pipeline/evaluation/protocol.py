@@ -1,4 +1,4 @@
-"""How pictures are scored: the protocol of a record, and which data a protocol may be used on."""
+"""How images are scored: the protocol of a record, and which data a protocol may be used on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BITS = {"dpdd-16": 16, "dpdd-8": 8}
 
 @dataclass(frozen=True)
 class Tiling:
-    """Square tiles of `size` pixels; neighbours share `overlap` pixels, the last ones more.
+    """Square tiles of `size` pixels; neighbors share `overlap` pixels, the last ones more.
 
     Raises:
         ConfigError: a tile is smaller than 16 pixels or not larger than the overlap.
@@ -83,11 +83,11 @@ def protocol_for(experiment: Experiment, method: Method, tiling: Tiling | None =
 
 
 def check_bit_depth(experiment: Experiment, bit_depth: int, where: str) -> None:
-    """Make sure that the pictures have the bits that the protocol speaks of.
+    """Make sure that the images have the bits that the protocol speaks of.
 
     Args:
         experiment: names the protocol.
-        bit_depth: bits per channel of the pictures.
+        bit_depth: bits per channel of the images.
         where: what the message names, the root or the manifest of the set.
 
     Raises:
@@ -95,7 +95,7 @@ def check_bit_depth(experiment: Experiment, bit_depth: int, where: str) -> None:
     """
     if bit_depth < _BITS[experiment.protocol]:
         raise DataError(
-            f"{where}: the pictures have {bit_depth} bits per channel, protocol "
+            f"{where}: the images have {bit_depth} bits per channel, protocol "
             f"{experiment.protocol} needs {_BITS[experiment.protocol]}; get the 16-bit set, or set "
             f"`protocol: dpdd-{bit_depth}` in a copy of the experiment file"
         )

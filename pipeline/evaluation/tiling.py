@@ -59,7 +59,7 @@ def _places(length: int, tiling: Tiling) -> list[tuple[int, Tensor]]:
 
 
 def _ramps(size: int, tiling: Tiling, before: bool, after: bool) -> Tensor:
-    """Weights along one side of a tile that has a neighbour `before` or `after` it, or both."""
+    """Weights along one side of a tile that has a neighbor `before` or `after` it, or both."""
     weights = torch.ones(size, dtype=torch.float64)
     if tiling.overlap:
         distance = torch.arange(size, dtype=torch.float64) + 0.5 - tiling.margin

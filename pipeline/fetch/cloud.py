@@ -62,7 +62,7 @@ def download_snapshot(source: Source, folder: Path, unpacked: Path, *, progress:
     """Download the pinned revision of a Hugging Face data set; resumed by huggingface_hub.
 
     Returns:
-        The folder of the pictures.
+        The folder of the images.
 
     Raises:
         ConfigError: huggingface_hub is not installed.

@@ -28,7 +28,7 @@ from pipeline.fetch.members import (
 from pipeline.fetch.tree import is_junk
 
 _CHUNK = 1 << 20
-# A tar header that asks for more than this at once is no header of a picture.
+# A tar header that asks for more than this at once is no header of an image.
 _MAX_READ = 1 << 24
 # What the standard library raises on damaged archives.
 _BROKEN = (

@@ -22,7 +22,7 @@ from pipeline.fetch.registry import Archive
 from pipeline.files import need_room, sha256_of, write_text, writing
 from pipeline.progress_bars import byte_bar
 
-Recognise = Callable[[str, bytes, str], str]
+Recognize = Callable[[str, bytes, str], str]
 """Tells a file's kind by its name, first bytes and content type, as `kind_of` does."""
 
 _CHUNK = 1 << 16
@@ -52,7 +52,7 @@ def download(
     *,
     patience: Patience,
     progress: bool,
-    recognise: Recognise = kind_of,
+    recognize: Recognize = kind_of,
 ) -> None:
     """Download `archive` to `target`; nothing is done if it is there.
 
@@ -66,7 +66,7 @@ def download(
             written.
         patience: limits of waiting.
         progress: whether a progress bar is shown.
-        recognise: raises `Unavailable` over a file that is not of an expected kind.
+        recognize: raises `Unavailable` over a file that is not of an expected kind.
 
     Raises:
         Unavailable: the server doesn't deliver, or something else than the archive.
@@ -78,12 +78,12 @@ def download(
             target.parent.mkdir(parents=True, exist_ok=True)
             with requests.Session() as session, byte_bar(progress) as bar:
                 session.max_redirects = _REDIRECTS
-                _Download(session, partial, archive, unpacked, patience, recognise).run(bar)
-            accept(partial.path, target, archive, recognise)
+                _Download(session, partial, archive, unpacked, patience, recognize).run(bar)
+            accept(partial.path, target, archive, recognize)
         partial.forget()
 
 
-def accept(arrived: Path, target: Path, archive: Archive, recognise: Recognise = kind_of) -> None:
+def accept(arrived: Path, target: Path, archive: Archive, recognize: Recognize = kind_of) -> None:
     """Give a file that has arrived its name, if it is the archive that was expected.
 
     Raises:
@@ -91,7 +91,7 @@ def accept(arrived: Path, target: Path, archive: Archive, recognise: Recognise =
     """
     try:
         with arrived.open("rb") as stream:
-            kind = recognise(archive.address, stream.read(HEAD_BYTES), "")
+            kind = recognize(archive.address, stream.read(HEAD_BYTES), "")
         size = arrived.stat().st_size
         _check_size(archive, size)
         # Of zip archives alone the end can be checked without unpacking them.
@@ -123,7 +123,7 @@ class _Download:
     archive: Archive
     unpacked: Path
     patience: Patience
-    recognise: Recognise
+    recognize: Recognize
 
     def run(self, bar: Progress) -> None:
         """Ask for the file, and for its rest, until it is here or patience ends."""
@@ -183,7 +183,7 @@ class _Download:
         if origin.total is not None:
             _check_size(self.archive, origin.total)
         head = next(body, b"")
-        self.recognise(origin.address, head, response.headers.get("Content-Type", ""))
+        self.recognize(origin.address, head, response.headers.get("Content-Type", ""))
         self.partial.start(origin)
         return chain([head], body)
 

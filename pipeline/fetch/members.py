@@ -14,10 +14,10 @@ from typing import NamedTuple
 from pipeline.errors import DataError
 
 MAX_MEMBERS = 20_000
-"""Most files and folders of a set: ten times the 2000 pictures of DPDD."""
+"""Most files and folders of a set: ten times the 2000 images of DPDD."""
 
 MAX_RATIO = 100
-"""Most bytes that a byte of an archive may unpack to: pictures are compressed already."""
+"""Most bytes that a byte of an archive may unpack to: images are compressed already."""
 
 SMALL_BYTES = 1 << 20
 """Up to this size a member may be packed as tightly as it likes."""

@@ -98,7 +98,7 @@ def macs_of(
     """Multiply-accumulates of one crop: those of another size, times the ratio of the areas.
 
     Counted at full size where an up-to-date record of the same net is there, else once at a small
-    size. Windows that do not fit a picture, and what is computed once per picture, make the two
+    size. Windows that do not fit an image, and what is computed once per image, make the two
     differ by less than a percent.
     """
     record = _record(experiment, method, complexity)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.data.inspection.layout import SPLITS
-from pipeline.planning.pictures import PIXEL_BYTES, Pictures
+from pipeline.planning.images import PIXEL_BYTES, Images
 from pipeline.workflow.experiment import Workflow
 
 
@@ -26,43 +26,41 @@ class DiskUse:
 
 
 def disk_use(
-    workflow: Workflow, pictures: Pictures, companion: Pictures | None, weights: int
+    workflow: Workflow, images: Images, companion: Images | None, weights: int
 ) -> list[DiskUse]:
-    """Disk that the experiment takes: images, stores, weights, sample pictures.
+    """Disk that the experiment takes: images, stores, weights, sample images.
 
     Images are counted as if uncompressed, which is what they never exceed.
 
     Args:
         workflow: names the folders.
-        pictures: scenes of the data set.
+        images: scenes of the data set.
         companion: scenes of the companion set, if anything is trained on it.
         weights: bytes of all weights that a run will write.
     """
     dataset, second = workflow.experiment.dataset, workflow.experiment.companion
     shown = workflow.experiment.sample_images * len(workflow.named_runs(workflow.all_methods))
-    largest = max((height * width for _, height, width in pictures.scenes), default=0)
+    largest = max((height * width for _, height, width in images.scenes), default=0)
     # Input, prediction and target side by side, 8 bits.
     samples = shown * 3 * largest * PIXEL_BYTES // 2
-    uses = _set_uses(workflow, dataset.name, pictures)
-    if dataset.kind == "canon" and not pictures.counted:
-        uses.insert(0, DiskUse("archive, if kept", "", 0, pictures.raw_bytes(*SPLITS)))
+    uses = _set_uses(workflow, dataset.name, images)
+    if dataset.kind == "canon" and not images.counted:
+        uses.insert(0, DiskUse("archive, if kept", "", 0, images.raw_bytes(*SPLITS)))
     if companion is not None and second is not None:
         uses += _set_uses(workflow, second.name, companion, "companion ")
     trained = size_of(Path(workflow.runs)) + weights
     return [
         *uses,
         _use("weights", workflow.runs, trained),
-        _use("sample pictures", workflow.results, samples),
+        _use("sample images", workflow.results, samples),
     ]
 
 
-def _set_uses(
-    workflow: Workflow, dataset: str, pictures: Pictures, what: str = ""
-) -> list[DiskUse]:
+def _set_uses(workflow: Workflow, dataset: str, images: Images, what: str = "") -> list[DiskUse]:
     raw = workflow.raw_of(dataset)
     there = size_of(Path(raw))
-    expected = there if pictures.counted else pictures.raw_bytes(*SPLITS)
-    stored = pictures.raw_bytes("train", "val")
+    expected = there if images.counted else images.raw_bytes(*SPLITS)
+    stored = images.raw_bytes("train", "val")
     return [
         DiskUse(f"{what}images", raw, there, expected),
         _use(f"{what}pixel store", f"data/{dataset}/store", stored),

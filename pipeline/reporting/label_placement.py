@@ -23,17 +23,17 @@ Polyline = Sequence[tuple[float, float]]
 
 @dataclass(frozen=True)
 class Point:
-    """A point to be labelled, in data coordinates; with an empty `text` it is only in the way."""
+    """A point to be labeled, in data coordinates; with an empty `text` it is only in the way."""
 
     x: float
     y: float
     text: str
-    colour: str
+    color: str
 
 
 @dataclass(frozen=True)
 class _Place:
-    """A possible label: offset of its centre from the point and box, both in pixels."""
+    """A possible label: offset of its center from the point and box, both in pixels."""
 
     dx: float
     dy: float
@@ -141,7 +141,7 @@ def _write(axes: Axes, point: Point, place: _Place, pixels: float, size: float) 
         ha="center",
         va="center",
         fontsize=size,
-        color=point.colour,
+        color=point.color,
         arrowprops=leader if place.radius >= _LEADER_FROM else None,
         annotation_clip=False,
         zorder=5,

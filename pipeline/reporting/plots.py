@@ -145,19 +145,19 @@ def _draw(axes: Any, points: Sequence[Point], marker: str, *, filled: bool) -> A
     """Markers, and the DMTNet series joined by a line, which is returned as a polyline."""
     import seaborn
 
-    series = sorted((p.x, p.y) for p in points if p.colour == _OURS)
+    series = sorted((p.x, p.y) for p in points if p.color == _OURS)
     if series:
         style = "-" if filled else ":"
         axes.plot(*zip(*series, strict=True), style, color=_OURS, lw=1.4, alpha=0.8, zorder=2)
-    for colour in (_OTHERS, _OURS):
-        chosen = [point for point in points if point.colour == colour]
+    for color in (_OTHERS, _OURS):
+        chosen = [point for point in points if point.color == color]
         seaborn.scatterplot(
             x=[point.x for point in chosen],
             y=[point.y for point in chosen],
             marker=marker,
             s=42,
-            facecolor=colour if filled else "white",
-            edgecolor="white" if filled else colour,
+            facecolor=color if filled else "white",
+            edgecolor="white" if filled else color,
             linewidth=0.8 if filled else 1.4,
             ax=axes,
             zorder=3,
@@ -184,9 +184,9 @@ def _levels(axes: Any, levels: Sequence[Point]) -> list[Polyline]:
     heights = spread([level.y for level in levels], 0.048 * (high - low), low, high)
     for level, height in zip(levels, heights, strict=True):
         is_input = level.text == blurred
-        colour = "black" if is_input else _FAINT
+        color = "black" if is_input else _FAINT
         axes.axhline(
-            level.y, ls="--" if is_input else ":", lw=1.2 if is_input else 0.9, color=colour
+            level.y, ls="--" if is_input else ":", lw=1.2 if is_input else 0.9, color=color
         )
         axes.annotate(
             level.text.removeprefix("Control: "),
@@ -196,8 +196,8 @@ def _levels(axes: Any, levels: Sequence[Point]) -> list[Polyline]:
             textcoords=("axes fraction", "data"),
             va="center",
             fontsize=_FONT - 0.5,
-            color=colour,
-            arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.5, "shrinkA": 1, "shrinkB": 0},
+            color=color,
+            arrowprops={"arrowstyle": "-", "color": color, "lw": 0.5, "shrinkA": 1, "shrinkB": 0},
             annotation_clip=False,
         )
     return [[(left, level.y), (right, level.y)] for level in levels]

@@ -112,10 +112,10 @@ def notes(frame: pd.DataFrame) -> list[str]:
     """What a reader must know about the labels and data sets in `frame`, one sentence each."""
     said = []
     if tables.PUBLISHED in set(frame["label"]):
-        said.append("Rows labelled published were not run: their numbers are the paper's.")
+        said.append("Rows labeled published were not run: their numbers are the paper's.")
     if tables.SURROGATE in set(frame["label"]):
         said.append(
-            "Rows labelled surrogate were made with networks that stand in for methods whose "
+            "Rows labeled surrogate were made with networks that stand in for methods whose "
             "publications do not describe them fully: they are no results of those methods."
         )
     pairs = frame[["label", "dataset"]].drop_duplicates().sort_values(["label", "dataset"])
@@ -124,7 +124,7 @@ def notes(frame: pd.DataFrame) -> list[str]:
             continue
         nets = "narrow nets or controls on " if label == "demo" else ""
         said.append(
-            f"Quality cells labelled {label} come from {nets}data set {dataset} and are not "
+            f"Quality cells labeled {label} come from {nets}data set {dataset} and are not "
             "comparable with the published ones, measured on Canon DP."
         )
     run = frame[frame["label"] != tables.PUBLISHED]

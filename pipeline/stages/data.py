@@ -29,7 +29,7 @@ def make_data(
     What is found out about real images is noted scene by scene in a journal beside the manifest:
     a killed run goes on where it was. The manifest appears only if nothing is wrong with the set.
     That of a companion set lists its training scenes only. These may have 8 bits: the protocol
-    speaks of the pictures that methods are scored on.
+    speaks of the images that methods are scored on.
 
     Args:
         experiment: says which data set.

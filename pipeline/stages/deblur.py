@@ -1,4 +1,4 @@
-"""Deblurring stage: one picture by its views, to a file."""
+"""Deblurring stage: one image by its views, to a file."""
 
 from __future__ import annotations
 
@@ -33,28 +33,28 @@ class Deblurred(NamedTuple):
 def deblur(
     experiment: Experiment,
     name: str,
-    pictures: Mapping[str, Path],
+    images: Mapping[str, Path],
     target: Path,
     run: Path | None = None,
     official: Path | None = None,
     tiling: Tiling | None = None,
     progress: Progress | None = None,
 ) -> Deblurred:
-    """Deblur one picture into a 16-bit PNG.
+    """Deblur one image into a 16-bit PNG.
 
     Args:
         experiment: gives the method's arguments and the device.
         name: method or ablation.
-        pictures: RGB PNG files of 8 or 16 bits, by view: left, right, combined.
+        images: RGB PNG files of 8 or 16 bits, by view: left, right, combined.
         target: the file to write; it appears complete or not at all.
         run: run folder with the weights. A method with published settings does without.
         official: published weights, instead of a run.
-        tiling: tiles to cut the picture into; `None` keeps it whole.
+        tiling: tiles to cut the image into; `None` keeps it whole.
         progress: called with the steps done and their number by methods that tell them.
 
     Raises:
         ConfigError: unknown method, or it needs a run or published weights.
-        DataError: a view is missing, cannot be read or has another size; or the picture is too
+        DataError: a view is missing, cannot be read or has another size; or the image is too
             small for the method; no space left.
         WeightsError: the weights are damaged or of another architecture.
     """
@@ -62,7 +62,7 @@ def deblur(
     alone = method.as_published if run is None and official is None else None
     if alone is None:
         check_origin(method, run, official)
-    views, mean = _views(method, pictures)
+    views, mean = _views(method, images)
     device = prepare_device(experiment.compute, derive_seed(experiment.seed, "deblur", 0))
     network = load_method(experiment, name, run, official).network
     if hasattr(network, "progress"):
@@ -72,25 +72,25 @@ def deblur(
     try:
         sharp = predict(network, views, method.views, *how)
     except ValueError as error:
-        raise DataError(f"{name} cannot deblur {_names(pictures)}: {error}") from error
+        raise DataError(f"{name} cannot deblur {_names(images)}: {error}") from error
     write_png16(target, to_uint16(sharp))
     return Deblurred(alone, mean)
 
 
-def _views(method: Method, pictures: Mapping[str, Path]) -> tuple[dict[str, Image], bool]:
+def _views(method: Method, images: Mapping[str, Path]) -> tuple[dict[str, Image], bool]:
     """The views that the method wants, and whether the combined one is a mean."""
-    mean = "combined" in method.views and "combined" not in pictures
+    mean = "combined" in method.views and "combined" not in images
     wanted = {*method.views, "left", "right"} - {"combined"} if mean else {*method.views}
-    missing = sorted(wanted - {*pictures})
+    missing = sorted(wanted - {*images})
     if missing:
         needs = f"the views {', '.join(method.views)}"
         if method.views == ("combined",):
             needs = "the combined view, or left and right for their mean"
         raise DataError(f"{method.name} needs {needs}; not given: {', '.join(missing)}")
-    read = {view: read_png(pictures[view]).pixels for view in sorted(wanted)}
+    read = {view: read_png(images[view]).pixels for view in sorted(wanted)}
     sizes = {view: f"{pixels.shape[1]}x{pixels.shape[0]}" for view, pixels in read.items()}
     if len(set(sizes.values())) > 1:
-        listed = ", ".join(f"{pictures[view]} {size}" for view, size in sizes.items())
+        listed = ", ".join(f"{images[view]} {size}" for view, size in sizes.items())
         raise DataError(f"the views differ in size ({listed}); give those of one shot")
     if mean:
         total = read["left"].astype(np.uint32) + read["right"]
@@ -98,5 +98,5 @@ def _views(method: Method, pictures: Mapping[str, Path]) -> tuple[dict[str, Imag
     return read, mean
 
 
-def _names(pictures: Mapping[str, Path]) -> str:
-    return ", ".join(str(path) for path in pictures.values())
+def _names(images: Mapping[str, Path]) -> str:
+    return ", ".join(str(path) for path in images.values())

@@ -59,7 +59,7 @@ class Trial:
     device: torch.device
 
     def network(self) -> nn.Module:
-        """The network that the experiment trains, freshly initialised, on the device."""
+        """The network that the experiment trains, freshly initialized, on the device."""
         network = self.method.build(
             **self.experiment.trained_kwargs(self.method.name), **self.recipe.kwargs
         )

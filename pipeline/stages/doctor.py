@@ -12,13 +12,13 @@ from pipeline.config.experiment import Experiment
 from pipeline.data.inspection.survey import Survey, survey
 from pipeline.errors import DataError
 from pipeline.evaluation.protocol import check_bit_depth
-from pipeline.records import DoctorReport, PictureReport
+from pipeline.records import DoctorReport, ImageReport
 
 
 def examine_set(
     root: Path, experiment: Experiment | None, workers: int, *, progress: bool
 ) -> DoctorReport:
-    """Examine every picture of a data set and the set as a whole; goes on after a bad file.
+    """Examine every image of a data set and the set as a whole; goes on after a bad file.
 
     Args:
         root: the set lies in it or up to three folders below.
@@ -34,7 +34,7 @@ def examine_set(
     official = None if experiment is None else isinstance(experiment.dataset, Canon)
     found = survey(root, official=official, workers=workers, progress=progress)
     inventory, problems = found.inventory, list(found.problems)
-    depths = {facts.bit_depth for _, facts, _ in found.pictures()}
+    depths = {facts.bit_depth for _, facts, _ in found.images()}
     if experiment is not None and depths:
         try:
             check_bit_depth(experiment, min(depths), str(root))
@@ -51,23 +51,23 @@ def examine_set(
         seconds=time.perf_counter() - started,
         problems=tuple(problems),
         notes=tuple(inventory.notes),
-        pictures=dict(_pictures(found)),
+        images=dict(_images(found)),
     )
 
 
 def report_lines(report: DoctorReport) -> list[str]:
     """The report for a reader: one line per problem and note, then a summary."""
     scenes = ", ".join(f"{split} {count}" for split, count in report.scenes.items())
-    depths = sorted({picture.bit_depth for picture in report.pictures.values()})
-    size = sum(picture.bytes for picture in report.pictures.values())
+    depths = sorted({image.bit_depth for image in report.images.values()})
+    size = sum(image.bytes for image in report.images.values())
     summary = [
         f"{report.layout}; labels: {report.labels}",
-        f"{sum(report.scenes.values())} scenes ({scenes}), {len(report.pictures)} sound pictures, "
+        f"{sum(report.scenes.values())} scenes ({scenes}), {len(report.images)} sound images, "
         f"{' and '.join(map(str, depths)) or 'no'} bits per channel; {size / 1e9:.2f} GB in "
         f"{report.seconds:.1f} s ({size / 1e6 / report.seconds:.1f} MB/s)",
     ]
     if 8 in depths:
-        summary.append("8-bit pictures: evaluate them with `protocol: dpdd-8`")
+        summary.append("8-bit images: evaluate them with `protocol: dpdd-8`")
     if not report.ground_truth:
         summary.append("no ground truth: inference only, use `dmtbench predict`")
     if report.unjudged:
@@ -78,7 +78,7 @@ def report_lines(report: DoctorReport) -> list[str]:
     return [*report.problems, *notes, *summary, verdict]
 
 
-def _pictures(found: Survey) -> Iterator[tuple[str, PictureReport]]:
-    for name, facts, lies in found.pictures():
+def _images(found: Survey) -> Iterator[tuple[str, ImageReport]]:
+    for name, facts, lies in found.images():
         correlation, shift = (lies.correlation, lies.shift) if lies else (None, None)
-        yield name, PictureReport(**facts.model_dump(), correlation=correlation, shift=shift)
+        yield name, ImageReport(**facts.model_dump(), correlation=correlation, shift=shift)

@@ -30,7 +30,7 @@ def evaluate_method(
     official: Path | None = None,
     tiling: Tiling | None = None,
 ) -> ResultRecord:
-    """Score one method on the test split and write `target` with metrics, pictures and record.
+    """Score one method on the test split and write `target` with metrics, images and record.
 
     Args:
         experiment: the experiment.

@@ -1,4 +1,4 @@
-"""Fetch stage: from a mirror, an archive or a folder to the raw pictures of a published set."""
+"""Fetch stage: from a mirror, an archive or a folder to the raw images of a published set."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ class Fetch:
             raise ConfigError(f"{source}: lies within {self.target} or around it; move one of them")
 
     def _obtain(self, source: Source) -> list[Path]:
-        """Download what a source has; the archives, or the folder of the pictures."""
+        """Download what a source has; the archives, or the folder of the images."""
         folder, room = self.archives / source.name, self.target.parent
         with _locked(self.archives / ".lock"):
             if source.transport == "huggingface":
@@ -174,7 +174,7 @@ def _describe(root: Path) -> str:
     """What the folder holds, by its names alone, in a few words.
 
     Raises:
-        DataError: no set of pictures in a known layout, or more than one.
+        DataError: no set of images in a known layout, or more than one.
     """
     found = take_inventory(root, official=None)
     splits = Counter(scene.split for scene in found.scenes)

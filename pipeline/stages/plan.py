@@ -14,7 +14,7 @@ from rich.table import Table
 from pipeline.files import free_bytes
 from pipeline.planning.costs import TrainingCost, training_cost
 from pipeline.planning.disk import DiskUse, disk_use
-from pipeline.planning.pictures import Pictures, pictures_of
+from pipeline.planning.images import Images, images_of
 from pipeline.workflow.experiment import Workflow
 from pipeline.workflow.jobs import Job, planned_jobs
 
@@ -26,12 +26,12 @@ class Speed:
     """The GPU that hours are estimated for: peak in TFLOP/s, and the share of it reached."""
 
     tflops: float
-    utilisation: float
+    utilization: float
 
     @property
     def flops(self) -> float:
         """Operations per second."""
-        return self.tflops * 1e12 * self.utilisation
+        return self.tflops * 1e12 * self.utilization
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class RunPlan:
     trainings: list[TrainingCost]
     disk: list[DiskUse]
     free_bytes: int
-    pictures: str
+    images: str
     windows: int
     speed: Speed
 
@@ -53,13 +53,13 @@ def make_plan(config: Path, targets: list[str], speed: Speed) -> RunPlan:
 
     Raises:
         ConfigError: the experiment file or a target cannot be used.
-        DataError: nothing is known of the pictures, or a window does not fit them.
+        DataError: nothing is known of the images, or a window does not fit them.
     """
     workflow = Workflow(config)
     experiment = workflow.experiment
-    pictures = pictures_of(experiment.dataset, Path(workflow.data) / "manifest.csv")
-    companion = _companion_pictures(workflow)
-    windows = pictures.windows(experiment.patches)
+    images = images_of(experiment.dataset, Path(workflow.data) / "manifest.csv")
+    companion = _companion_images(workflow)
+    windows = images.windows(experiment.patches)
     jobs = planned_jobs(config, targets)
     trainings = [
         cost
@@ -73,18 +73,18 @@ def make_plan(config: Path, targets: list[str], speed: Speed) -> RunPlan:
     ]
     order = {name: place for place, name in enumerate(workflow.named_runs(workflow.all_methods))}
     trainings.sort(key=lambda cost: order[cost.run])
-    disk = disk_use(workflow, pictures, companion, sum(cost.weight_bytes for cost in trainings))
+    disk = disk_use(workflow, images, companion, sum(cost.weight_bytes for cost in trainings))
     free = free_bytes(Path(workflow.data))
-    sources = dict.fromkeys(known.source for known in (pictures, companion) if known)
+    sources = dict.fromkeys(known.source for known in (images, companion) if known)
     known_from = " and ".join(sources)
     return RunPlan(workflow.config, jobs, trainings, disk, free, known_from, windows, speed)
 
 
-def _companion_pictures(workflow: Workflow) -> Pictures | None:
+def _companion_images(workflow: Workflow) -> Images | None:
     block = workflow.experiment.companion
     if block is None or not workflow.uses_companion():
         return None
-    return pictures_of(block, Path("data") / block.name / "manifest.csv")
+    return images_of(block, Path("data") / block.name / "manifest.csv")
 
 
 def plan_json(plan: RunPlan) -> str:
@@ -140,7 +140,7 @@ def _disk(plan: RunPlan) -> Group:
     enough = "enough" if missing <= plan.free_bytes else "NOT ENOUGH"
     note = (
         f"Missing {_gb(missing)}, free {_gb(plan.free_bytes)}: {enough}. "
-        f"Pictures counted after {plan.pictures}, as if uncompressed."
+        f"Images counted after {plan.images}, as if uncompressed."
     )
     return Group(table, note)
 
@@ -165,7 +165,7 @@ def _trainings(plan: RunPlan) -> Group:
     table.add_row("Total", f"{samples:,}", "", "", "", f"{hours:,.2f}")
     note = (
         f"GPU hours: 3 (forward and backward) x 2 FLOP x MAC x samples at {plan.speed.tflops:g} "
-        f"TFLOP/s peak, of which {plan.speed.utilisation:.0%} is reached. Both are assumptions, "
+        f"TFLOP/s peak, of which {plan.speed.utilization:.0%} is reached. Both are assumptions, "
         "not measurements; validation and evaluation come on top.\n"
         "Memory: what the backward pass keeps of a batch, counted on a small crop and scaled with "
         "the area, with weights, gradients and Adam's moments; on the GPU if there is one."

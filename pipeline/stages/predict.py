@@ -1,4 +1,4 @@
-"""Prediction stage: one method on the test scenes of any manifest, to pictures."""
+"""Prediction stage: one method on the test scenes of any manifest, to images."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def predict_method(
 ) -> tuple[int, int]:
     """Deblur every test scene into `target`, one 16-bit PNG each, named after its source.
 
-    Each picture appears complete or not at all. `predictions.json` in the same folder says what
-    made them; pictures of the same origin are kept, so that a killed run goes on.
+    Each image appears complete or not at all. `predictions.json` in the same folder says what
+    made them; images of the same origin are kept, so that a killed run goes on.
 
     Args:
         experiment: the experiment.
@@ -48,7 +48,7 @@ def predict_method(
         tiling: tiles to cut images into, by a protocol of another name; `None` keeps them whole.
 
     Returns:
-        How many pictures there are, and how many of them were made now.
+        How many images there are, and how many of them were made now.
 
     Raises:
         ConfigError: unknown method, or `run` is missing or superfluous.
@@ -75,7 +75,7 @@ def predict_method(
 
 
 def _origin(experiment: Experiment, name: str, ready: Prepared, manifest: Path) -> str:
-    """All that the pictures depend on."""
+    """All that the images depend on."""
     origin = {
         "method": name,
         "dataset": experiment.dataset.name,
@@ -92,7 +92,7 @@ def _origin(experiment: Experiment, name: str, ready: Prepared, manifest: Path) 
 
 
 def _claim(target: Path, origin: str) -> None:
-    """Make sure that `target` holds nothing but pictures of this origin."""
+    """Make sure that `target` holds nothing but images of this origin."""
     note = target / ORIGIN
     if note.is_file() and note.read_bytes() == origin.encode():
         pass

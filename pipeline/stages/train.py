@@ -143,7 +143,7 @@ def train_method(
 
 
 def _ready(job: _Job, together: World) -> tuple[nn.Module, Feed]:
-    """The network, freshly initialised, and this process's part of the batches."""
+    """The network, freshly initialized, and this process's part of the batches."""
     experiment, method = job.experiment, job.method
     recipe = experiment.recipe_of(method.name)
     assert recipe is not None

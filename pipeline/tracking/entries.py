@@ -25,7 +25,7 @@ _SHARED_BLOCKS = ("methods", "ablations", "metrics", "recipes", "trained_size")
 class Entry:
     """One repetition of one method: what training and evaluation left behind.
 
-    `files` are the artefacts, each with the folder it goes to; `digest` is over all of them.
+    `files` are the artifacts, each with the folder it goes to; `digest` is over all of them.
     """
 
     run: RunRecord | None

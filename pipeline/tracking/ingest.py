@@ -46,8 +46,8 @@ def ingest(runs: Path, results: Path, tables: list[Path], uri: str, artifact_roo
     `runs` holds `<run>/{record.json, curve.csv}`, `results` holds `<run>/{record.json,
     per_image.csv, images/}`. Each (method, repetition) becomes one MLflow run with parameters,
     curves (step = epoch), final metrics (`test_combined_psnr` in dB and the like), tags from the
-    records, the data manifest as input, and pictures, `per_image.csv`, records and `tables` as
-    artefacts. Ingesting the same files again adds nothing; changed files make a new run, and the
+    records, the data manifest as input, and images, `per_image.csv`, records and `tables` as
+    artifacts. Ingesting the same files again adds nothing; changed files make a new run, and the
     run they replace gets the tag `superseded`.
 
     Raises:

@@ -163,13 +163,13 @@ def _done_of(kept: dict[str, Any]) -> Done:
 
 
 def random_state() -> dict[str, Any]:
-    """Of the processor's generator, and of each CUDA device's."""
+    """Of the CPU's generator, and of each CUDA device's."""
     devices = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     return {"cpu": torch.get_rng_state(), "cuda": devices}
 
 
 def restore(state: dict[str, Any]) -> None:
-    """Put every generator where it was; of another number of devices, only the processor's."""
+    """Put every generator where it was; of another number of devices, only the CPU's."""
     torch.set_rng_state(state["cpu"])
     if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
         torch.cuda.set_rng_state_all(state["cuda"])

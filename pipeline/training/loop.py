@@ -125,7 +125,7 @@ def train(
     """Train `network` and keep the checkpoint with the best validation PSNR (paper 4.2).
 
     Args:
-        network: takes `[B, 3 * views, H, W]` in [0, 1]; initialised by the caller.
+        network: takes `[B, 3 * views, H, W]` in [0, 1]; initialized by the caller.
         store: pixels of the training and validation splits.
         feed: the training batches, this process's part of each.
         recipe: the training recipe.

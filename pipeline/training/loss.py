@@ -50,7 +50,7 @@ def edges(prediction: Tensor, target: Tensor, size: int, divisor: float, frames:
         prediction, target: `[N, 3, H, W]`, RGB, [0, 1] scale.
         size: side of the Sobel kernels.
         divisor: what both are divided by.
-        frames: how many pictures the first sample has.
+        frames: how many images the first sample has.
     """
     kernels = _sobel_pairs(size, divisor).to(prediction)
     return functional.mse_loss(
@@ -99,7 +99,7 @@ def loss_terms(
             what its mean squared error compares, under the term's name and that with `_target`.
         target: ground truth `[N, 3, H, W]`, RGB in [0, 1].
         recipe: names and weights of the terms.
-        frames: consecutive pictures that belong to one sample.
+        frames: consecutive images that belong to one sample.
     """
     losses: dict[str, Loss] = {
         "charbonnier": partial(charbonnier, eps=recipe.charbonnier_eps),

@@ -86,7 +86,7 @@ class Updater:
         self.scaler.unscale_(self.optimizer)
         parameters = [value for value in self.network.parameters() if value.grad is not None]
         norm = nn.utils.get_total_norm([cast(Tensor, value.grad) for value in parameters])
-        # Here alone the processor waits for a GPU.
+        # Here alone the CPU waits for a GPU.
         *values, size = torch.cat([terms, norm.to(terms).view(1)]).tolist()
         found = dict(zip(names, self.world.total(values), strict=True))
         self._check("loss", sum(found.values()), where, batch)

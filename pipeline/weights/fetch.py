@@ -14,7 +14,7 @@ from pipeline.fetch.download import Patience, download
 from pipeline.fetch.places import at_address
 from pipeline.files import atomic_file, sha256_of, write_text
 from pipeline.weights.arrays import MAX_BYTES, Unreadable
-from pipeline.weights.kinds import HEAD_BYTES, kind_of_weights, recognise
+from pipeline.weights.kinds import HEAD_BYTES, kind_of_weights, recognize
 from pipeline.weights.registry import PublishedWeights, WeightsSource
 
 
@@ -89,7 +89,7 @@ class WeightsFetch:
             self.folder,
             patience=self.patience,
             progress=self.progress,
-            recognise=recognise,
+            recognize=recognize,
         )
         return self._out_of_archive(target, source.member)
 

@@ -37,7 +37,7 @@ def kind_of_weights(head: bytes, content_type: str = "") -> Kind:
     raise Unreadable("is neither of PyTorch, HDF5, safetensors nor NumPy")
 
 
-def recognise(name: str, head: bytes, content_type: str) -> str:
+def recognize(name: str, head: bytes, content_type: str) -> str:
     """The same for a download.
 
     Raises:

@@ -20,13 +20,13 @@ from pipeline.methods import get_method
 NAMES = ("input", "mean", "left", "right", "unsharp", "linear")
 
 
-def picture(seed: int, size: tuple[int, int] = (40, 56), channels: int = 9) -> Tensor:
+def random_image(seed: int, size: tuple[int, int] = (40, 56), channels: int = 9) -> Tensor:
     return torch.rand(1, channels, *size, generator=torch.Generator().manual_seed(seed))
 
 
 def smooth(seed: int) -> Tensor:
-    """A picture with some structure: `[1, 3, H, W]` in [0.2, 0.8]."""
-    coarse = picture(seed, (10, 14), 3)
+    """An image with some structure: `[1, 3, H, W]` in [0.2, 0.8]."""
+    coarse = random_image(seed, (10, 14), 3)
     return 0.2 + 0.6 * nn.functional.interpolate(coarse, scale_factor=4, mode="bilinear")
 
 
@@ -52,14 +52,14 @@ def mean_psnr(network: nn.Module, pairs: list[tuple[Tensor, Tensor]]) -> float:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("size", [(1, 1), (13, 7)])
 def test_any_size_gives_an_image_of_that_size(name: Any, size: tuple[int, int]) -> None:
-    x = torch.cat([picture(0, size), picture(1, size)])
+    x = torch.cat([random_image(0, size), random_image(1, size)])
     out = controls.build(name)(x, origin=(0, 0), full_size=size)
     assert out.shape == (2, 3, *size)
     assert out.dtype == torch.float32
 
 
 def test_views_are_passed_through() -> None:
-    x = picture(0) * 3 - 1
+    x = random_image(0) * 3 - 1
     left, right, combined = x.chunk(3, dim=1)
     expected = {"left": left, "right": right, "input": combined, "mean": (left + right) / 2}
     for name, image in expected.items():
@@ -68,7 +68,7 @@ def test_views_are_passed_through() -> None:
 
 @pytest.mark.parametrize("name", ["unsharp", "linear"])
 def test_before_the_fit_the_filters_are_the_combined_view(name: Any) -> None:
-    x = picture(0)
+    x = random_image(0)
     assert torch.equal(controls.build(name)(x), x[:, 6:])
 
 
@@ -77,7 +77,7 @@ def test_unknown_controls_and_wrong_inputs_are_refused() -> None:
         controls.build("sharp")  # type: ignore[arg-type]
     for name in NAMES:
         with pytest.raises(ValueError, match=r"\[B, 9, H, W\]"):
-            controls.build(name)(picture(0, channels=6))  # type: ignore[arg-type]
+            controls.build(name)(random_image(0, channels=6))  # type: ignore[arg-type]
 
 
 def test_unsharp_is_the_formula() -> None:
@@ -130,7 +130,7 @@ def test_unsharp_is_fitted_on_validation_pairs_only_from_any_iterable() -> None:
 def linear_pairs(weight: Tensor) -> list[tuple[Tensor, Tensor]]:
     pairs = []
     for seed in range(2):
-        x = picture(seed)
+        x = random_image(seed)
         ones = torch.ones_like(x[:, :1])
         pairs.append((x, torch.einsum("oc,bchw->bohw", weight, torch.cat([x, ones], 1))))
     return pairs
@@ -149,7 +149,7 @@ def test_linear_fit_recovers_exact_weights() -> None:
 
 
 def test_linear_fit_is_least_squares_over_all_pixels() -> None:
-    pairs = [(picture(k), picture(k + 10, channels=3)) for k in range(3)]
+    pairs = [(random_image(k), random_image(k + 10, channels=3)) for k in range(3)]
     fit = controls.LinearFit()
     fit.fit(pairs, [])
     rows = [x[0].flatten(1).T.double().numpy() for x, _ in pairs]
@@ -162,7 +162,7 @@ def test_linear_fit_is_least_squares_over_all_pixels() -> None:
 def test_linear_fit_survives_views_that_depend_on_each_other() -> None:
     pairs = []
     for seed in range(2):
-        x = picture(seed)
+        x = random_image(seed)
         x[:, 6:] = (x[:, :3] + x[:, 3:6]) / 2
         pairs.append((x, 2 * x[:, 6:] - 0.5))
     fit = controls.LinearFit()
@@ -183,14 +183,14 @@ def test_a_fit_is_deterministic_and_survives_a_state_round_trip(name: Any) -> No
     learned = first.fit(blurred_pairs(1.4), blurred_pairs(2.0))  # type: ignore[operator]
     assert second.fit(blurred_pairs(1.4), blurred_pairs(2.0)) == learned  # type: ignore[operator]
     loaded.load_state_dict(first.state_dict())
-    x = picture(3)
+    x = random_image(3)
     assert torch.equal(loaded(x), first(x))
     assert not torch.equal(loaded(x), x[:, 6:])
 
 
 @pytest.mark.parametrize("sigma", [0.01, 0.1, 0.5])
 def test_noisy_ground_truth_has_exactly_the_scores_it_promises(sigma: float) -> None:
-    target = picture(0, channels=3).double()
+    target = random_image(0, channels=3).double()
     noisy = controls.noisy_ground_truth(target, sigma, seed=1)
     assert noisy.min() >= 0
     assert noisy.max() <= 1
@@ -206,7 +206,7 @@ def test_noisy_ground_truth_has_exactly_the_scores_it_promises(sigma: float) -> 
 @pytest.mark.parametrize("sigma", [0.0, -0.1, 0.6])
 def test_noise_beyond_its_range_is_refused(sigma: float) -> None:
     with pytest.raises(ValueError, match="sigma"):
-        controls.noisy_ground_truth(picture(0), sigma, seed=0)
+        controls.noisy_ground_truth(random_image(0), sigma, seed=0)
 
 
 def test_every_configured_control_is_built_by_the_registry() -> None:
@@ -215,7 +215,7 @@ def test_every_configured_control_is_built_by_the_registry() -> None:
     assert {entries[name].kwargs["control"] for name in found} == set(NAMES)
     for name in found:
         method = get_method(name)
-        assert method.build()(picture(0)).shape == (1, 3, 40, 56)
+        assert method.build()(random_image(0)).shape == (1, 3, 40, 56)
         assert method.views == ("left", "right", "combined")
         assert method.input_bits == 16
         assert hasattr(method.build(), "fit") == method.trainable

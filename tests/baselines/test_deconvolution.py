@@ -48,7 +48,7 @@ def test_it_is_the_published_order_of_steps(lam: float, alpha: float, levels: in
     ours = deconvolve_layers(blurred, sigma, solver=HyperLaplacian(lam, alpha), levels=levels)
     plain = classical_plain.deconvolve_layers(blurred, sigma, lam, alpha, levels)
     assert psnr(ours, sharp) == pytest.approx(psnr(plain, sharp), abs=0.01)
-    # Far closer to each other than to a picture that was left alone.
+    # Far closer to each other than to an image that was left alone.
     assert psnr(ours, plain) > psnr(plain, blurred) + 20
     assert ours.dtype == np.float64
 
@@ -171,14 +171,14 @@ def spoilt(name: str) -> Callable[[Floats, Floats], tuple[Floats, Floats]]:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("one channel", r"expected a picture \[H, W, 3\], got \[160, 288, 1\]"),
-        ("sizes", r"the map, \[159, 288\], and the picture, \[160, 288, 3\], differ in size"),
-        ("small", r"the picture, \[20, 20\], is smaller than the kernel .* 59x59"),
+        ("one channel", r"expected an image \[H, W, 3\], got \[160, 288, 1\]"),
+        ("sizes", r"the map, \[159, 288\], and the image, \[160, 288, 3\], differ in size"),
+        ("small", r"the image, \[20, 20\], is smaller than the kernel .* 59x59"),
         ("nan", "must be finite and lie in"),
         ("bright", "must be finite and lie in"),
         ("infinite", "must be finite and not negative"),
         ("negative", "must be finite and not negative"),
-        ("unit", "above the picture's size; is it in pixels"),
+        ("unit", "above the image's size; is it in pixels"),
     ],
 )
 def test_unusable_input_is_refused(name: str, message: str) -> None:

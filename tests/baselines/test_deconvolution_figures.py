@@ -1,4 +1,4 @@
-"""Reference figures of the deconvolution on whole pictures; the benchmark has the others."""
+"""Reference figures of the deconvolution on whole images; the benchmark has the others."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from baselines._deconvolution.levels import quantise
+from baselines._deconvolution.levels import quantize
 from baselines._deconvolution.psf import disc_psf, gaussian_psf, transfer_function
 from baselines._deconvolution.regions import regions
 
@@ -30,8 +30,8 @@ def test_a_very_narrow_gaussian_is_the_identity(sigma: float) -> None:
 def test_a_disc_holds_shares_of_pixels() -> None:
     psf = disc_psf(1.5)
     assert psf.shape == (5, 5)
-    corner, edge, centre = 0.07744, 0.13728, 0.14112
-    expected = [[corner, edge, corner], [edge, centre, edge], [corner, edge, corner]]
+    corner, edge, center = 0.07744, 0.13728, 0.14112
+    expected = [[corner, edge, corner], [edge, center, edge], [corner, edge, corner]]
     np.testing.assert_allclose(psf[1:4, 1:4], expected, atol=5e-6)
     assert psf.sum() == pytest.approx(1)
     assert disc_psf(4.5).shape == (11, 11)
@@ -63,14 +63,14 @@ def test_levels_are_the_left_edges_between_quantiles_of_the_distinct_values() ->
     # By hand: with the k-th of ten values at (k - 1/2) / 10, a fifth lies between 2nd and 3rd.
     values = np.arange(10.0)
     many_zeros = np.concatenate([np.zeros(90), values]).reshape(10, 10)
-    found = quantise(many_zeros, 5)
+    found = quantize(many_zeros, 5)
     assert np.unique(found).tolist() == pytest.approx([0, 1.5, 3.5, 5.5, 7.5])
     assert found[-1].tolist() == pytest.approx([0, 0, 1.5, 1.5, 3.5, 3.5, 5.5, 5.5, 7.5, 7.5])
 
 
 def test_levels_of_a_continuous_map() -> None:
     sigma = np.random.default_rng(0).uniform(0, 5, (64, 64))
-    found = quantise(sigma)
+    found = quantize(sigma)
     assert len(np.unique(found)) == 33
     assert found.min() == sigma.min()
     assert (found <= sigma).all()
@@ -80,17 +80,17 @@ def test_levels_of_a_continuous_map() -> None:
 
 def test_few_values_are_kept() -> None:
     sigma = np.arange(32.0).reshape(4, 8)
-    assert (quantise(sigma) == sigma).all()
-    assert not (quantise(sigma, 32) == sigma).all()
+    assert (quantize(sigma) == sigma).all()
+    assert not (quantize(sigma, 32) == sigma).all()
 
 
 def test_one_level_is_the_lowest_value() -> None:
-    assert np.unique(quantise(np.arange(3.0), 1)).tolist() == [0]
+    assert np.unique(quantize(np.arange(3.0), 1)).tolist() == [0]
 
 
 def test_no_level_at_all() -> None:
     with pytest.raises(ValueError, match="at least one level"):
-        quantise(np.arange(3.0), 0)
+        quantize(np.arange(3.0), 0)
 
 
 def mask_of(*boxes: tuple[slice, slice]) -> np.ndarray:
@@ -124,7 +124,7 @@ def test_one_part_has_the_tightest_box() -> None:
     assert region.outer == (slice(80, 130), slice(0, 50))
 
 
-def test_scattered_pixels_take_the_whole_picture() -> None:
+def test_scattered_pixels_take_the_whole_image() -> None:
     mask = np.random.default_rng(0).random((300, 500)) < 0.02
     mask[0, 0] = mask[-1, -1] = True
     (region,) = regions(mask, 20)

@@ -116,7 +116,7 @@ def test_the_weights_are_six() -> None:
 
 
 @pytest.mark.parametrize("alpha", [2 / 3, 3 / 2])
-def test_a_heavy_data_term_gives_the_picture_back(alpha: float) -> None:
+def test_a_heavy_data_term_gives_the_image_back(alpha: float) -> None:
     y = np.random.default_rng(0).random((1, 24, 30))
     identity = np.zeros((3, 3))
     identity[1, 1] = 1

@@ -23,7 +23,7 @@ PREFIX = "main_net/defocus_net/"
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
-    # Small pictures gain nothing from threads, and lose minutes to them on a busy machine.
+    # Small images gain nothing from threads, and lose minutes to them on a busy machine.
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -65,7 +65,7 @@ def view(expected: dict[str, Tensor]) -> Tensor:
     return 0.5 * (pair[:, :3] + pair[:, 3:])
 
 
-def picture(shape: tuple[int, ...], seed: int = 0) -> Tensor:
+def random_image(shape: tuple[int, ...], seed: int = 0) -> Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
 
 
@@ -176,7 +176,7 @@ def test_weights_that_do_not_fit(
 
 @pytest.mark.parametrize("size", [(33, 47), (64, 40), (5, 3), (1, 1)])
 def test_any_size_is_padded_by_its_edge(size: tuple[int, int]) -> None:
-    network, x = narrow(), picture((2, 3, *size))
+    network, x = narrow(), random_image((2, 3, *size))
     height, width = size
     padded = functional.pad(x, (0, -width % 16, 0, -height % 16), mode="replicate")
     with torch.inference_mode():
@@ -191,7 +191,7 @@ def test_any_size_is_padded_by_its_edge(size: tuple[int, int]) -> None:
 
 
 def test_a_batch_is_its_images() -> None:
-    network, x = narrow(), picture((2, 3, 24, 32))
+    network, x = narrow(), random_image((2, 3, 24, 32))
     with torch.inference_mode():
         close(network(x), torch.cat([network(image[None]) for image in x]))
 
@@ -200,12 +200,12 @@ def test_a_batch_is_its_images() -> None:
 def test_sigma_of_a_map_value(monkeypatch: pytest.MonkeyPatch, value: float, sigma: float) -> None:
     network = narrow()
     monkeypatch.setattr(network, "defocus_map", lambda x: torch.full_like(x[:, :1], value))
-    close(network.sigma_map(picture((1, 3, 2, 2))), torch.full((1, 1, 2, 2), sigma), 1e-6)
+    close(network.sigma_map(random_image((1, 3, 2, 2))), torch.full((1, 1, 2, 2), sigma), 1e-6)
 
 
 def test_gradients_reach_everything() -> None:
     # In evaluation mode: in training, batch norm takes out the biases before it.
-    network, x = narrow(), picture((2, 3, 32, 32))
+    network, x = narrow(), random_image((2, 3, 32, 32))
     maps = (network(x), *network.auxiliary_maps(x))
     torch.stack([found.square().mean() for found in maps]).sum().backward()
     for name, parameter in network.named_parameters():
@@ -217,8 +217,14 @@ def test_gradients_reach_everything() -> None:
     ("call", "match"),
     [
         (lambda: dmenet.build(width=5), "width 5 is not a positive even number"),
-        (lambda: narrow()(picture((1, 6, 8, 8))), r"expected \[B, 3, H, W\], got \(1, 6, 8, 8\)"),
-        (lambda: narrow(auxiliary=False).auxiliary_maps(picture((1, 3, 8, 8))), "without auxil"),
+        (
+            lambda: narrow()(random_image((1, 6, 8, 8))),
+            r"expected \[B, 3, H, W\], got \(1, 6, 8, 8\)",
+        ),
+        (
+            lambda: narrow(auxiliary=False).auxiliary_maps(random_image((1, 3, 8, 8))),
+            "without auxil",
+        ),
     ],
 )
 def test_mistakes(call: Any, match: str) -> None:

@@ -41,8 +41,8 @@ IDEAL_STEPS = [
 ]
 
 
-def step(sigma: float, centre: float = 64) -> Any:
-    return np.tile(0.25 + 0.5 * ndtr((np.arange(129) - centre) / sigma), (65, 1))
+def step(sigma: float, center: float = 64) -> Any:
+    return np.tile(0.25 + 0.5 * ndtr((np.arange(129) - center) / sigma), (65, 1))
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +54,11 @@ def crop() -> Any:
 @pytest.mark.parametrize("row", IDEAL_STEPS)
 def test_ideal_steps(row: tuple[float, ...]) -> None:
     sigma, *wanted = row
-    for centre, reblur in product((64, 64.5), (1.25, 2.5)):
-        first, second = reblurred_gradients(step(sigma, centre), reblur)
+    for center, reblur in product((64, 64.5), (1.25, 2.5)):
+        first, second = reblurred_gradients(step(sigma, center), reblur)
         found = sigma_of_gradients(first[32, 64], second[32, 64], reblur)
         assert found == pytest.approx(wanted.pop(0), abs=0.003)
-        if centre == 64 and sigma >= 1:
+        if center == 64 and sigma >= 1:
             assert found == pytest.approx(sigma, rel=0.005)
 
 
@@ -162,17 +162,17 @@ def test_connected_edges_do_not_mix() -> None:
     assert not connected_edge_filter(blur, mask & False, np.full(mask.shape, 4)).any()
 
 
-@pytest.mark.parametrize("scene", [scene for scene in EBDB_SCENES if scene.picture == "voronoi"])
+@pytest.mark.parametrize("scene", [scene for scene in EBDB_SCENES if scene.image == "voronoi"])
 def test_reference_scenes(scene: Any) -> None:
     figures, _ = ebdb_figures(scene)
     assert within(figures, scene.reference) == {}
 
 
 def test_reference_pixels() -> None:
-    picture, _ = two_plane(voronoi(), 1, 2.5)
+    image, _ = two_plane(voronoi(), 1, 2.5)
     # A few pixels: other versions of scikit-image may round an edge away.
-    assert abs(ebdb.sparse_blur(picture).mask.sum() - 10049) <= 5
-    found = ebdb.ebdb_map(picture)
+    assert abs(ebdb.sparse_blur(image).mask.sum() - 10049) <= 5
+    found = ebdb.ebdb_map(image)
     assert found[256, 128] == pytest.approx(0.9795, abs=0.002)
     assert found[256, 384] == pytest.approx(2.3568, abs=0.002)
 
@@ -234,8 +234,8 @@ def test_no_edges(propagation: Any) -> None:
 @pytest.mark.parametrize(
     ("image", "options", "match"),
     [
-        (np.zeros((40, 40)), {}, r"expected an RGB picture \[H, W, 3\], got \(40, 40\)"),
-        (np.zeros((40, 40, 1)), {}, "expected an RGB picture"),
+        (np.zeros((40, 40)), {}, r"expected an RGB image \[H, W, 3\], got \(40, 40\)"),
+        (np.zeros((40, 40, 1)), {}, "expected an RGB image"),
         (np.zeros((22, 40, 3)), {}, "22x40 px; EBDB needs at least 23 px"),
         (np.full((40, 40, 3), np.nan), {}, r"finite values in \[0, 1\]"),
         (np.full((40, 40, 3), 255), {}, r"finite values in \[0, 1\]"),

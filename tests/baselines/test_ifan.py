@@ -27,7 +27,7 @@ State = dict[str, Any]
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
-    # Small pictures gain nothing from threads, and lose minutes to them on a busy machine.
+    # Small images gain nothing from threads, and lose minutes to them on a busy machine.
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -58,7 +58,7 @@ def network(state: State, reblur_state: State) -> nn.Module:
     return ifan.load_official(state | reblur_state).eval()
 
 
-def picture(shape: tuple[int, ...], seed: int = 0) -> Tensor:
+def random_image(shape: tuple[int, ...], seed: int = 0) -> Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
 
 
@@ -169,8 +169,8 @@ def test_adaptive_convolution(
 
 
 def test_the_filter_map_is_neither_copied_nor_its_input_unfolded() -> None:
-    features = picture((1, 8, 16, 16)).requires_grad_()
-    filters = picture((1, 17 * 8 * 7, 16, 16)).requires_grad_()
+    features = random_image((1, 8, 16, 16)).requires_grad_()
+    filters = random_image((1, 17 * 8 * 7, 16, 16)).requires_grad_()
     kept: dict[int, int] = {}
 
     def keep(tensor: Tensor) -> Tensor:
@@ -233,7 +233,7 @@ def test_cost_basis_of_padded_sizes() -> None:
 
 @pytest.mark.parametrize("size", [(33, 47), (64, 41), (5, 3), (1, 1)])
 def test_any_size_is_padded_by_its_edge(size: tuple[int, int]) -> None:
-    network, x = narrow(), picture((2, 9, *size))
+    network, x = narrow(), random_image((2, 9, *size))
     height, width = size
     padded = functional.pad(x, (0, -width % 8, 0, -height % 8), mode="replicate")
     with torch.inference_mode():
@@ -243,7 +243,7 @@ def test_any_size_is_padded_by_its_edge(size: tuple[int, int]) -> None:
 
 
 def test_a_batch_is_its_images() -> None:
-    network, x = narrow(), picture((2, 9, 24, 32))
+    network, x = narrow(), random_image((2, 9, 24, 32))
     with torch.inference_mode():
         alone = torch.cat([network(image[None]) for image in x])
         close(network(x), alone)
@@ -251,7 +251,7 @@ def test_a_batch_is_its_images() -> None:
 
 
 def test_views_are_told_apart() -> None:
-    network, x = narrow(), picture((1, 9, 24, 32))
+    network, x = narrow(), random_image((1, 9, 24, 32))
     with torch.inference_mode():
         for order in ((0, 2, 1), (1, 0, 2), (2, 1, 0)):
             swapped = torch.cat([x.chunk(3, dim=1)[view] for view in order], dim=1)
@@ -259,8 +259,8 @@ def test_views_are_told_apart() -> None:
 
 
 def test_the_single_variant_sees_the_combined_view_alone() -> None:
-    network, x = narrow(dual=False, reblurring=True), picture((1, 9, 24, 32))
-    changed = torch.cat((x[:, :6], picture((1, 3, 24, 32), seed=5)), dim=1)
+    network, x = narrow(dual=False, reblurring=True), random_image((1, 9, 24, 32))
+    changed = torch.cat((x[:, :6], random_image((1, 3, 24, 32), seed=5)), dim=1)
     with torch.inference_mode():
         first, second = (network.forward_training(v, x[:, :3]) for v in (x, changed))
         assert torch.equal(first["output"], network(x[:, :3]))
@@ -272,7 +272,7 @@ def test_the_single_variant_sees_the_combined_view_alone() -> None:
 
 @pytest.mark.parametrize("shift", [-2.0, 0.0, 1.0])
 def test_warping_by_whole_pixels(shift: float) -> None:
-    image = picture((2, 3, 5, 9))
+    image = random_image((2, 3, 5, 9))
     moved = torch.zeros_like(image)
     for column in range(9):
         if 0 <= column + shift < 9:
@@ -300,7 +300,7 @@ def dead(gradient: Tensor | None) -> Tensor:
 @pytest.mark.parametrize("corrected", [False, True])
 def test_gradients_of_inference(corrected: bool) -> None:
     network = narrow(corrected_iac=corrected)
-    network(picture((1, 9, 24, 32))).square().mean().backward()
+    network(random_image((1, 9, 24, 32))).square().mean().backward()
     # The second half of each iteration's kernels are the horizontal ones.
     unused = torch.zeros(network.filters[-1].out_channels, dtype=torch.bool)
     if not corrected:
@@ -315,7 +315,9 @@ def test_gradients_of_inference(corrected: bool) -> None:
 @pytest.mark.parametrize("corrected", [False, True])
 def test_gradients_of_training(corrected: bool) -> None:
     network = narrow(corrected_iac=corrected, reblurring=True)
-    found = network.forward_training(picture((2, 9, 32, 32)), picture((2, 3, 32, 32), seed=1))
+    found = network.forward_training(
+        random_image((2, 9, 32, 32)), random_image((2, 3, 32, 32), seed=1)
+    )
     losses = [
         functional.mse_loss(found[term], found[f"{term}_target"]) for term in ifan.TRAINING_TERMS
     ]
@@ -336,7 +338,7 @@ def test_gradients_of_training(corrected: bool) -> None:
 
 def test_what_forward_does_not_train_is_declared() -> None:
     network = narrow(reblurring=True)
-    network(picture((1, 9, 24, 32))).sum().backward()
+    network(random_image((1, 9, 24, 32))).sum().backward()
     untrained = {
         name
         for name, parameter in network.named_parameters()
@@ -406,7 +408,7 @@ def test_weights_that_do_not_fit(
 def test_trained_weights_serve_without_the_reblurring_network() -> None:
     trained, used = narrow(seed=1, reblurring=True), narrow(seed=2)
     used.load_state_dict(trained.state_dict())
-    x = picture((1, 9, 16, 16))
+    x = random_image((1, 9, 16, 16))
     with torch.inference_mode():
         assert torch.equal(used(x), trained(x))
     with pytest.raises(RuntimeError, match=r"reblurring\.predictor"):
@@ -416,7 +418,7 @@ def test_trained_weights_serve_without_the_reblurring_network() -> None:
 def test_bfloat16_is_finite() -> None:
     network = narrow(reblurring=True)
     with torch.autocast("cpu", torch.bfloat16):
-        found = network.forward_training(picture((1, 9, 32, 32)), picture((1, 3, 32, 32)))
+        found = network.forward_training(random_image((1, 9, 32, 32)), random_image((1, 3, 32, 32)))
     assert all(bool(value.isfinite().all()) for value in found.values())
 
 
@@ -424,10 +426,15 @@ def test_bfloat16_is_finite() -> None:
     ("call", "match"),
     [
         (lambda: ifan.build("triple"), "variant must be one of dual, single, single-8"),
-        (lambda: narrow()(picture((1, 6, 8, 8))), r"expected \[B, 9, H, W\], got \(1, 6, 8, 8\)"),
-        (lambda: narrow(dual=False)(picture((1, 9, 8, 8))), r"expected \[B, 3, H, W\]"),
         (
-            lambda: narrow().forward_training(picture((1, 9, 8, 8)), picture((1, 3, 8, 8))),
+            lambda: narrow()(random_image((1, 6, 8, 8))),
+            r"expected \[B, 9, H, W\], got \(1, 6, 8, 8\)",
+        ),
+        (lambda: narrow(dual=False)(random_image((1, 9, 8, 8))), r"expected \[B, 3, H, W\]"),
+        (
+            lambda: narrow().forward_training(
+                random_image((1, 9, 8, 8)), random_image((1, 3, 8, 8))
+            ),
             r"training needs the reblurring network: build\(reblurring=True\)",
         ),
     ],

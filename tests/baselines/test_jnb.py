@@ -11,13 +11,13 @@ from skimage import data
 
 from baselines._shared.domain_transform import recursive_filter
 from baselines.jnb import Dictionary, jnb_map, load_dictionary
-from baselines.jnb.feature import atom_counts, eight_bit_grey, patches_of
+from baselines.jnb.feature import atom_counts, eight_bit_gray, patches_of
 from baselines.jnb.propagation import MIN_SUPPORT, guide_of, pad_back, propagate
 from benchmarks.defocus_maps_jnb import SCENES, mean_counts, score
 from benchmarks.two_plane import two_plane, voronoi
 
 
-def picture() -> np.ndarray:
+def random_image() -> np.ndarray:
     return two_plane(data.coffee()[160:240, 150:260] / 255, 0.5, 1.5)[0]
 
 
@@ -30,10 +30,10 @@ def shipped() -> Dictionary:
 def test_reference_figures_of_two_planes(shipped: Dictionary, name: str) -> None:
     sharp = data.coffee() / 255 if name == "coffee" else voronoi()
     image, truth = two_plane(sharp, 0.5, 1.5)
-    grey = eight_bit_grey(image)
-    counts = atom_counts(grey, shipped.atoms)
+    gray = eight_bit_gray(image)
+    counts = atom_counts(gray, shipped.atoms)
     for mask_threshold in (3, 1):
-        found = score(grey, counts, truth, shipped, mask_threshold)
+        found = score(gray, counts, truth, shipped, mask_threshold)
         reference = SCENES[name, 0.5, 1.5, mask_threshold]
         assert found.accepted(reference), (mask_threshold, found)
 
@@ -48,23 +48,23 @@ def test_counts_fall_with_the_blur(shipped: Dictionary, name: str) -> None:
     assert 1 < counts[4] < 4
 
 
-def test_grey_is_whole_levels_of_luma() -> None:
-    colours = np.array([[[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1], [0.5, 0.5, 0.5]]])
-    np.testing.assert_array_equal(eight_bit_grey(colours), [[76, 150, 29, 255, 127]])
+def test_gray_is_whole_levels_of_luma() -> None:
+    colors = np.array([[[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1], [0.5, 0.5, 0.5]]])
+    np.testing.assert_array_equal(eight_bit_gray(colors), [[76, 150, 29, 255, 127]])
 
 
 def test_patches_have_mean_zero_and_keep_their_place() -> None:
-    grey = np.arange(12.0 * 20).reshape(12, 20)
-    found = patches_of(grey, 3)
+    gray = np.arange(12.0 * 20).reshape(12, 20)
+    found = patches_of(gray, 3)
     assert found.shape == (2, 5, 64)
-    expected = grey[3:11, 6:14] - grey[3:11, 6:14].mean()
+    expected = gray[3:11, 6:14] - gray[3:11, 6:14].mean()
     np.testing.assert_allclose(found[1, 2], expected.ravel())
 
 
 def test_counts_lie_at_the_corner_of_their_patch(shipped: Dictionary) -> None:
-    grey = np.full((40, 50), 100.0)
-    grey[20, 30] = 200
-    counts = atom_counts(grey, shipped.atoms)
+    gray = np.full((40, 50), 100.0)
+    gray[20, 30] = 200
+    counts = atom_counts(gray, shipped.atoms)
     assert counts.shape == (33, 43)
     assert (counts[13:21, 23:31] > 0).all()
     counts[13:21, 23:31] = 0
@@ -75,12 +75,12 @@ def test_a_stride_repeats_the_counts_of_its_grid(
     shipped: Dictionary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("baselines.jnb.feature._CHUNK", 500)
-    grey = eight_bit_grey(picture())
+    gray = eight_bit_gray(random_image())
     done: list[tuple[int, int]] = []
-    full = atom_counts(grey, shipped.atoms, progress=lambda *what: done.append(what))
+    full = atom_counts(gray, shipped.atoms, progress=lambda *what: done.append(what))
     monkeypatch.undo()
-    np.testing.assert_array_equal(full, atom_counts(grey, shipped.atoms))
-    half = atom_counts(grey, shipped.atoms, stride=2)
+    np.testing.assert_array_equal(full, atom_counts(gray, shipped.atoms))
+    half = atom_counts(gray, shipped.atoms, stride=2)
     rows, columns = np.indices(full.shape) // 2 * 2
     np.testing.assert_array_equal(half, full[rows, columns])
     assert len(done) > 10
@@ -88,10 +88,10 @@ def test_a_stride_repeats_the_counts_of_its_grid(
     assert all(before[0] < after[0] for before, after in pairwise(done))
 
 
-def test_the_guide_lies_at_the_patches_centres() -> None:
-    grey = np.zeros((20, 24))
-    grey[10, 12] = 255
-    guide = guide_of(grey)
+def test_the_guide_lies_at_the_patches_centers() -> None:
+    gray = np.zeros((20, 24))
+    gray[10, 12] = 255
+    guide = guide_of(gray)
     assert guide.shape == (13, 17)
     assert np.unravel_index(guide.argmax(), guide.shape) == (7, 9)
     assert np.count_nonzero(guide) == 25
@@ -102,7 +102,7 @@ def test_the_guide_lies_at_the_patches_centres() -> None:
     assert bright[0, 8] == pytest.approx(weights[2:].sum() / weights.sum())
 
 
-def test_padding_puts_the_centre_back() -> None:
+def test_padding_puts_the_center_back() -> None:
     feature = np.zeros((13, 17))
     feature[7, 9] = 1
     padded = pad_back(feature)
@@ -180,8 +180,8 @@ def test_the_second_filter_smooths_within_edges() -> None:
     assert smooth[:, 15:].mean() - smooth[:, :15].mean() > 19
 
 
-def test_the_map_of_a_picture(shipped: Dictionary) -> None:
-    image = picture()
+def test_the_map_of_a_image(shipped: Dictionary) -> None:
+    image = random_image()
     found = jnb_map(image)
     assert found.shape == image.shape[:2]
     assert found.dtype == np.float64
@@ -204,14 +204,14 @@ def test_the_map_of_a_picture(shipped: Dictionary) -> None:
     ],
 )
 def test_every_option_reaches_the_map(change: dict[str, Any]) -> None:
-    image = picture()
+    image = random_image()
     plain, changed = jnb_map(image), jnb_map(image, **change)
     assert changed.shape == plain.shape
     assert np.abs(changed - plain).max() > (0.001 if "eight_bit_map" in change else 0.01)
 
 
 def test_eight_bits_of_four_pixels() -> None:
-    image = picture()
+    image = random_image()
     levels = jnb_map(image, eight_bit_map=True) * 255 / 4
     np.testing.assert_allclose(levels, np.rint(levels), atol=1e-9)
     assert np.abs(levels * 4 / 255 - jnb_map(image)).max() <= 2 / 255 + 1e-9
@@ -219,24 +219,24 @@ def test_eight_bits_of_four_pixels() -> None:
 
 def test_another_dictionary_is_used(shipped: Dictionary) -> None:
     other = Dictionary(**{**vars(shipped), "sigmas": shipped.sigmas / 2})
-    image = picture()
+    image = random_image()
     np.testing.assert_allclose(jnb_map(image, dictionary=other), jnb_map(image) / 2)
 
 
 @pytest.mark.parametrize("mask_threshold", [3, None])
-def test_a_flat_picture_has_the_strongest_blur(mask_threshold: int | None) -> None:
+def test_a_flat_image_has_the_strongest_blur(mask_threshold: int | None) -> None:
     found = jnb_map(np.full((20, 30, 3), 0.3), mask_threshold=mask_threshold)
     np.testing.assert_array_equal(found, np.full((20, 30), 4.0))
 
 
 @pytest.mark.parametrize("size", [(12, 12), (12, 40), (33, 13)])
-def test_small_pictures(size: tuple[int, int]) -> None:
-    assert jnb_map(picture()[: size[0], : size[1]]).shape == size
+def test_small_images(size: tuple[int, int]) -> None:
+    assert jnb_map(random_image()[: size[0], : size[1]]).shape == size
 
 
 def test_progress_reaches_the_end() -> None:
     done: list[tuple[int, int]] = []
-    jnb_map(picture(), stride=2, progress=lambda *what: done.append(what))
+    jnb_map(random_image(), stride=2, progress=lambda *what: done.append(what))
     assert done[-1] == (37 * 52, 37 * 52)
 
 

@@ -20,15 +20,15 @@ from baselines.jnb.dictionary import Dictionary, digest_of, save_dictionary
 from baselines.jnb.feature import EPSILON, luma, patches_of
 from baselines.jnb.ksvd import k_svd, renew_atom, training_patches
 from baselines.jnb.omp import count_atoms, sparse_codes
-from baselines.jnb.train_dictionary import main, read_grey, train
+from baselines.jnb.train_dictionary import main, read_gray, train
 
 CONFIGS = sorted(CONFIG.glob("*.yaml"))
 
 
 def patches(number: int, blur: float = 0.0) -> np.ndarray:
     """Of the sharp part of a photograph, spread evenly."""
-    grey = np.rint(luma(data.coffee() / 255))[100:260, 150:350]
-    found = patches_of(grey, 3).reshape(-1, 64)
+    gray = np.rint(luma(data.coffee() / 255))[100:260, 150:350]
+    found = patches_of(gray, 3).reshape(-1, 64)
     return found[:: len(found) // number]
 
 
@@ -103,26 +103,26 @@ def test_codes_are_those_of_least_squares() -> None:
 
 
 def test_training_patches_are_textured_after_the_blur() -> None:
-    grey = luma(data.coffee() / 255)[:200, :300]
+    gray = luma(data.coffee() / 255)[:200, :300]
     pool = {}
     for sigma_t in (0.0, 2.0):
         random = np.random.RandomState(0)
-        found = training_patches([grey], sigma_t=sigma_t, num_patches=10_000, random=random)
+        found = training_patches([gray], sigma_t=sigma_t, num_patches=10_000, random=random)
         assert found.std(1).min() > 4
         np.testing.assert_allclose(found.mean(1), 0, atol=1e-12)
         pool[sigma_t] = found
-    whole = patches_of(grey, 3).reshape(-1, 64)
+    whole = patches_of(gray, 3).reshape(-1, 64)
     assert len(pool[0.0]) == np.count_nonzero(whole.std(1) > 4)
     assert len(pool[2.0]) < len(pool[0.0])
     random = np.random.RandomState(0)
-    few = training_patches([grey], sigma_t=0, num_patches=200, random=random)
+    few = training_patches([gray], sigma_t=0, num_patches=200, random=random)
     np.testing.assert_array_equal(few, pool[0.0][:200])
 
 
 def learnt(seed: int) -> tuple[np.ndarray, list[float]]:
     random = np.random.RandomState(seed)
-    pictures = [luma(data.coffee() / 255)[:200, :300]]
-    given = training_patches(pictures, sigma_t=2, num_patches=600, random=random)
+    images = [luma(data.coffee() / 255)[:200, :300]]
+    given = training_patches(images, sigma_t=2, num_patches=600, random=random)
     return k_svd(given, sweeps=range(3), random=random)
 
 
@@ -152,7 +152,7 @@ def test_renewing_an_atom_fits_it_to_what_the_others_leave() -> None:
     np.testing.assert_allclose(atoms[4], worst / np.linalg.norm(worst))
 
 
-def test_pictures_without_texture() -> None:
+def test_images_without_texture() -> None:
     flat = np.zeros((64, 64))
     with pytest.raises(ValueError, match="0 textured patches for 128 atoms"):
         train({"flat": flat})
@@ -162,15 +162,15 @@ def test_pictures_without_texture() -> None:
 
 def test_the_shipped_table_is_measured_again() -> None:
     shipped = load_dictionary()
-    pictures = [read_grey(name) for name in shipped.pictures]
-    found = calibrate(pictures, shipped.atoms, sigmas=(2.0, 4.0))
+    images = [read_gray(name) for name in shipped.images]
+    found = calibrate(images, shipped.atoms, sigmas=(2.0, 4.0))
     np.testing.assert_allclose(found, shipped.counts[[5, 7]], rtol=1e-4)
 
 
 def test_a_table_that_does_not_fall_is_refused() -> None:
-    grey = luma(data.coffee() / 255)[:100, :100]
+    gray = luma(data.coffee() / 255)[:100, :100]
     with pytest.raises(ValueError, match="do not fall with the blur"):
-        calibrate([grey], load_dictionary().atoms, sigmas=(1.0, 1.0))
+        calibrate([gray], load_dictionary().atoms, sigmas=(1.0, 1.0))
 
 
 def test_sigma_between_and_beyond_the_table() -> None:
@@ -188,7 +188,7 @@ def test_the_shipped_dictionary() -> None:
     assert (shipped.num_patches, shipped.num_sweeps) == (8000, 12)
 
 
-def test_no_test_picture_was_trained_on() -> None:
+def test_no_test_image_was_trained_on() -> None:
     tested = {"coffee"}  # The map's own figures are measured on it.
     for config in CONFIGS:
         split = (yaml.safe_load(config.read_text()).get("dataset") or {}).get("test") or {}
@@ -196,7 +196,7 @@ def test_no_test_picture_was_trained_on() -> None:
         if split.get("stereo"):
             tested.update(("motorcycle_left", "motorcycle_right"))
     assert {"chelsea", "motorcycle_left"} <= tested
-    assert not tested & set(load_dictionary().pictures)
+    assert not tested & set(load_dictionary().images)
 
 
 def test_a_file_holds_what_was_saved(tmp_path: Path) -> None:
@@ -249,33 +249,33 @@ def test_the_command(
 ) -> None:
     made: list[Dictionary] = []
 
-    def short(pictures: Any, **options: Any) -> tuple[Dictionary, list[float]]:
+    def short(images: Any, **options: Any) -> tuple[Dictionary, list[float]]:
         assert options == {"seed": 3, "progress": True}
-        made.append(replace(load_dictionary(), pictures=tuple(pictures), seed=3))
+        made.append(replace(load_dictionary(), images=tuple(images), seed=3))
         return made[0], [2.0, 1.0]
 
     monkeypatch.setattr("baselines.jnb.train_dictionary.train", short)
     output = tmp_path / "own.npz"
-    arguments = ["train", "--pictures", "rocket", "--seed", "3", "-o", str(output)]
+    arguments = ["train", "--images", "rocket", "--seed", "3", "-o", str(output)]
     monkeypatch.setattr(sys, "argv", arguments)
     main()
     assert digest_of(load_dictionary(output)) == digest_of(made[0])
-    assert made[0].pictures == ("rocket",)
+    assert made[0].images == ("rocket",)
     assert "RMS error 2.000" in capsys.readouterr().out
-    monkeypatch.setattr(sys, "argv", ["train", "--pictures", "nothing", "-o", str(output)])
+    monkeypatch.setattr(sys, "argv", ["train", "--images", "nothing", "-o", str(output)])
     with pytest.raises(SystemExit):
         main()
     assert "nothing is neither a file nor bundled" in capsys.readouterr().err
 
 
-def test_pictures_are_read_as_grey_levels(tmp_path: Path) -> None:
-    colours = np.random.RandomState(0).randint(0, 256, (9, 10, 3)).astype(np.uint8)
+def test_images_are_read_as_gray_levels(tmp_path: Path) -> None:
+    colors = np.random.RandomState(0).randint(0, 256, (9, 10, 3)).astype(np.uint8)
     eight, sixteen = tmp_path / "8.png", tmp_path / "16.png"
-    cv2.imwrite(str(eight), colours[..., ::-1])
-    cv2.imwrite(str(sixteen), colours[..., ::-1].astype(np.uint16) * 257)
+    cv2.imwrite(str(eight), colors[..., ::-1])
+    cv2.imwrite(str(sixteen), colors[..., ::-1].astype(np.uint16) * 257)
     for path in (eight, sixteen):
-        np.testing.assert_allclose(read_grey(str(path)), luma(colours / 255), atol=1e-9)
-    np.testing.assert_allclose(read_grey("camera"), 0.9999 * data.camera(), atol=1e-9)
-    cv2.imwrite(str(eight), colours[:7])
+        np.testing.assert_allclose(read_gray(str(path)), luma(colors / 255), atol=1e-9)
+    np.testing.assert_allclose(read_gray("camera"), 0.9999 * data.camera(), atol=1e-9)
+    cv2.imwrite(str(eight), colors[:7])
     with pytest.raises(ValueError, match="at least 8 x 8"):
-        read_grey(str(eight))
+        read_gray(str(eight))

@@ -26,7 +26,7 @@ MODELS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
-    # Small pictures gain nothing from threads, and lose minutes to them on a busy machine.
+    # Small images gain nothing from threads, and lose minutes to them on a busy machine.
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -58,7 +58,7 @@ def views(expected: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     return combined, pair
 
 
-def picture(shape: tuple[int, ...], seed: int = 0) -> Tensor:
+def random_image(shape: tuple[int, ...], seed: int = 0) -> Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
 
 
@@ -170,7 +170,7 @@ def test_weights_that_do_not_fit(change: Any, arguments: dict[str, Any], match: 
 @pytest.mark.parametrize("levels", [2, 3])
 @pytest.mark.parametrize("size", [(33, 47), (64, 44), (5, 3), (1, 1)])
 def test_any_size_is_padded_by_its_edge(size: tuple[int, int], levels: int) -> None:
-    network, x, multiple = narrow(levels=levels), picture((2, 9, *size)), 2**levels
+    network, x, multiple = narrow(levels=levels), random_image((2, 9, *size)), 2**levels
     height, width = size
     pad = (0, -width % multiple, 0, -height % multiple)
     with torch.inference_mode():
@@ -181,15 +181,15 @@ def test_any_size_is_padded_by_its_edge(size: tuple[int, int], levels: int) -> N
 
 
 def test_a_batch_is_its_images() -> None:
-    network, x = narrow(), picture((2, 9, 24, 32))
+    network, x = narrow(), random_image((2, 9, 24, 32))
     with torch.inference_mode():
         close(network(x), torch.cat([network(image[None]) for image in x]))
         assert torch.equal(network(x, origin=(8, 8), full_size=(99, 99)), network(x))
 
 
 def test_the_combined_view_is_only_added() -> None:
-    network, x = narrow(), picture((1, 9, 24, 32))
-    other = torch.cat((picture((1, 3, 24, 32), seed=7), x[:, 3:]), dim=1)
+    network, x = narrow(), random_image((1, 9, 24, 32))
+    other = torch.cat((random_image((1, 3, 24, 32), seed=7), x[:, 3:]), dim=1)
     swapped = torch.cat((x[:, :3], x[:, 6:], x[:, 3:6]), dim=1)
     with torch.inference_mode():
         residual = network(x) - x[:, :3]
@@ -200,7 +200,7 @@ def test_the_combined_view_is_only_added() -> None:
 @pytest.mark.parametrize("arguments", [{}, {"levels": 2}, {"dual": False}])
 def test_gradients_reach_everything(arguments: dict[str, Any]) -> None:
     network = narrow(**arguments)
-    network(picture((1, 9 if network.dual else 3, 24, 32))).square().mean().backward()
+    network(random_image((1, 9 if network.dual else 3, 24, 32))).square().mean().backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().max() > 0, name
@@ -217,7 +217,7 @@ def test_initial_values() -> None:
 
 def test_bfloat16_is_finite() -> None:
     with torch.autocast("cpu", torch.bfloat16), torch.inference_mode():
-        assert narrow()(picture((1, 9, 24, 32))).isfinite().all()
+        assert narrow()(random_image((1, 9, 24, 32))).isfinite().all()
 
 
 @pytest.mark.parametrize(
@@ -225,8 +225,11 @@ def test_bfloat16_is_finite() -> None:
     [
         (lambda: kpac.build(levels=4), "levels must be 2 or 3, not 4"),
         (lambda: kpac.build(width=40), "width 40 is not a multiple of 12"),
-        (lambda: narrow()(picture((1, 6, 8, 8))), r"expected \[B, 9, H, W\], got \(1, 6, 8, 8\)"),
-        (lambda: narrow(dual=False)(picture((1, 9, 8, 8))), r"expected \[B, 3, H, W\]"),
+        (
+            lambda: narrow()(random_image((1, 6, 8, 8))),
+            r"expected \[B, 9, H, W\], got \(1, 6, 8, 8\)",
+        ),
+        (lambda: narrow(dual=False)(random_image((1, 9, 8, 8))), r"expected \[B, 3, H, W\]"),
     ],
 )
 def test_mistakes(call: Any, match: str) -> None:

@@ -19,10 +19,10 @@ def dense_laplacian(image: Any) -> Any:
     total = np.zeros((height * width, height * width))
     for y, x in product(range(height - 2), range(width - 2)):
         at = number[y : y + 3, x : x + 3].ravel()
-        colours = image.reshape(-1, 3)[at]
-        centred = colours - colours.mean(0)
-        inverse = np.linalg.inv(centred.T @ centred / 9 + EPSILON / 9 * np.eye(3))
-        total[np.ix_(at, at)] += np.eye(9) - (1 + centred @ inverse @ centred.T) / 9
+        colors = image.reshape(-1, 3)[at]
+        centerd = colors - colors.mean(0)
+        inverse = np.linalg.inv(centerd.T @ centerd / 9 + EPSILON / 9 * np.eye(3))
+        total[np.ix_(at, at)] += np.eye(9) - (1 + centerd @ inverse @ centerd.T) / 9
     return total
 
 
@@ -32,7 +32,7 @@ def test_laplacian() -> None:
     np.testing.assert_allclose(found, dense_laplacian(image), rtol=0, atol=1e-10)
 
 
-def test_linear_colours_are_free() -> None:
+def test_linear_colors_are_free() -> None:
     image = np.random.default_rng(1).random((8, 9, 3))
     matte = image @ [0.2, -0.5, 0.9] + 0.3
     left = matte.ravel() @ (matting_laplacian(image, epsilon=1e-12) @ matte.ravel())

@@ -20,7 +20,7 @@ SIZE = (56, 64)
 
 
 class Flat(TwoStage):
-    """Says the same sigma everywhere, and keeps the pictures that it was asked about."""
+    """Says the same sigma everywhere, and keeps the images that it was asked about."""
 
     def __init__(self, sigma: float, **second_stage: Any) -> None:
         super().__init__(**second_stage)
@@ -129,7 +129,7 @@ def test_the_order_of_the_candidates_is_that_of_the_choice() -> None:
 
 
 def test_of_equals_the_first() -> None:
-    # A sharp picture: no candidate changes anything.
+    # A sharp image: no candidate changes anything.
     assert Flat(0.0, candidates={"lam": (50.0, 7.0)}).fit([], [pair(0, 1.0)])["lam"] == 50.0
 
 

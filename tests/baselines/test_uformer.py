@@ -201,7 +201,7 @@ def test_memory_layout_does_not_matter() -> None:
     torch.testing.assert_close(found, usual, rtol=1e-5, atol=2e-5)
 
 
-def test_initialisation() -> None:
+def test_initialization() -> None:
     torch.manual_seed(0)
     network = uformer.build()
     block = network.stages[5][0]

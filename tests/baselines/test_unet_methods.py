@@ -13,7 +13,7 @@ from support.golden_weights import Floats, golden, official_state, uniform
 from torch import Tensor, nn
 
 from baselines import dpdnet, rdpd
-from baselines._shared.unet import he_normal_, pad, swap_colours
+from baselines._shared.unet import he_normal_, pad, swap_colors
 from pipeline.evaluation.flops_fvcore import flops_fvcore
 from pipeline.evaluation.flops_hooks import flops_paper
 from pipeline.methods import get_method
@@ -51,12 +51,12 @@ def official(name: str) -> nn.Module:
 
 
 def rgb(values: NDArray[Any]) -> Tensor:
-    """The goldens' blue-first pictures as the harness has them."""
+    """The goldens' blue-first images as the harness has them."""
     views = np.split(values, values.shape[-3] // 3, axis=-3)
     return torch.from_numpy(np.concatenate([np.flip(view, -3) for view in views], axis=-3))
 
 
-def picture(seed: int, *shape: int) -> Tensor:
+def random_image(seed: int, *shape: int) -> Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
 
 
@@ -125,13 +125,13 @@ def test_the_mask_of_a_crop_is_a_crop_of_the_mask() -> None:
     assert torch.equal(each[1], whole[1, :, 30:, 40:])
     assert torch.equal(rdpd.radial_mask(torch.zeros(1, 6, 1, 1)), torch.zeros(1, 1, 1, 1))
     for origin in ((31, 0), (0, 41), (-1, 0)):
-        with pytest.raises(ValueError, match="leaves the picture"):
+        with pytest.raises(ValueError, match="leaves the image"):
             rdpd.radial_mask(crop, origin, (50, 70))
 
 
 @torch.no_grad()
 def test_where_a_crop_lies_matters_to_rdpd_and_not_to_dpdnet() -> None:
-    x = picture(0, 1, 6, 16, 16)
+    x = random_image(0, 1, 6, 16, 16)
     for module, same in ((dpdnet, True), (rdpd, False)):
         torch.manual_seed(0)
         network = module.build(width=4).eval()
@@ -147,7 +147,7 @@ def test_any_size(name: str, variant: str, size: tuple[int, int]) -> None:
     torch.manual_seed(9)
     network = MODULES[name].build(variant=variant, width=4).eval()
     nn.init.constant_(network.get_parameter("conv9_3.bias"), 0.5)
-    x = picture(1, 2, 6, *size)
+    x = random_image(1, 2, 6, *size)
     y = network(x, origin=(0, 0), full_size=size)
     assert y.shape == (2, 3, *size)
     assert y.dtype == torch.float32
@@ -157,7 +157,7 @@ def test_any_size(name: str, variant: str, size: tuple[int, int]) -> None:
 
 
 def test_padding_reflects_and_falls_back_to_zeros() -> None:
-    x = picture(2, 1, 1, 20, 5)
+    x = random_image(2, 1, 1, 20, 5)
     padded = pad(x)
     assert padded.shape == (1, 1, 32, 16)
     assert torch.equal(padded[..., :20, :5], x)
@@ -166,10 +166,10 @@ def test_padding_reflects_and_falls_back_to_zeros() -> None:
     assert pad(padded) is padded
 
 
-def test_colours_are_swapped_within_each_view() -> None:
+def test_colors_are_swapped_within_each_view() -> None:
     x = torch.arange(6.0)[:, None, None]
-    assert swap_colours(x).flatten().tolist() == [2, 1, 0, 5, 4, 3]
-    assert torch.equal(swap_colours(swap_colours(x)), x)
+    assert swap_colors(x).flatten().tolist() == [2, 1, 0, 5, 4, 3]
+    assert torch.equal(swap_colors(swap_colors(x)), x)
 
 
 def test_gradients_reach_every_parameter_but_the_declared_ones(name: str) -> None:
@@ -178,7 +178,7 @@ def test_gradients_reach_every_parameter_but_the_declared_ones(name: str) -> Non
     # Three channels with ReLU at the end may all be dead at the start.
     nn.init.constant_(network.get_parameter("conv9_3.bias"), 1.0)
     nn.init.constant_(network.get_parameter("conv10.weight"), 0.1)
-    (network(picture(4, 2, 6, 32, 32)) ** 2).sum().backward()
+    (network(random_image(4, 2, 6, 32, 32)) ** 2).sum().backward()
     without = {key for key, value in network.named_parameters() if not value.grad.any()}
     assert without == set(getattr(MODULES[name], "UNTRAINED", {}))
 
@@ -188,7 +188,7 @@ def test_a_sequence_trains_the_recurrent_weights() -> None:
     network = rdpd.build(width=4)
     nn.init.constant_(network.get_parameter("conv9_3.bias"), 1.0)
     nn.init.constant_(network.get_parameter("conv10.weight"), 0.1)
-    network.forward_sequence(picture(4, 1, 2, 6, 32, 32)).sum().backward()
+    network.forward_sequence(random_image(4, 1, 2, 6, 32, 32)).sum().backward()
     assert all(value.grad is not None and value.grad.any() for value in network.parameters())
 
 
@@ -196,7 +196,7 @@ def test_dropout_acts_in_training_only(name: str) -> None:
     torch.manual_seed(5)
     network = MODULES[name].build(width=4)
     nn.init.constant_(network.get_parameter("conv9_3.bias"), 1.0)
-    x = picture(6, 1, 6, 32, 32)
+    x = random_image(6, 1, 6, 32, 32)
     assert not torch.equal(network(x), network(x))
     network.eval()
     assert torch.equal(network(x), network(x))
@@ -207,7 +207,7 @@ def test_dropout_acts_in_training_only(name: str) -> None:
 def test_the_masks_of_the_recurrent_dropout_hold_for_the_sequence() -> None:
     torch.manual_seed(7)
     layer: Any = rdpd.build(width=2).get_submodule("convlstm")
-    frame = picture(8, 1, layer.input.in_channels, 6, 6)
+    frame = random_image(8, 1, layer.input.in_channels, 6, 6)
     masks = layer._masks(frame)
     assert len(masks) == 4
     assert not torch.equal(masks[0], masks[1])

@@ -13,18 +13,18 @@ from benchmarks.classical_speed import compare, make_scene
 
 
 @pytest.mark.parametrize("kind", ["smooth", "scattered"])
-def test_a_scene_has_its_levels_and_a_picture_out_of_focus(kind: str) -> None:
+def test_a_scene_has_its_levels_and_a_image_out_of_focus(kind: str) -> None:
     scene = make_scene((130, 600), 4, kind)
     assert scene.sharp.shape == scene.blurred.shape == (130, 600, 3)
     counts = np.unique(scene.sigma, return_counts=True)[1]
     assert len(counts) == 4
     assert counts.max() - counts.min() <= 1
-    # Only in a smooth map are neighbours alike.
+    # Only in a smooth map are neighbors alike.
     assert (np.mean(np.diff(scene.sigma) == 0) > 0.9) == (kind == "smooth")
     assert np.abs(scene.sharp - scene.blurred).mean() > 0.01
 
 
-def test_both_ways_give_the_same_picture() -> None:
+def test_both_ways_give_the_same_image() -> None:
     found = compare(make_scene((130, 150), 3, "smooth"), classical.HyperLaplacian(420), 1, 2)
     assert found.ours_db == pytest.approx(found.plain_db, abs=classical.DB)
     assert (found.plain_run, found.plain_all) == (2, 9)

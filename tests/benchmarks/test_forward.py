@@ -83,7 +83,7 @@ def test_two_narrow_networks(run: Run, config: Path, tmp_path: Path) -> None:
             found["gflop_per_s"]
         )
         assert found["convolution_gflop_per_s"] > 1
-        # A pass holds at least the picture that it makes.
+        # A pass holds at least the image that it makes.
         assert found["peak_mib"] > 3 * 64 * 64 * 4 / 2**20
         assert name in out
     assert "share: of the best 3x3 convolution" in out

@@ -208,7 +208,7 @@ def test_a_full_disk_or_a_taken_folder_is_noticed_first(tmp_path: Path) -> None:
     assert work_folder(tmp_path / "new", 1).is_dir()
 
 
-def test_windows_fit_small_pictures(tmp_path: Path) -> None:
+def test_windows_fit_small_images(tmp_path: Path) -> None:
     config = REPOSITORY / "config" / "rehearsal.yaml"
     prepare(tmp_path, config, (256, 384))
     changed, given = (yaml.safe_load(p.read_text()) for p in (tmp_path / CONFIG, config))

@@ -103,7 +103,7 @@ def files(folder: Path) -> set[str]:
 
 @pytest.fixture
 def raw(tiny: Tiny, tmp_path: Path) -> Path:
-    """The tiny set's pictures, to spoil."""
+    """The tiny set's images, to spoil."""
     shutil.copytree(tiny.raw, tmp_path / "raw")
     return tmp_path / "raw"
 
@@ -144,47 +144,47 @@ def test_complexity_beside_no_published_numbers(run: Run, tiny: Tiny, tmp_path: 
 
 def test_an_unknown_key(run: Run, tiny: Tiny, tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
-    path.write_text(tiny.config.read_text() + "colour: red\n")
-    assert f"{path}: colour: unknown key" in run("methods", "--config", path)
+    path.write_text(tiny.config.read_text() + "color: red\n")
+    assert f"{path}: color: unknown key" in run("methods", "--config", path)
 
 
 def test_a_missing_experiment(run: Run, tmp_path: Path) -> None:
     assert "gone.yaml: cannot be read" in run("methods", "--config", tmp_path / "gone.yaml")
 
 
-def spoil_missing(picture: Path) -> str:
-    picture.unlink()
+def spoil_missing(image: Path) -> str:
+    image.unlink()
     return "is missing"
 
 
-def spoil_8_bit(picture: Path) -> str:
-    pixels = cv2.imread(str(picture), cv2.IMREAD_UNCHANGED)
-    cv2.imwrite(str(picture), (pixels >> 8).astype(np.uint8))
+def spoil_8_bit(image: Path) -> str:
+    pixels = cv2.imread(str(image), cv2.IMREAD_UNCHANGED)
+    cv2.imwrite(str(image), (pixels >> 8).astype(np.uint8))
     return "8"
 
 
-def spoil_cut(picture: Path) -> str:
-    picture.write_bytes(picture.read_bytes()[:-40])
+def spoil_cut(image: Path) -> str:
+    image.write_bytes(image.read_bytes()[:-40])
     return "damaged"
 
 
 @pytest.mark.parametrize("spoil", [spoil_missing, spoil_8_bit, spoil_cut])
-def test_pictures_that_cannot_be_used(
+def test_images_that_cannot_be_used(
     run: Run, tiny: Tiny, raw: Path, real: Path, tmp_path: Path, spoil: Callable[[Path], str]
 ) -> None:
-    picture = next((raw / "val_l" / "source").iterdir())
-    word = spoil(picture)
+    image = next((raw / "val_l" / "source").iterdir())
+    word = spoil(image)
     before = files(tmp_path)
     out = tmp_path / "out"
     line = run("data", "--config", real, "--root", raw, "--manifest", out / "manifest.csv")
-    assert str(picture) in line
+    assert str(image) in line
     assert word in line
     # The same, found out only after the manifest was written.
     stored = run("store", "--root", raw, "--manifest", tiny.manifest, "--output", out / "store")
-    assert str(picture) in stored
+    assert str(image) in stored
     left = {name for name in files(tmp_path) if not name.startswith("out/")}
     assert left - {"out"} == before
-    # What was stored of the others waits for the right picture.
+    # What was stored of the others waits for the right image.
     assert not (out / "store").exists()
     assert (out / "store.partial").exists()
 

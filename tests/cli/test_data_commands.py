@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 from conftest import Run, Tiny
-from support.image_sets import SCENES, folder_of, official_scenes, write_picture, write_set
+from support.image_sets import SCENES, folder_of, official_scenes, write_image, write_set
 
 from pipeline.data.manifest import read_manifest
 from pipeline.data.png import read_png
@@ -103,9 +103,9 @@ def test_the_doctor_finds_nothing_in_the_official_set(
     assert done.code == 0
     assert done.err == []
     assert done.out[-1] == "no problems"
-    assert "500 scenes (train 350, val 74, test 76), 2000 sound pictures, 16 bits" in done.out[1]
+    assert "500 scenes (train 350, val 74, test 76), 2000 sound images, 16 bits" in done.out[1]
     report = read_record(tmp_path / "report.json", DoctorReport)
-    assert (report.problems, len(report.pictures)) == ((), 2000)
+    assert (report.problems, len(report.images)) == ((), 2000)
     assert report.unjudged == 1500
 
 
@@ -125,12 +125,12 @@ def test_the_doctor_goes_on_and_lists_everything(run: Run, config: Config, tmp_p
     assert done.out[-1] == "2 problems"
     written = read_record(report, DoctorReport)
     assert list(written.problems) == done.out[:2]
-    assert len(written.pictures) == 18
+    assert len(written.images) == 18
     # Without an experiment it should have been the official set.
     assert len(run("doctor", "--root", root, "--workers", 1).out) > len(done.out)
 
 
-def test_the_doctor_sees_exchanged_pictures(run: Run, tmp_path: Path) -> None:
+def test_the_doctor_sees_exchanged_images(run: Run, tmp_path: Path) -> None:
     root, random = tmp_path / "set", np.random.default_rng(0)
     lines = ["split,source,category,group"]
     for number in (1, 3):
@@ -141,7 +141,7 @@ def test_the_doctor_sees_exchanged_pictures(run: Run, tmp_path: Path) -> None:
             suffix = {"left": "_L", "right": "_R"}.get(view, "")
             name = f"1P0A{number + (view == 'target'):04d}{suffix}.png"
             noise = random.integers(0, 40, smooth.shape).astype(np.uint16)
-            write_picture(root / folder_of("official", "test", view) / name, smooth + noise)
+            write_image(root / folder_of("official", "test", view) / name, smooth + noise)
         lines.append(f"test,1P0A{number:04d}.png,,main")
     (root / "scenes.csv").write_text("\n".join(lines) + "\n")
     assert run("doctor", "--root", root, "--workers", 1).out[-1] == "no problems"
@@ -179,11 +179,11 @@ def test_eight_bit_copies_are_never_mixed_in(run: Run, config: Config, tmp_path:
     output = tmp_path / "result"
     again = run("evaluate", "input", *given, "--output", output, "--config", sixteen)
     assert again.code == 1
-    assert f"{manifest}: the pictures have 8 bits" in again.err[0]
+    assert f"{manifest}: the images have 8 bits" in again.err[0]
     assert not output.exists()
     assert run("evaluate", "input", *given, "--output", output, "--config", eight).code == 0
     record = read_record(output / "record.json", ResultRecord)
-    # Pictures of anybody's are no reproduction.
+    # Images of anybody's are no reproduction.
     assert (record.label, record.dataset) == ("demo", "mine")
     protocol = record.protocol
     assert (protocol.id, protocol.input_bits, protocol.ground_truth_bits) == ("dpdd-8", 8, 8)
@@ -199,7 +199,7 @@ def pixel(run: Run, config: Config, tmp_path: Path) -> list[object]:
     return ["--root", root, "--manifest", manifest, "--config", config("folder", root)]
 
 
-def test_pixel_4_pictures_are_predicted_and_not_scored(
+def test_pixel_4_images_are_predicted_and_not_scored(
     run: Run, pixel: list[object], tmp_path: Path
 ) -> None:
     scored = run("evaluate", "input", *pixel, "--output", tmp_path / "result")
@@ -208,7 +208,7 @@ def test_pixel_4_pictures_are_predicted_and_not_scored(
     assert not (tmp_path / "result").exists()
     out = tmp_path / "out"
     assert run("predict", "left", *pixel, "--output", out).out == [
-        f"{out}: 3 pictures, 3 of them made now"
+        f"{out}: 3 images, 3 of them made now"
     ]
     names = [f"1P0A000{number}.png" for number in (1, 2, 3)]
     assert sorted(path.name for path in out.iterdir()) == [*names, "predictions.json"]
@@ -228,7 +228,7 @@ def test_predictions_go_on_where_they_were(run: Run, pixel: list[object], tmp_pa
     (out / "1P0A0002.png").write_bytes(before["1P0A0002.png"][:-9])
     (out / ".tmp-torn.png").write_bytes(b"half")
     assert run("predict", "mean", *pixel, "--output", out).out == [
-        f"{out}: 3 pictures, 2 of them made now"
+        f"{out}: 3 images, 2 of them made now"
     ]
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     assert run("predict", "mean", *pixel, "--output", out).out[0].endswith("0 of them made now")

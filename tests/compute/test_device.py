@@ -17,7 +17,7 @@ from pipeline.errors import ConfigError
 
 CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 # PyTorch's list of what has no deterministic form on CUDA (torch.use_deterministic_algorithms), as
-# far as networks for pictures could use it.
+# far as networks for images could use it.
 VARYING = {
     "adaptive_avg_pool2d_backward",
     "adaptive_max_pool2d_backward",
@@ -100,7 +100,7 @@ class Names(TorchDispatchMode):  # type: ignore[no-untyped-call]
 @pytest.mark.parametrize("name", TRAINED)
 def test_what_determinism_does_not_reach(name: str) -> None:
     prepare_device(compute(), 1)
-    # What has no deterministic form on the processor would raise.
+    # What has no deterministic form on the CPU would raise.
     torch.use_deterministic_algorithms(True)
     with Names() as names:
         trainee(name).gradients()

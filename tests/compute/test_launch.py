@@ -17,11 +17,11 @@ from conftest import Run, Tiny
 from support.miniatures import compute
 from support.paths import REPOSITORY, TINY
 
+from pipeline.compute import launch, visible_gpus
 from pipeline.compute.gpu_slots import DeviceSlots, Slots
 from pipeline.compute.launch import gpus_held, run_together
 from pipeline.compute.torchrun import status_of
 from pipeline.errors import UserError
-from pipeline.compute import launch, visible_gpus
 
 GPU = compute(device="auto")
 TWO = {"0": "0", "1": "1"}

@@ -78,7 +78,7 @@ def test_what_is_set_is_kept(monkeypatch: pytest.MonkeyPatch, text: str, names: 
         (CUT, {"1": "1", "GPU-bb": "GPU-bbbb-2", "MIG-cccc-3": "MIG-cccc-3"}),
     ],
 )
-def test_what_is_set_is_recognised(
+def test_what_is_set_is_recognized(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed: str, devices: dict[str, str]
 ) -> None:
     has(tmp_path, listed)

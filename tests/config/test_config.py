@@ -62,7 +62,7 @@ METHOD = {"module": "dmtnet", "row": "Mine", "recipe": "dmtnet"}
     [
         ({"sede": 1}, ["sede", "unknown key"]),
         ({"recipes/dmtnet/momentum": 0.9}, ["recipes.dmtnet.momentum", "unknown key"]),
-        ({"dataset/synthetic/colour": "red"}, ["unknown key"]),
+        ({"dataset/synthetic/color": "red"}, ["unknown key"]),
         ({"compute/gpu": 1}, ["compute.gpu", "unknown key"]),
         ({"dataset/root": "x"}, ["root", "unknown key"]),
         ({"seed": ...}, ["seed", "required"]),
@@ -86,7 +86,7 @@ METHOD = {"module": "dmtnet", "row": "Mine", "recipe": "dmtnet"}
         ({"patches/overlap": 1.0}, ["patches.overlap", "less"]),
         ({"dataset/kind": "nikon"}, ["dataset", "nikon"]),
         ({"dataset/name": "My Set"}, ["name"]),
-        # Results on other pictures must not pass for those on the official set.
+        # Results on other images must not pass for those on the official set.
         ({"dataset": {"kind": "folder", "name": "canon", "root": "x"}}, ["name", "another one"]),
         ({"compute/precision": "float8"}, ["precision"]),
         ({"protocol": "dpdd-12"}, ["protocol"]),
@@ -139,8 +139,8 @@ def test_missing_files(tmp_path: Path) -> None:
 
 def test_a_method_list_is_checked_alike(tmp_path: Path) -> None:
     path = tmp_path / "methods.yaml"
-    path.write_text("methods: {mine: {module: dmtnet, row: Mine, colour: red}}")
-    with pytest.raises(ConfigError, match=r"methods\.mine\.colour: unknown key") as caught:
+    path.write_text("methods: {mine: {module: dmtnet, row: Mine, color: red}}")
+    with pytest.raises(ConfigError, match=r"methods\.mine\.color: unknown key") as caught:
         load_methods(path)
     assert str(path) in str(caught.value)
 

@@ -82,9 +82,7 @@ def subclasses(model: type) -> Iterator[type]:
 
 def test_no_model_is_forgotten() -> None:
     models = {
-        model
-        for model in subclasses(Strict)
-        if model.__module__.startswith("pipeline.config.")
+        model for model in subclasses(Strict) if model.__module__.startswith("pipeline.config.")
     }
     assert models - {MethodList} == set(MODELS)
 
@@ -152,7 +150,7 @@ def draw_every_recipe(
     demo = load_experiment(CONFIG / "demo_all.yaml")
     windows = read_patch_index(patches, store, experiment.patches)
     for recipe in filter(None, map(demo.recipe_of, demo.methods_run())):
-        # The pictures are smaller than the demo's.
+        # The images are smaller than the demo's.
         small = recipe.model_copy(update={"crop": 32, "phases": recipe.phases[:1]})
         others = PixelStore(folder / "clip-store") if small.companion else None
         next(Feed(store, ("left",), windows, small, demo.compute, 1, 8, others).epoch(1))

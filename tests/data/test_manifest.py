@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.image_sets import SCENES, picture, write_set
+from support.image_sets import SCENES, random_image, write_set
 
 from pipeline.data.inspection.scene_labels import TEST_SCENES
 from pipeline.data.manifest import (
@@ -85,16 +85,16 @@ def test_the_test_split_alone_is_enough(tmp_path):
     assert [row.split for row in build_manifest(root)] == ["test", "test"]
 
 
-def test_reading_a_scene_gives_the_pictures_in_the_manifest(canon):
+def test_reading_a_scene_gives_the_images_in_the_manifest(canon):
     row = build_manifest(canon)[3]
     scene = read_scene(canon, row)
     assert tuple(scene) == VIEWS
     for view in VIEWS:
-        np.testing.assert_array_equal(scene[view], picture(917, view))
+        np.testing.assert_array_equal(scene[view], random_image(917, view))
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_an_exchanged_picture_is_noticed(canon, view):
+def test_an_exchanged_image_is_noticed(canon, view):
     row = build_manifest(canon)[3]
     path = {
         "combined": canon / "test_c" / "source" / "1P0A0917.png",
@@ -102,7 +102,7 @@ def test_an_exchanged_picture_is_noticed(canon, view):
         "right": canon / "test_r" / "source" / "1P0A0917_R.png",
         "target": canon / "test_c" / "target" / "1P0A0916.png",
     }[view]
-    write_png16(path, picture(1, view))
+    write_png16(path, random_image(1, view))
     with pytest.raises(DataError, match="sha256 differs"):
         read_scene(canon, row)
     path.unlink()
@@ -114,7 +114,7 @@ def test_an_exchanged_picture_is_noticed(canon, view):
     ("cell", "match"),
     [({"width": 9}, "is 8x6 with 16 bits, .* 9x6 with 16"), ({"bit_depth": 8}, "8x6 with 8;")],
 )
-def test_a_manifest_that_is_wrong_about_its_pictures_is_noticed(canon, cell, match):
+def test_a_manifest_that_is_wrong_about_its_images_is_noticed(canon, cell, match):
     with pytest.raises(DataError, match=match):
         read_scene(canon, build_manifest(canon)[3].model_copy(update=cell))
 
@@ -131,14 +131,14 @@ def test_a_manifest_that_is_wrong_about_its_pictures_is_noticed(canon, cell, mat
         ("test_c/target", ["0 targets"]),
     ],
 )
-def test_missing_pictures_are_named(canon, lost, words):
+def test_missing_images_are_named(canon, lost, words):
     path = canon / lost
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     refuses(canon, *words)
 
 
 def test_surplus_views_are_named(canon):
-    write_png16(canon / "test_l" / "source" / "1P0A5555_L.png", picture(0, "right"))
+    write_png16(canon / "test_l" / "source" / "1P0A5555_L.png", random_image(0, "right"))
     refuses(canon, "1P0A5555_L.png", "has no combined view")
 
 
@@ -153,24 +153,24 @@ def test_pairs_that_do_not_belong_together_are_refused(tmp_path):
     refuses(shifted, "do not belong together")
 
 
-def test_a_picture_without_a_capture_number_is_refused(canon):
+def test_a_image_without_a_capture_number_is_refused(canon):
     (canon / "test_c" / "source" / "1P0A0917.png").rename(
         canon / "test_c" / "source" / "1P0A-917.png"
     )
     refuses(canon, "capture number")
 
 
-def test_hidden_files_of_foreign_archives_are_no_pictures(canon):
+def test_hidden_files_of_foreign_archives_are_no_images(canon):
     (canon / "test_c" / "source" / "._1P0A0917.png").write_bytes(b"rubbish")
     (canon / "test_c" / "source" / "Thumbs.db").write_bytes(b"rubbish")
     assert len(build_manifest(canon)) == 5
 
 
-def test_pictures_of_another_size_depth_or_state_are_refused(canon):
+def test_images_of_another_size_depth_or_state_are_refused(canon):
     right = canon / "test_r" / "source" / "1P0A0917_R.png"
-    write_png16(right, picture(0, "right", (8, 6)))
+    write_png16(right, random_image(0, "right", (8, 6)))
     refuses(canon, right.name, "6x8", "8x6")
-    write_png16(right, picture(0, "right"))
+    write_png16(right, random_image(0, "right"))
     content = right.read_bytes()
     right.write_bytes(content[:-20])
     refuses(canon, right.name, "truncated")

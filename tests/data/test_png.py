@@ -19,13 +19,13 @@ from pipeline.data.png import (
 )
 from pipeline.errors import DataError
 
-PICTURE = np.random.default_rng(3).integers(0, 65536, (12, 17, 3)).astype(np.uint16)
+IMAGE = np.random.default_rng(3).integers(0, 65536, (12, 17, 3)).astype(np.uint16)
 
 
 @pytest.fixture(scope="module")
 def encoded(tmp_path_factory):
-    path = tmp_path_factory.mktemp("png") / "picture.png"
-    write_png16(path, PICTURE)
+    path = tmp_path_factory.mktemp("png") / "image.png"
+    write_png16(path, IMAGE)
     return path.read_bytes()
 
 
@@ -37,8 +37,8 @@ def png(*chunks):
     return b"\x89PNG\r\n\x1a\n" + b"".join(blocks)
 
 
-def header(width, height, depth=16, colour=2, interlace=0):
-    return b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlace)
+def header(width, height, depth=16, color=2, interlace=0):
+    return b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, interlace)
 
 
 def refused(path, content, match):
@@ -102,9 +102,9 @@ def test_eight_bits_are_widened_without_loss(tmp_path):
 
 
 def test_sixteen_bits_stay_as_they_are(tmp_path):
-    write_png16(tmp_path / "a.png", PICTURE)
+    write_png16(tmp_path / "a.png", IMAGE)
     pixels, header = read_png(tmp_path / "a.png")
-    np.testing.assert_array_equal(pixels, PICTURE)
+    np.testing.assert_array_equal(pixels, IMAGE)
     assert header.bit_depth == 16
 
 
@@ -126,8 +126,8 @@ def test_a_large_file_cut_in_half_is_noticed(tmp_path):
 @pytest.mark.parametrize(
     ("image", "match"),
     [
-        (np.zeros((4, 5), np.uint8), "8-bit grey"),
-        (np.zeros((4, 5), np.uint16), "16-bit grey"),
+        (np.zeros((4, 5), np.uint8), "8-bit gray"),
+        (np.zeros((4, 5), np.uint16), "16-bit gray"),
         (np.zeros((4, 5, 4), np.uint16), "16-bit RGB with alpha"),
     ],
 )
@@ -166,7 +166,7 @@ def test_a_size_that_the_data_cannot_hold_is_refused(tmp_path, capfd):
     assert capfd.readouterr().err == ""  # the decoder, which complains there, never saw it
 
 
-def test_intact_chunks_around_a_short_or_broken_picture_are_refused(tmp_path):
+def test_intact_chunks_around_a_short_or_broken_image_are_refused(tmp_path):
     size = header(170, 120)
     raw = np.random.default_rng(1).bytes(120 * (1 + 170 * 6))
     raw = b"".join(b"\0" + raw[i + 1 : i + 1021] for i in range(0, len(raw), 1021))
@@ -178,7 +178,7 @@ def test_intact_chunks_around_a_short_or_broken_picture_are_refused(tmp_path):
         refused(tmp_path / "broken.png", broken, "cannot be decoded")
 
 
-def test_a_transparent_colour_that_adds_a_channel_is_refused(tmp_path):
+def test_a_transparent_color_that_adds_a_channel_is_refused(tmp_path):
     data = zlib.compress(bytes(2 * (1 + 3 * 6)))
     keyed = png(header(3, 2), (b"tRNS", bytes(6)), (b"IDAT", data), (b"IEND", b""))
     refused(tmp_path / "keyed.png", keyed, "transparency")
@@ -186,7 +186,7 @@ def test_a_transparent_colour_that_adds_a_channel_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     "head",
-    [header(0, 5), header(5, 0), header(5, 5, depth=7), header(5, 5, colour=5), header(5, 5, 1, 2)],
+    [header(0, 5), header(5, 0), header(5, 5, depth=7), header(5, 5, color=5), header(5, 5, 1, 2)],
 )
 def test_headers_that_png_does_not_define_are_refused(tmp_path, head):
     refused(tmp_path / "a.png", png(head, (b"IDAT", b""), (b"IEND", b"")), "damaged")
@@ -211,4 +211,4 @@ def test_only_16_bit_rgb_is_written(tmp_path, image):
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot be written"):
-        write_png16(Path(tmp_path / "file" / "a.png"), PICTURE)
+        write_png16(Path(tmp_path / "file" / "a.png"), IMAGE)

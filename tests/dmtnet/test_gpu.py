@@ -1,4 +1,4 @@
-"""DMTNet on a GPU: the same function as on the processor."""
+"""DMTNet on a GPU: the same function as on the CPU."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _full_float32() -> Iterator[None]:
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("shift", ["none", "alternate"])
-def test_equals_the_processor(shift: str, layout: torch.memory_format) -> None:
+def test_equals_the_cpu(shift: str, layout: torch.memory_format) -> None:
     network, x = narrow(shift=shift), image(44, 60, batch=2)
     with torch.inference_mode():
         expected = network(x)

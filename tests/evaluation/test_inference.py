@@ -95,12 +95,12 @@ def run(network: nn.Module, rows: list[ManifestRow], folder: Path, **changes: An
 
 
 def test_input_is_the_views_in_the_method_s_order_over_65535() -> None:
-    pictures = scene()
-    x = model_input(pictures, ("right", "left"), 16)
+    images = scene()
+    x = model_input(images, ("right", "left"), 16)
     assert x.dtype == torch.float32
     assert x.shape == (1, 6, *SIZE)
     assert x.is_contiguous()
-    right, left = pictures["right"][3, 5], pictures["left"][3, 5]
+    right, left = images["right"][3, 5], images["left"][3, 5]
     expected = np.concatenate([right, left]).astype(np.float32) / np.float32(65535)
     assert np.array_equal(x[0, :, 3, 5].numpy(), expected)
 
@@ -113,9 +113,9 @@ def test_eight_bit_methods_get_the_high_byte() -> None:
 
 
 def test_prediction_is_clamped_float_and_not_quantized() -> None:
-    pictures = scene()
-    found = predict(Affine(1.5, -0.2), pictures, ("left",))
-    plain = pictures["left"].astype(np.float64) / 65535 * 1.5 - 0.2
+    images = scene()
+    found = predict(Affine(1.5, -0.2), images, ("left",))
+    plain = images["left"].astype(np.float64) / 65535 * 1.5 - 0.2
     assert found.dtype == np.float64
     assert found.shape == (*SIZE, 3)
     assert (found.min(), found.max()) == (0, 1)
@@ -181,12 +181,12 @@ def test_samples_are_input_prediction_and_target_of_main_scenes(tmp_path: Path) 
     assert found.images == ("images/s2.png", "images/s3.png")
     loaded = cv2.imread(str(tmp_path / found.images[0]), cv2.IMREAD_UNCHANGED)
     assert loaded is not None
-    picture = loaded[..., ::-1]
-    pictures = scene(2)
-    parts = (pictures["combined"] / 65535, pictures["left"] / 65535 / 2, pictures["target"] / 65535)
+    image = loaded[..., ::-1]
+    images = scene(2)
+    parts = (images["combined"] / 65535, images["left"] / 65535 / 2, images["target"] / 65535)
     expected = np.concatenate(parts, axis=1) * 255
-    assert picture.dtype == np.uint8
-    assert np.abs(picture - expected).max() <= 0.5001
+    assert image.dtype == np.uint8
+    assert np.abs(image - expected).max() <= 0.5001
     assert sorted(p.name for p in (tmp_path / "images").iterdir()) == ["s2.png", "s3.png"]
 
 
@@ -236,7 +236,7 @@ def test_protocol_of_a_method() -> None:
 
 
 class EightBits(Method):
-    """A method that was made for 8-bit pictures."""
+    """A method that was made for 8-bit images."""
 
     input_bits = 8
     views = ("left",)
@@ -265,7 +265,7 @@ def test_eight_bit_scoring_sees_the_high_bytes_of_both(tmp_path: Path) -> None:
     assert (ground_truth({"target": values}, 8) * 255).ravel().tolist() == [0, 1, 127]
 
 
-def test_the_protocol_must_suit_the_pictures() -> None:
+def test_the_protocol_must_suit_the_images() -> None:
     check_bit_depth(DPDD_16, 16, "m.csv")
     for depth in (8, 16):
         check_bit_depth(DPDD_8, depth, "m.csv")

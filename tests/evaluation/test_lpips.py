@@ -113,7 +113,7 @@ def test_score_is_that_of_the_package_on_minus_one_to_one(backbone: Path) -> Non
         expected = float(reference(*batch))
     found = metric.distance(metric.load_network(backbone), prediction, target)
     assert found == pytest.approx(expected, rel=1e-4)
-    # Red and blue are not alike to LPIPS: the order of the colours matters.
+    # Red and blue are not alike to LPIPS: the order of the colors matters.
     swapped = metric.distance(
         metric.load_network(backbone), prediction[..., ::-1], target[..., ::-1]
     )

@@ -24,7 +24,7 @@ from pipeline.methods import get_method
 DEMO = CONFIG / "demo.yaml"
 
 
-def picture(height: int, width: int, channels: int = 3) -> Tensor:
+def random_image(height: int, width: int, channels: int = 3) -> Tensor:
     return torch.rand(1, channels, height, width, generator=torch.Generator().manual_seed(0))
 
 
@@ -51,7 +51,7 @@ def cases(draw: st.DrawFn) -> tuple[int, int, Tiling]:
 @given(cases())
 def test_blending_equals_changes_nothing(case: tuple[int, int, Tiling]) -> None:
     height, width, tiling = case
-    x, network = picture(height, width), Watching()
+    x, network = random_image(height, width), Watching()
     assert torch.equal(tiled(network, x, tiling), x)
     constant = torch.full_like(x, 1 / 3)
     assert torch.equal(tiled(network, constant, tiling), constant)
@@ -75,7 +75,7 @@ def positioned(network: nn.Module) -> Any:
 def test_a_network_that_sees_no_further_than_the_margin(
     size: tuple[int, int], tile: int, overlap: int
 ) -> None:
-    x, tiling = picture(*size), Tiling(tile, overlap)
+    x, tiling = random_image(*size), Tiling(tile, overlap)
     network = local(tiling.margin)
     whole = network(x)
     assert (tiled(positioned(network), x, tiling) - whole).abs().max() < 1e-5
@@ -86,7 +86,7 @@ def test_a_network_that_sees_no_further_than_the_margin(
 
 def test_tiles_are_told_where_they_lie() -> None:
     network = Watching()
-    tiled(network, picture(40, 100), Tiling(48, 16))
+    tiled(network, random_image(40, 100), Tiling(48, 16))
     assert [position["origin"] for _, position in network.calls] == [(0, 0), (0, 32), (0, 52)]
     assert {position["full_size"] for _, position in network.calls} == {(40, 100)}
     assert {shape for shape, _ in network.calls} == {(1, 3, 40, 48)}
@@ -94,12 +94,12 @@ def test_tiles_are_told_where_they_lie() -> None:
 
 def test_without_an_overlap_tiles_meet() -> None:
     network = Watching()
-    tiled(network, picture(64, 32), Tiling(32, 0))
+    tiled(network, random_image(64, 32), Tiling(32, 0))
     assert [position["origin"] for _, position in network.calls] == [(0, 0), (32, 0)]
 
 
 def test_the_ramp_between_two_tiles() -> None:
-    x = picture(16, 24)
+    x = random_image(16, 24)
     found = tiled(lambda x, origin, full_size: x * 0 + float(origin[1] > 0), x, Tiling(16, 8))
     # Two pixels of each dropped, four steps between them.
     expected = [0] * 10 + [1 / 8, 3 / 8, 5 / 8, 7 / 8] + [1] * 10
@@ -109,7 +109,7 @@ def test_the_ramp_between_two_tiles() -> None:
 @pytest.mark.parametrize("size", [(48, 48), (20, 31)])
 def test_an_image_no_larger_than_a_tile_is_whole(size: tuple[int, int]) -> None:
     network = Watching()
-    tiled(network, picture(*size), Tiling(48, 16))
+    tiled(network, random_image(*size), Tiling(48, 16))
     assert network.calls == [((1, 3, *size), {})]
 
 

@@ -1,4 +1,4 @@
-"""Every network takes a whole picture of the Canon set on an ordinary machine."""
+"""Every network takes a whole image of the Canon set on an ordinary machine."""
 
 from __future__ import annotations
 

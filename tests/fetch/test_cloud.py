@@ -128,14 +128,14 @@ SNAPSHOT = Source(
     transport="huggingface",
     layout="official",
     revision="52e4035a",
-    archives=(Archive(name="pictures", address="somebody/DPDD"),),
+    archives=(Archive(name="images", address="somebody/DPDD"),),
     checked=(Archive(name="README.md", sha256=hashlib.sha256(CARD).hexdigest()),),
 )
 
 
 def snapshot(card: bytes = CARD) -> Callable[..., str]:
     def answer(local_dir: str, **_: Any) -> str:
-        (Path(local_dir) / "pictures").mkdir()
+        (Path(local_dir) / "images").mkdir()
         (Path(local_dir) / "README.md").write_bytes(card)
         return local_dir
 
@@ -145,13 +145,13 @@ def snapshot(card: bytes = CARD) -> Callable[..., str]:
 def test_a_snapshot_is_of_the_pinned_revision(install: Install, tmp_path: Path) -> None:
     hub = install("huggingface_hub", snapshot())
     folder = download_snapshot(SNAPSHOT, tmp_path / "hub", tmp_path, progress=False)
-    assert folder == tmp_path / "hub" / "pictures"
+    assert folder == tmp_path / "hub" / "images"
     assert hub.calls == [
         {
             "repo_id": "somebody/DPDD",
             "repo_type": "dataset",
             "revision": "52e4035a",
-            "allow_patterns": ["pictures/**", "README.md"],
+            "allow_patterns": ["images/**", "README.md"],
             "local_dir": str(tmp_path / "hub"),
         }
     ]

@@ -305,7 +305,7 @@ def test_downloads_stay_or_go(lab: Lab, keep: bool) -> None:
     assert (lab.archives / "official" / "set.zip").exists()
 
 
-def test_an_archive_without_pictures(lab: Lab, tmp_path: Path) -> None:
+def test_an_archive_without_images(lab: Lab, tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(zip_of({"readme.txt": b"x"}))
     assert "no folder train_c" in lab.fails(tmp_path / "a.zip")
     assert not lab.target.exists()

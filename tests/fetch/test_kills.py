@@ -36,12 +36,12 @@ def content(folder: Path) -> dict[str, bytes]:
     }
 
 
-def pictures(count: int, size: int) -> dict[str, bytes]:
+def images(count: int, size: int) -> dict[str, bytes]:
     return {f"train_c/source/{number:04d}.png": noise(size, number) for number in range(count)}
 
 
 def test_a_download_survives_kills(tmp_path: Path) -> None:
-    files = pictures(30, 100_000)
+    files = images(30, 100_000)
     archive = zip_of(files)
     folder = tmp_path / "data"
     with serving() as site:
@@ -64,7 +64,7 @@ def test_a_download_survives_kills(tmp_path: Path) -> None:
 
 
 def test_unpacking_survives_kills(tmp_path: Path) -> None:
-    many, large = pictures(1500, 2000), {"test_c/source/large.png": noise(6_000_000)}
+    many, large = images(1500, 2000), {"test_c/source/large.png": noise(6_000_000)}
     (tmp_path / "many.zip").write_bytes(zip_of(many))
     (tmp_path / "large.tar.bz2").write_bytes(tar_of(large, "bz2"))
     folder = tmp_path / "data"

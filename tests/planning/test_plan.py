@@ -27,7 +27,7 @@ from pipeline.errors import ConfigError, DataError
 from pipeline.evaluation.complexity import count_complexity
 from pipeline.methods import get_method
 from pipeline.planning.costs import macs_of, saved_bytes, training_cost
-from pipeline.planning.pictures import pictures_of
+from pipeline.planning.images import images_of
 from pipeline.stages.plan import Speed, make_plan
 from pipeline.workflow.jobs import planned_jobs
 
@@ -76,7 +76,7 @@ def test_what_is_made_needs_no_job(here: Path, tiny: Tiny) -> None:
     subprocess.run(command, check=True, capture_output=True)
     plan = make_plan(config, [target], VOLTA)
     assert (plan.jobs, plan.trainings) == ([], [])
-    assert plan.pictures == target
+    assert plan.images == target
     shown = CliRunner().invoke(app, ["plan", target, "--config", str(config)])
     assert "mine.yaml: nothing to do" in shown.output
     # A changed parameter is a reason of its own.
@@ -98,13 +98,13 @@ def test_the_canon_run_without_any_data(here: Path) -> None:
     (here / "mine.yaml").write_text(yaml.safe_dump(data))
     before = files(here)
     arguments = ["plan", "reports/table1.csv", "--config", "mine.yaml", "--json"]
-    shown = CliRunner().invoke(app, [*arguments, "--gpu-tflops", "10", "--utilisation", "0.5"])
+    shown = CliRunner().invoke(app, [*arguments, "--gpu-tflops", "10", "--utilization", "0.5"])
     assert files(here) == before
     plan = json.loads(shown.output)
     # Both are trained, but a closed-form fit takes no steps.
     trained = [job["wildcards"]["method"] for job in plan["jobs"] if job["rule"] == "train"]
     assert sorted(trained) == ["dmtnet-t", "unsharp"]
-    # 28 windows of each of 350 pictures, if none is left out, 1000 times, in batches of 8.
+    # 28 windows of each of 350 images, if none is left out, 1000 times, in batches of 8.
     windows = 350 * (28 - int(28 * data["patches"].get("discard", 0)))
     (cost,) = plan["trainings"]
     assert plan["windows"] == windows
@@ -112,31 +112,31 @@ def test_the_canon_run_without_any_data(here: Path) -> None:
     assert cost["macs_per_sample"] == pytest.approx(162.590e9 * 512**2 / (1120 * 1680), rel=5e-3)
     hours = 6 * cost["macs_per_sample"] * cost["samples"] / 5e12 / 3600
     assert cost["gpu_hours"] == plan["total"]["gpu_hours"] == pytest.approx(hours)
-    picture = 1120 * 1680 * 6
+    image = 1120 * 1680 * 6
     expected = {use["what"]: use["expected"] for use in plan["disk"]}
-    assert expected["images"] == 500 * 4 * picture
-    assert expected["pixel store"] == 424 * 4 * picture
+    assert expected["images"] == 500 * 4 * image
+    assert expected["pixel store"] == 424 * 4 * image
     assert expected["weights"] == 4 * 1_233_395
     assert plan["total"]["missing_bytes"] == sum(expected.values())
-    assert "estimate" in plan["pictures"]
+    assert "estimate" in plan["images"]
     asks = {job["rule"]: (job["mem_mb"], job["gpu"]) for job in plan["jobs"]}
     assert asks["train"] == (8000, 1)
     assert asks["data"] == (8000, 0)
 
 
-def test_real_pictures_are_counted(here: Path, canon: Experiment) -> None:
+def test_real_images_are_counted(here: Path, canon: Experiment) -> None:
     make_standin(here / "raw", 8, 0, (512, 768), 1, progress=False)
     write_manifest(here / "manifest.csv", build_manifest(here / "raw"))
-    pictures = pictures_of(canon.dataset, here / "manifest.csv")
-    # 1 x 3 windows of each of five pictures: 0, 204 and the flush 256.
-    assert pictures.windows(canon.patches) == 15
-    assert pictures.raw_bytes("train", "val") == 6 * 4 * 512 * 768 * 6
+    images = images_of(canon.dataset, here / "manifest.csv")
+    # 1 x 3 windows of each of five images: 0, 204 and the flush 256.
+    assert images.windows(canon.patches) == 15
+    assert images.raw_bytes("train", "val") == 6 * 4 * 512 * 768 * 6
 
 
 def test_an_unknown_set_must_be_counted_first(here: Path) -> None:
     other = Folder(kind="folder", name="mine", root="somewhere")
     with pytest.raises(DataError, match=r"manifest\.csv: not there yet; make it first"):
-        pictures_of(other, here / "manifest.csv")
+        images_of(other, here / "manifest.csv")
 
 
 def test_counts_agree_with_the_complexity_record(tmp_path: Path, canon: Experiment) -> None:
@@ -146,7 +146,7 @@ def test_counts_agree_with_the_complexity_record(tmp_path: Path, canon: Experime
     record = count_complexity(method, canon.complexity_size, tmp_path)
     recorded = macs_of(canon, method, network, 512, tmp_path)
     assert recorded == round(record.flops_fvcore * 512**2 / (1120 * 1680))
-    # Only the windows that a full picture pads are left out.
+    # Only the windows that a full image pads are left out.
     assert alone == pytest.approx(recorded, rel=5e-3)
     assert alone != recorded
     # A record of another size or of older code is not used.

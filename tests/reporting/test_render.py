@@ -61,7 +61,7 @@ def test_markdown_is_readable(tmp_path: Path, table1: pd.DataFrame) -> None:
     assert f"| {first['combined_psnr']:.2f} |" in table[2].replace("  ", "")
     assert f"{first['combined_ssim']:.3f}" in table[2]
     assert r"Input \| 100 % & more_" in text
-    note = next(line for line in lines if "labelled demo" in line)
+    note = next(line for line in lines if "labeled demo" in line)
     assert "narrow nets" in note
     assert "synthetic" in note
     assert "not comparable" in note

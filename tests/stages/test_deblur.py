@@ -29,7 +29,7 @@ def views(seed: int = 0) -> dict[str, NDArray[np.uint16]]:
 
 @pytest.fixture
 def shot(tmp_path: Path) -> dict[str, Path]:
-    """A left and a right picture."""
+    """A left and a right image."""
     paths = {view: tmp_path / f"{view}.png" for view in ("left", "right")}
     for view, pixels in views().items():
         write_png16(paths[view], pixels)
@@ -87,7 +87,7 @@ def test_one_view_is_missing(run: Run, shot: dict[str, Path], tmp_path: Path, me
     target = tmp_path / "sharp.png"
     done = run("deblur", shot["left"], "--method", method, "-o", target)
     assert (done.code, len(done.err)) == (1, 1)
-    assert "one view is missing: name the left and the right picture" in done.err[0]
+    assert "one view is missing: name the left and the right image" in done.err[0]
     assert not target.exists()
 
 
@@ -130,7 +130,7 @@ def test_views_of_two_sizes(run: Run, shot: dict[str, Path], tmp_path: Path) -> 
     assert target.read_bytes() == b"before"
 
 
-def test_a_picture_that_is_too_small(run: Run, shot: dict[str, Path], tmp_path: Path) -> None:
+def test_a_image_that_is_too_small(run: Run, shot: dict[str, Path], tmp_path: Path) -> None:
     write_png16(shot["left"], views()["left"][:20])
     done = run("deblur", "--combined", shot["left"], "--method", "ebdb", "-o", tmp_path / "x.png")
     assert (done.code, len(done.err)) == (1, 1)

@@ -50,11 +50,11 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> object:
     return end.value.code
 
 
-def pictures(folder: Path) -> dict[str, NDArray[np.uint16]]:
+def images(folder: Path) -> dict[str, NDArray[np.uint16]]:
     found = {
         path.name: cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in folder.glob("*.png")
     }
-    assert all(picture is not None for picture in found.values())
+    assert all(image is not None for image in found.values())
     return found  # type: ignore[return-value]
 
 
@@ -68,7 +68,7 @@ def test_predicting_with_published_weights(
     assert origin["label"] == "official weights"
     assert origin["arguments"] == {"width": 2}
     assert origin["weights_sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
-    assert len(pictures(tmp_path / "sharp")) == 2
+    assert len(images(tmp_path / "sharp")) == 2
     # Other weights are another origin.
     torch.save({"params": dpdnet.build(width=2).state_dict()}, weights)
     assert run(monkeypatch, *predict) == 1
@@ -96,12 +96,12 @@ def test_predicting_by_tiles(
     predict = ["predict", "dpdnet", *where, "--weights", weights, "--output"]
     assert not run(monkeypatch, *predict, tmp_path / "whole")
     assert not run(monkeypatch, *predict, tmp_path / "tiled", "--tile", 32, "--tile-overlap", 8)
-    whole, tiled = pictures(tmp_path / "whole"), pictures(tmp_path / "tiled")
+    whole, tiled = images(tmp_path / "whole"), images(tmp_path / "tiled")
     assert whole.keys() == tiled.keys()
     assert any(not np.array_equal(whole[name], tiled[name]) for name in whole)
     origins = [json.loads((tmp_path / kind / ORIGIN).read_text()) for kind in ("whole", "tiled")]
     assert [origin["protocol"]["id"] for origin in origins] == ["dpdd-16", "dpdd-16-tiled-32-8"]
-    # Pictures of one way are no predictions of the other.
+    # Images of one way are no predictions of the other.
     assert run(monkeypatch, *predict, tmp_path / "whole", "--tile", 32, "--tile-overlap", 8) == 1
 
 

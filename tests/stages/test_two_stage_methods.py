@@ -42,7 +42,7 @@ def test_the_paper_has_three() -> None:
 
 
 @pytest.mark.parametrize("name", ENTRIES)
-def test_a_picture_to_a_picture(name: str) -> None:
+def test_a_image_to_a_image(name: str) -> None:
     built = method(name).build(**({"width": 2} if name == "dmenet" else {}))
     assert isinstance(built, TwoStage)
     x = torch.rand(2, 3, *SIZE, generator=torch.Generator().manual_seed(0))

@@ -39,7 +39,7 @@ class Subject:
         return self.built(seed=0)
 
     def built(self, seed: int) -> nn.Module:
-        """Freshly initialised, with everything constant moved off its value."""
+        """Freshly initialized, with everything constant moved off its value."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = self.method.build(**self.kwargs).eval()
@@ -54,7 +54,7 @@ class Subject:
         """A declaration of the method's module; `None` if it makes none."""
         return getattr(self.method.module, name, None)
 
-    def picture(self, height: int, width: int, batch: int = 1, seed: int = 1) -> Tensor:
+    def random_image(self, height: int, width: int, batch: int = 1, seed: int = 1) -> Tensor:
         generator = torch.Generator().manual_seed(seed)
         return torch.rand(batch, 3 * len(self.method.views), height, width, generator=generator)
 
@@ -77,7 +77,7 @@ def check_declarations(subject: Subject, _: Path) -> None:
 @torch.no_grad()
 def check_shapes(subject: Subject, _: Path) -> None:
     for height, width in SIZES:
-        x = subject.picture(height, width)
+        x = subject.random_image(height, width)
         before = x.clone()
         y = subject.network(x)
         assert y.shape == (1, 3, height, width)
@@ -88,8 +88,8 @@ def check_shapes(subject: Subject, _: Path) -> None:
 
 @torch.no_grad()
 def check_batches(subject: Subject, _: Path) -> None:
-    x = subject.picture(33, 47, batch=2)
-    # Two very different pictures, so that whatever mixes them shows.
+    x = subject.random_image(33, 47, batch=2)
+    # Two very different images, so that whatever mixes them shows.
     x[1] *= 0.2
     together = subject.network(x)
     apart = torch.cat([subject.network(x[:1]), subject.network(x[1:])])
@@ -98,7 +98,7 @@ def check_batches(subject: Subject, _: Path) -> None:
 
 @torch.no_grad()
 def check_determinism(subject: Subject, _: Path) -> None:
-    x = subject.picture(33, 47)
+    x = subject.random_image(33, 47)
     assert torch.equal(subject.network(x), subject.network(x))
     again = subject.built(seed=0)
     for name, value in subject.network.state_dict().items():
@@ -107,7 +107,7 @@ def check_determinism(subject: Subject, _: Path) -> None:
 
 @torch.no_grad()
 def check_position(subject: Subject, _: Path) -> None:
-    x = subject.picture(33, 47)
+    x = subject.random_image(33, 47)
     whole = subject.network(x)
     told = subject.network(x, origin=(0, 0), full_size=(33, 47))
     torch.testing.assert_close(told, whole, rtol=0, atol=1e-6 * _scale(whole))
@@ -118,7 +118,7 @@ def check_position(subject: Subject, _: Path) -> None:
 
 @torch.no_grad()
 def check_bounds(subject: Subject, _: Path) -> None:
-    x = subject.picture(64, 48).round()  # black and white
+    x = subject.random_image(64, 48).round()  # black and white
     y = subject.network(x)
     outside = bool(((y < 0) | (y > 1)).any())
     if subject.declared("BOUNDED"):
@@ -131,7 +131,7 @@ def check_bfloat16(subject: Subject, _: Path) -> None:
     # Built here, not inside: the parameters of an inference mode's network take no gradient.
     network = subject.network
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-        y = network(subject.picture(33, 47))
+        y = network(subject.random_image(33, 47))
     assert y.shape == (1, 3, 33, 47)
     assert y.isfinite().all()
 
@@ -141,9 +141,9 @@ def check_gradients(subject: Subject, _: Path) -> None:
     # In evaluation mode: dropped paths get no gradient either.
     network = subject.network
     try:
-        y = network(subject.picture(64, 48))
+        y = network(subject.random_image(64, 48))
         # Every pixel for itself: a loss could be flat at one of them.
-        (y * (subject.picture(64, 48, seed=2)[:, :3] - 0.5)).sum().backward()
+        (y * (subject.random_image(64, 48, seed=2)[:, :3] - 0.5)).sum().backward()
         grads = {name: parameter.grad for name, parameter in network.named_parameters()}
     finally:
         network.zero_grad(set_to_none=True)
@@ -162,7 +162,7 @@ def check_gradients(subject: Subject, _: Path) -> None:
 def check_round_trip(subject: Subject, folder: Path) -> None:
     path, name = folder / "weights.safetensors", subject.method.name
     save_weights(path, subject.network.state_dict(), name, subject.kwargs)
-    other, x = subject.built(seed=1), subject.picture(33, 47)
+    other, x = subject.built(seed=1), subject.random_image(33, 47)
     expected = subject.network(x)
     assert not torch.equal(other(x), expected), "weights make no difference"
     load_weights(path, other, name)

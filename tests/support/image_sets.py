@@ -1,4 +1,4 @@
-"""Small sets of noise pictures, in every layout that mirrors of the Canon set use."""
+"""Small sets of noise images, in every layout that mirrors of the Canon set use."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def official_scenes() -> list[Capture]:
     ]
 
 
-def picture(number: int, view: str, size: tuple[int, int] = (6, 8)) -> NDArray[np.uint16]:
+def random_image(number: int, view: str, size: tuple[int, int] = (6, 8)) -> NDArray[np.uint16]:
     """Noise that no other number and view has."""
     seed = 10 * number + VIEWS.index(view)
     return np.random.default_rng(seed).integers(0, 65536, (*size, 3)).astype(np.uint16)
 
 
-def write_picture(path: Path, image: NDArray[np.uint16], depth: int = 16) -> None:
+def write_image(path: Path, image: NDArray[np.uint16], depth: int = 16) -> None:
     if depth == 16:
         write_png16(path, image)
         return
@@ -65,7 +65,7 @@ def write_set(
             suffix = {"left": "_L", "right": "_R"}.get(view, "") if suffixes else ""
             name = f"1P0A{number:04d}{suffix}{ending}"
             path = root / folder_of(layout, split, view) / name
-            write_picture(path, picture(source, view, size), depth)
+            write_image(path, random_image(source, view, size), depth)
     return root
 
 

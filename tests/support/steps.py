@@ -34,7 +34,7 @@ def experiment() -> Experiment:
 
 @dataclass(frozen=True)
 class Trainee:
-    """A method, its recipe and its network, freshly initialised."""
+    """A method, its recipe and its network, freshly initialized."""
 
     method: Method
     recipe: Recipe

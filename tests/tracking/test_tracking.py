@@ -167,7 +167,7 @@ def test_the_data_set_is_an_input(lab: Lab) -> None:
         assert str(provenance().manifest_sha256).startswith(entered.dataset.digest)
 
 
-def test_artefacts_are_there(lab: Lab) -> None:
+def test_artifacts_are_there(lab: Lab) -> None:
     best = lab.found("shared", "metrics.test_combined_psnr DESC")[0]
     client = lab.client()
 

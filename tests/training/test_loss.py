@@ -35,14 +35,14 @@ def test_the_gradient_is_bounded_by_that_of_l1() -> None:
     assert near == pytest.approx(-0.5 * 0.5 / 1.25**0.5, rel=1e-4)
 
 
-def pictures(count: int = 2, side: int = 16) -> tuple[torch.Tensor, torch.Tensor]:
+def images(count: int = 2, side: int = 16) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(5)
     both = torch.rand(2, count, 3, side, side, generator=generator)
     return both[0], both[1]
 
 
 def test_a_recipe_names_and_weights_its_terms() -> None:
-    prediction, target = pictures()
+    prediction, target = images()
     plan = recipe(losses={"mse": 2.0, "l1": 0.5, "charbonnier": 1.0}, charbonnier_eps=0.3)
     terms = loss_terms({"output": prediction}, target, plan)
     difference = prediction - target
@@ -52,7 +52,7 @@ def test_a_recipe_names_and_weights_its_terms() -> None:
 
 
 def test_terms_of_the_methods_own_are_mean_squared_errors() -> None:
-    prediction, target = pictures()
+    prediction, target = images()
     plan = recipe(losses={"mse": 1.0, "reblurred": 3.0})
     outputs = {"output": target, "reblurred": prediction, "reblurred_target": target}
     terms = loss_terms(outputs, target, plan)
@@ -73,7 +73,7 @@ def test_a_term_that_nobody_provides_is_refused() -> None:
     ("name", "size", "divisor"), [("edge_3", 3, 2), ("edge_7", 3, 100), ("edge_11", 11, 12096)]
 )
 def test_edge_terms_are_those_of_opencvs_sobel(name: str, size: int, divisor: float) -> None:
-    prediction, target = pictures()
+    prediction, target = images()
     terms = loss_terms({"output": prediction}, target, recipe(losses={name: 1.0}))
     first = (prediction - target)[0].numpy().astype(np.float64).transpose(1, 2, 0)
     margin = size // 2
@@ -86,7 +86,7 @@ def test_edge_terms_are_those_of_opencvs_sobel(name: str, size: int, divisor: fl
 
 
 def test_edge_terms_see_the_first_sample_with_all_its_frames() -> None:
-    prediction, target = pictures(count=4)
+    prediction, target = images(count=4)
     plan = recipe(losses={"edge_3": 1.0})
     both = loss_terms({"output": prediction}, target, plan, frames=2)["edge_3"].item()
     alone = loss_terms({"output": prediction[:2]}, target[:2], plan, frames=2)["edge_3"].item()

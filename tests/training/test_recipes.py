@@ -74,7 +74,7 @@ def canon() -> Experiment:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> PixelStore:
-    """Three training pictures, and a small one to validate."""
+    """Three training images, and a small one to validate."""
     training = [("train", random_scene(512, 560, number)) for number in range(3)]
     scenes = [*training, ("val", random_scene(64, 64, 3))]
     return write_store(tmp_path_factory.mktemp("recipes") / "store", scenes)

@@ -135,9 +135,7 @@ def test_names_and_paths(tiny: Tiny) -> None:
 
 
 @pytest.mark.parametrize(("kind", "name"), [("canon", "canon"), ("folder", "mine")])
-def test_real_pictures_stay_where_they_are(
-    tmp_path: Path, tiny: Tiny, kind: str, name: str
-) -> None:
+def test_real_images_stay_where_they_are(tmp_path: Path, tiny: Tiny, kind: str, name: str) -> None:
     dataset = {"kind": kind, "name": name, "root": "/somewhere/DPDD"}
     workflow = Workflow(write(tmp_path, tiny, {"dataset": dataset}))
     assert workflow.raw == "/somewhere/DPDD"

@@ -17,7 +17,7 @@ from pipeline.stages.plan import Speed, make_plan
 from pipeline.workflow.experiment import Workflow
 from pipeline.workflow.jobs import Job, planned_jobs
 
-PICTURE = 64 * 64 * 6
+IMAGE = 64 * 64 * 6
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_methods_that_do_without_have_the_keys_of_an_experiment_without(
     assert not without.uses_companion()
 
 
-def test_where_the_pictures_of_both_sets_lie(tmp_path: Path, tiny: Tiny) -> None:
+def test_where_the_images_of_both_sets_lie(tmp_path: Path, tiny: Tiny) -> None:
     made = workflow(tmp_path, tiny)
     assert made.datasets == ["tiny", "tiny-clips"]
     assert made.raw_of("tiny-clips") == "data/tiny-clips/raw"
@@ -94,11 +94,11 @@ def test_the_plan_counts_the_disk_of_both_sets(here: Path, tiny: Tiny) -> None:
     target, speed = [record("unsharp")], Speed(1.0, 1.0)
     plan = make_plan(config, target, speed)
     disk = {use.what: (use.path, use.expected) for use in plan.disk}
-    size = 2 * 2 * 4 * PICTURE
+    size = 2 * 2 * 4 * IMAGE
     assert disk["companion images"] == ("data/tiny-clips/raw", size)
     assert disk["companion pixel store"] == ("data/tiny-clips/store", size)
-    assert disk["pixel store"] == ("data/tiny/store", 2 * 4 * PICTURE)
-    assert plan.pictures == "the configuration"
+    assert disk["pixel store"] == ("data/tiny/store", 2 * 4 * IMAGE)
+    assert plan.images == "the configuration"
     # Nothing that is run needs it: it is not made.
     kept = write_experiment(
         here / "kept.yaml", tiny, CLIPS, not_run=[NEEDY], only=["unsharp", NEEDY]

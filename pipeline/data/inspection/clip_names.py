@@ -1,4 +1,4 @@
-"""Clips: consecutive pictures that belong together, known by their names.
+"""Clips: consecutive images that belong together, known by their names.
 
 The frames of a clip share the name up to its last hyphen: `003-0001.png`, `003-0002.png`.
 """
@@ -12,5 +12,5 @@ def frame_name(clip: int, frame: int) -> str:
 
 
 def clip_of(name: str) -> str:
-    """What the names of a clip's frames share; empty for a picture that is no frame."""
+    """What the names of a clip's frames share; empty for an image that is no frame."""
     return name.rpartition("-")[0]

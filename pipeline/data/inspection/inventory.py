@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.data.inspection.layout import Location, locate, picture_folders, splits_of
+from pipeline.data.inspection.layout import Location, image_folders, locate, splits_of
 from pipeline.data.inspection.official_split import (
     check_categories,
     check_official,
@@ -18,11 +18,11 @@ from pipeline.errors import DataError
 
 
 class Inventory(NamedTuple):
-    """A data set before any picture is opened.
+    """A data set before any image is opened.
 
     `place`: layout and folder. `scenes`: train, val, test; sorted by source within a split. A
-    scene of an incomplete set may lack files. `loose`: pictures of no scene. `labels`: where
-    labels come from. `truth`: whether there are sharp pictures. `problems`, `notes`: what is
+    scene of an incomplete set may lack files. `loose`: images of no scene. `labels`: where
+    labels come from. `truth`: whether there are sharp images. `problems`, `notes`: what is
     wrong, and what one should know, one line each.
     """
 
@@ -60,7 +60,7 @@ def take_inventory(root: Path, *, official: bool | None = False) -> Inventory:
 def _take(root: Path, official: bool | None) -> Inventory:
     place = locate(root)
     splits = splits_of(place)
-    truth = splits != ["test"] or picture_folders(place, "test")["target"].exists()
+    truth = splits != ["test"] or image_folders(place, "test")["target"].exists()
     pairings = [pair_split(root, place, split, truth=truth) for split in splits]
     problems = [problem for pairing in pairings for problem in pairing.problems]
     scenes = [_named_officially(scene) for pairing in pairings for scene in pairing.scenes]
@@ -79,7 +79,7 @@ def _take(root: Path, official: bool | None) -> Inventory:
             problems += _without_label(place, labels, scenes)
     except DataError as error:
         problems.append(str(error))
-    scenes = [_labelled(scene, labels.of) for scene in scenes]
+    scenes = [_labeled(scene, labels.of) for scene in scenes]
     if official and labels.of and truth:
         problems += check_categories(place, scenes)
     loose = [path for pairing in pairings for path in pairing.loose]
@@ -118,7 +118,7 @@ def _without_scene(labels: Labels, scenes: Sequence[SceneFiles]) -> list[str]:
         return []
     present = {(scene.split, scene.source) for scene in scenes}
     return [
-        f"{labels.origin}: {source} of {split} has no pictures; make the set again"
+        f"{labels.origin}: {source} of {split} has no images; make the set again"
         for split, source in labels.of
         if (split, source) not in present
     ]
@@ -141,6 +141,6 @@ def _without_label(place: Location, labels: Labels, scenes: Sequence[SceneFiles]
     return problems
 
 
-def _labelled(scene: SceneFiles, labels: Mapping[tuple[str, str], Label]) -> SceneFiles:
+def _labeled(scene: SceneFiles, labels: Mapping[tuple[str, str], Label]) -> SceneFiles:
     label = labels.get((scene.split, scene.source), Label(""))
     return scene._replace(category=label.category, group=label.group)

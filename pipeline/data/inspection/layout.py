@@ -1,13 +1,13 @@
-"""Where the pictures of a data set lie: recognises the layouts of its mirrors.
+"""Where the images of a data set lie: recognizes the layouts of its mirrors.
 
 - official: `{train,val,test}_{c,l,r}/source` for the combined, left and right views and
-  `*_c/target` for the sharp pictures (A. Abuolaim, M. S. Brown, "Defocus Deblurring Using
+  `*_c/target` for the sharp images (A. Abuolaim, M. S. Brown, "Defocus Deblurring Using
   Dual-Pixel Data", ECCV 2020); in `dd_dp_dataset_canon`, `dd_dp_dataset_png`, `DPDD`, or
-  `dd_dp_dataset_pixel`, which has no sharp pictures. The synthetic set has this layout too.
+  `dd_dp_dataset_pixel`, which has no sharp images. The synthetic set has this layout too.
 - restormer: `{train,val,test}/{inputC,inputL,inputR,target}`.
-- flat: `test_{c,l,r}` with the pictures directly inside (the Pixel 4 set of IFAN).
+- flat: `test_{c,l,r}` with the images directly inside (the Pixel 4 set of IFAN).
 
-Nothing else in the project knows folders: later stages find every picture through the manifest.
+Nothing else in the project knows folders: later stages find every image through the manifest.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _FOREIGN = "__MACOSX"
 
 
 class Location(NamedTuple):
-    """A recognised set: its layout and the folder that its split folders lie in."""
+    """A recognized set: its layout and the folder that its split folders lie in."""
 
     layout: LayoutName
     folder: Path
@@ -67,11 +67,11 @@ def splits_of(place: Location) -> list[str]:
     return [
         split
         for split in SPLITS
-        if any(folder.exists() for folder in picture_folders(place, split).values())
+        if any(folder.exists() for folder in image_folders(place, split).values())
     ]
 
 
-def picture_folders(place: Location, split: str) -> dict[str, Path]:
+def image_folders(place: Location, split: str) -> dict[str, Path]:
     """The folder of each view of a split; it need not exist."""
     if place.layout == "restormer":
         inner = _restormer_split(place.folder / split) or place.folder / split
@@ -82,8 +82,8 @@ def picture_folders(place: Location, split: str) -> dict[str, Path]:
     return {**sources, "target": tops["combined"] / "target"}
 
 
-def is_picture(path: Path) -> bool:
-    """Whether a file bears a picture's name; archives made on macOS hold hidden `._*.png`."""
+def is_image(path: Path) -> bool:
+    """Whether a file bears an image's name; archives made on macOS hold hidden `._*.png`."""
     return path.suffix.lower() == ".png" and not path.name.startswith(".")
 
 
@@ -116,8 +116,8 @@ def _subfolders(folder: Path) -> list[str]:
 def _official_or_flat(folder: Path, splits: set[str]) -> LayoutName:
     if any((folder / name / inner).exists() for name in splits for inner in ("source", "target")):
         return "official"
-    pictures = any(is_picture(path) for name in splits for path in (folder / name).iterdir())
-    return "flat" if pictures else "official"
+    images = any(is_image(path) for name in splits for path in (folder / name).iterdir())
+    return "flat" if images else "official"
 
 
 def _restormer_split(folder: Path) -> Path | None:

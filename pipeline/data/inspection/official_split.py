@@ -31,7 +31,7 @@ def official_targets() -> dict[tuple[str, str], str]:
 def check_official(place: Location, scenes: Sequence[SceneFiles]) -> list[str]:
     """Compare scenes with the published lists: 350 train, 74 val, 76 test.
 
-    A split without any scene is left out: the test pictures alone are enough to evaluate.
+    A split without any scene is left out: the test images alone are enough to evaluate.
 
     Returns:
         What is wrong, one line each.

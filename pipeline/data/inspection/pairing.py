@@ -1,4 +1,4 @@
-"""Which pictures of a split make up its scenes."""
+"""Which images of a split make up its scenes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.data.inspection.clip_names import clip_of
-from pipeline.data.inspection.layout import Location, is_picture, picture_folders
+from pipeline.data.inspection.layout import Location, image_folders, is_image
 
 MAX_NUMBER_DIFFERENCE = 2
 
@@ -20,7 +20,7 @@ _Stems = dict[str, Path]
 class SceneFiles(NamedTuple):
     """A scene: names, labels and files.
 
-    `source`, `target`: names of the combined and of the sharp picture as the Canon set spells
+    `source`, `target`: names of the combined and of the sharp image as the Canon set spells
     them; `target` is empty where there is none. `files`: path of each view relative to the root,
     with forward slashes. `group`: what is reported together. `category`: indoor, outdoor or empty.
     """
@@ -42,7 +42,7 @@ class Pairing(NamedTuple):
 
 
 def pair_split(root: Path, place: Location, split: str, *, truth: bool) -> Pairing:
-    """Put the pictures of a split together.
+    """Put the images of a split together.
 
     Sources and targets pair up by position in sorted order; their capture numbers differ by 1 or
     2, or their names are the same: where a mirror renamed the targets, and for frames of clips.
@@ -52,11 +52,11 @@ def pair_split(root: Path, place: Location, split: str, *, truth: bool) -> Pairi
         root: the root of the set, which paths are relative to.
         place: what `locate` found.
         split: train, val or test.
-        truth: whether there are sharp pictures.
+        truth: whether there are sharp images.
     """
     problems: list[str] = []
     loose: list[Path] = []
-    folders = picture_folders(place, split)
+    folders = image_folders(place, split)
     if not truth:
         del folders["target"]
     found = {
@@ -70,7 +70,7 @@ def pair_split(root: Path, place: Location, split: str, *, truth: bool) -> Pairi
             _check_view(view, folders[view], sources, found[view], problems, loose)
     else:
         if not truth:
-            problems.append(f"{folders['combined']}: holds no pictures; {_AGAIN}")
+            problems.append(f"{folders['combined']}: holds no images; {_AGAIN}")
         loose += [*found["left"].values(), *found["right"].values()]
     scenes = []
     for stem, path in sources.items():
@@ -87,9 +87,9 @@ def _relative(root: Path, path: Path) -> str:
 
 
 def _by_stem(folder: Path, suffix: str, problems: list[str], loose: list[Path]) -> _Stems:
-    """Pictures of a folder by name without ending and suffix, sorted by it."""
+    """Images of a folder by name without ending and suffix, sorted by it."""
     found: _Stems = {}
-    paths = [path for path in folder.iterdir() if is_picture(path)] if folder.is_dir() else []
+    paths = [path for path in folder.iterdir() if is_image(path)] if folder.is_dir() else []
     for path in sorted(paths):
         stem = re.sub(f"{suffix}$", "", path.stem, flags=re.IGNORECASE)
         if not re.fullmatch(r"[A-Za-z0-9_-]+", stem):
@@ -131,7 +131,7 @@ def _targets(
         elif framed or not 1 <= abs((numbers[0] or 0) - (numbers[1] or 0)) <= MAX_NUMBER_DIFFERENCE:
             problems.append(
                 f"{path}: it and target {target}.png do not belong together; "
-                "find the picture that is missing or surplus"
+                "find the image that is missing or surplus"
             )
     return dict(zip(sources, targets.values(), strict=True))
 

@@ -1,11 +1,11 @@
-"""Do two pictures show the same scene? A cheap check on small, band-passed grey pictures.
+"""Do two images show the same scene? A cheap check on small, band-passed gray images.
 
-Both pictures are shrunk to a short side of about 128 pixels and freed of slow brightness changes,
-which different scenes share (sky above, ground below); then the centre of one is looked for in
-the other by normalised cross-correlation. Figures behind the thresholds, from dead leaves and
+Both images are shrunk to a short side of about 128 pixels and freed of slow brightness changes,
+which different scenes share (sky above, ground below); then the center of one is looked for in
+the other by normalized cross-correlation. Figures behind the thresholds, from dead leaves and
 photographs at 256x384 pixels: blurred with radii up to 14 pixels, the views of a scene reach at
-least 0.98 and its target 0.86 (up to 40 pixels: 0.96 and 0.61); pictures of other scenes reach at
-most 0.50. At 1120x1680 it is 0.98 against 0.13. In smaller pictures the ranges begin to overlap.
+least 0.98 and its target 0.86 (up to 40 pixels: 0.96 and 0.61); images of other scenes reach at
+most 0.50. At 1120x1680 it is 0.98 against 0.13. In smaller images the ranges begin to overlap.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 MIN_SIDE = 256
-"""Smaller pictures cannot be judged (pixels)."""
+"""Smaller images cannot be judged (pixels)."""
 
 MIN_CORRELATION = {"left": 0.85, "right": 0.85, "target": 0.55}
-"""What a picture must reach against the combined view of its scene."""
+"""What an image must reach against the combined view of its scene."""
 
 MAX_SHIFT = 16
 """Largest displacement in pixels; the published targets lie within 4 of their sources."""
@@ -31,18 +31,18 @@ _REACH = 32
 _BAND = 4
 # Correlation that a displacement beyond `MAX_SHIFT` must gain to be believed.
 _GAIN = 0.03
-# Grey levels (of 1) below which a shrunk picture holds nothing to compare.
+# Gray levels (of 1) below which a shrunk image holds nothing to compare.
 _FLAT = 0.002
-_GREY = np.array([0.299, 0.587, 0.114], np.float32) / np.float32(65535)
+_GRAY = np.array([0.299, 0.587, 0.114], np.float32) / np.float32(65535)
 
-Grey = NDArray[np.float32]
+Gray = NDArray[np.float32]
 
 
 class Registration(BaseModel):
-    """How a picture lies on its combined view.
+    """How an image lies on its combined view.
 
     `correlation`: -1 to 1, the best within `MAX_SHIFT`. `shift`: displacement to the right and
-    down in pixels, as coarse as the shrunk pictures. `displaced`: whether a displacement beyond
+    down in pixels, as coarse as the shrunk images. `displaced`: whether a displacement beyond
     `MAX_SHIFT` fits clearly better than any within.
     """
 
@@ -51,41 +51,41 @@ class Registration(BaseModel):
     displaced: bool
 
 
-def shrink(picture: NDArray[np.uint16]) -> Grey:
-    """A small grey picture, band-passed.
+def shrink(image: NDArray[np.uint16]) -> Gray:
+    """A small gray image, band-passed.
 
     Args:
-        picture: uint16 [H, W, 3], RGB.
+        image: uint16 [H, W, 3], RGB.
 
     Returns:
-        float32 [h, w] around 0, grey levels of 1.
+        float32 [h, w] around 0, gray levels of 1.
     """
-    factor = _factor(picture.shape)
-    size = (round(picture.shape[1] / factor), round(picture.shape[0] / factor))
-    small: Any = cv2.resize(picture, size, interpolation=cv2.INTER_AREA) if factor > 1 else picture
-    grey = small.astype(np.float32) @ _GREY
-    return grey - cv2.GaussianBlur(grey, (0, 0), min(grey.shape) / _BAND)
+    factor = _factor(image.shape)
+    size = (round(image.shape[1] / factor), round(image.shape[0] / factor))
+    small: Any = cv2.resize(image, size, interpolation=cv2.INTER_AREA) if factor > 1 else image
+    gray = small.astype(np.float32) @ _GRAY
+    return gray - cv2.GaussianBlur(gray, (0, 0), min(gray.shape) / _BAND)
 
 
-def register(combined: Grey, other: Grey, shape: tuple[int, ...]) -> Registration | None:
-    """Look for one shrunk picture in another.
+def register(combined: Gray, other: Gray, shape: tuple[int, ...]) -> Registration | None:
+    """Look for one shrunk image in another.
 
     Args:
         combined: the combined view, from `shrink`.
-        other: another picture of the same size, from `shrink`.
-        shape: height and width of the pictures before.
+        other: another image of the same size, from `shrink`.
+        shape: height and width of the images before.
 
     Returns:
-        Where it lies; `None` if the pictures are too small or too flat to be judged.
+        Where it lies; `None` if the images are too small or too flat to be judged.
     """
     if min(shape[:2]) < MIN_SIDE or min(combined.std(), other.std()) < _FLAT:
         return None
     factor = _factor(shape)
     reach = int(np.ceil(_REACH / factor))
-    centre = combined[reach:-reach, reach:-reach]
-    if centre.std() < _FLAT:
+    center = combined[reach:-reach, reach:-reach]
+    if center.std() < _FLAT:
         return None
-    found = cv2.matchTemplate(other, centre, cv2.TM_CCOEFF_NORMED)
+    found = cv2.matchTemplate(other, center, cv2.TM_CCOEFF_NORMED)
     near = int(np.ceil(MAX_SHIFT / factor))
     within = found[reach - near : reach + near + 1, reach - near : reach + near + 1]
     displaced = bool(found.max() - within.max() >= _GAIN)

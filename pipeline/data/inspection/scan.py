@@ -1,4 +1,4 @@
-"""Opens every picture of a data set exactly once: reads, hashes, checks, decodes and compares."""
+"""Opens every image of a data set exactly once: reads, hashes, checks, decodes and compares."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from pipeline.compute.process_pool import spread
-from pipeline.data.inspection.registration import Grey, Registration, misplaced, register, shrink
+from pipeline.data.inspection.registration import Gray, Registration, misplaced, register, shrink
 from pipeline.data.journal import Journal
 from pipeline.data.png import decode_png, read_bytes
 from pipeline.errors import DataError
@@ -25,7 +25,7 @@ Files = Mapping[str, str]
 
 
 class FileFacts(BaseModel):
-    """A picture: width and height in pixels, bits per channel, length in bytes, SHA-256."""
+    """An image: width and height in pixels, bits per channel, length in bytes, SHA-256."""
 
     width: int
     height: int
@@ -55,16 +55,16 @@ def examine(root: Path, files: Files) -> SceneFacts:
     """
     facts: dict[str, FileFacts] = {}
     problems: list[str] = []
-    small: dict[str, Grey] = {}
+    small: dict[str, Gray] = {}
     for view, name in files.items():
         path = root / name
         try:
             content = read_bytes(path)
-            picture = decode_png(path, content)
+            image = decode_png(path, content)
         except DataError as error:
             problems.append(str(error))
             continue
-        width, height, depth, _ = picture.header
+        width, height, depth, _ = image.header
         facts[view] = FileFacts(
             width=width,
             height=height,
@@ -72,7 +72,7 @@ def examine(root: Path, files: Files) -> SceneFacts:
             bytes=len(content),
             sha256=hashlib.sha256(content).hexdigest(),
         )
-        small[view] = shrink(picture.pixels)
+        small[view] = shrink(image.pixels)
     registration: dict[str, Registration | None] = {}
     first = facts.get("combined")
     for view, one in facts.items():
@@ -130,7 +130,7 @@ def scan(
     jobs = {number: (root, scenes[number]) for number in range(len(scenes)) if number not in found}
     sizes = [sum(_size(root / name) for name in files.values()) for files in scenes]
     with byte_bar(progress) as bar:
-        task = bar.add_task("checking pictures", total=sum(sizes))
+        task = bar.add_task("checking images", total=sum(sizes))
         bar.advance(task, sum(sizes[number] for number in found))
         for number, facts in spread(examine, jobs, workers, root):
             found[number] = facts

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipeline.data.csv_files import read_table
-from pipeline.data.inspection.layout import Location, picture_folders
+from pipeline.data.inspection.layout import Location, image_folders
 from pipeline.errors import DataError
 
 CATEGORIES = ("indoor", "outdoor", "")
@@ -54,7 +54,7 @@ def read_labels(root: Path, place: Location, tests: Sequence[str]) -> Labels:
 
     A `scenes.csv` of the set wins over the authors' arrays `indoor_labels.npy` and
     `outdoor_labels.npy` (1-based positions in the sorted test list, in the root or in a folder of
-    the test pictures), and these win over the published list of the Canon test scenes.
+    the test images), and these win over the published list of the Canon test scenes.
 
     Args:
         root: root of the set.
@@ -106,7 +106,7 @@ def _read_own(path: Path) -> dict[tuple[str, str], Label]:
 
 
 def _array_folder(root: Path, place: Location) -> Path | None:
-    views = picture_folders(place, "test").values()
+    views = image_folders(place, "test").values()
     folders = dict.fromkeys(
         [root, place.folder, *(folder for view in views for folder in (view.parent, view))]
     )

@@ -1,4 +1,4 @@
-"""The whole truth about a data set: names, labels, every picture, and the set as one."""
+"""The whole truth about a data set: names, labels, every image, and the set as one."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Survey(NamedTuple):
     facts: list[SceneFacts]
     problems: list[str]
 
-    def pictures(self) -> Iterator[tuple[str, FileFacts, Registration | None]]:
-        """Path relative to the root and facts of every picture that could be decoded.
+    def images(self) -> Iterator[tuple[str, FileFacts, Registration | None]]:
+        """Path relative to the root and facts of every image that could be decoded.
 
         Characters of a path that cannot be shown are escaped.
         """
@@ -41,7 +41,7 @@ def survey(
     journal: Path | None = None,
     progress: bool = False,
 ) -> Survey:
-    """Examine a data set from its folders to its pixels; every picture is decoded once.
+    """Examine a data set from its folders to its pixels; every image is decoded once.
 
     Args:
         root: the set lies in it or up to three folders below.
@@ -88,21 +88,21 @@ def _jobs(inventory: Inventory) -> list[Mapping[str, str]]:
 def _same_twice(root: Path, found: Survey) -> list[str]:
     first: dict[str, str] = {}
     return [
-        f"{root / name}: is byte for byte the same picture as {root / first[facts.sha256]}; "
+        f"{root / name}: is byte for byte the same image as {root / first[facts.sha256]}; "
         "copy or download the set again"
-        for name, facts, _ in found.pictures()
+        for name, facts, _ in found.images()
         if first.setdefault(facts.sha256, name) != name
     ]
 
 
 def _mixed(root: Path, found: Survey) -> list[str]:
-    depths = Counter(facts.bit_depth for _, facts, _ in found.pictures())
+    depths = Counter(facts.bit_depth for _, facts, _ in found.images())
     if len(depths) < 2:
         return []
     ((usual, count), *_) = depths.most_common()
     return [
         f"{root / name}: has {facts.bit_depth} bits per channel, {count} others have {usual}; "
         "take the whole set from one source"
-        for name, facts, _ in found.pictures()
+        for name, facts, _ in found.images()
         if facts.bit_depth != usual
     ]

@@ -1,4 +1,4 @@
-"""Where training crops may lie: windows of the patch index, whole pictures, clips of pictures."""
+"""Where training crops may lie: windows of the patch index, whole images, clips of images."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Area(NamedTuple):
 
 
 def main_areas(store: PixelStore, windows: list[Window], recipe: Recipe) -> list[Area]:
-    """Areas of the main batches: the windows, or the training pictures of the store.
+    """Areas of the main batches: the windows, or the training images of the store.
 
     Raises:
         DataError: a crop does not fit, or there is no training scene.
@@ -41,7 +41,7 @@ def main_areas(store: PixelStore, windows: list[Window], recipe: Recipe) -> list
 
 
 def companion_areas(store: PixelStore | None, recipe: Recipe) -> list[Area]:
-    """Areas of the companion's batches: its training pictures, or whole clips of them.
+    """Areas of the companion's batches: its training images, or whole clips of them.
 
     Raises:
         DataError: the recipe has a companion but there is no store, a crop does not fit, a clip
@@ -70,7 +70,7 @@ def companion_areas(store: PixelStore | None, recipe: Recipe) -> list[Area]:
 def clips_of(store: PixelStore) -> list[list[int]]:
     """Numbers of the training scenes, clip by clip, frames in order.
 
-    A picture without a hyphen in its name is a clip of its own.
+    An image without a hyphen in its name is a clip of its own.
 
     Raises:
         DataError: there is no training scene.
@@ -89,9 +89,9 @@ def side_of(batches: Batches, area: Area) -> int:
 
 
 def read_side(side: int, scale: float) -> int:
-    """Side of what is read for a crop of this side of a picture shrunk to `scale` of its size.
+    """Side of what is read for a crop of this side of an image shrunk to `scale` of its size.
 
-    The authors' program shrinks the whole picture and crops what comes out. To shrink only what
+    The authors' program shrinks the whole image and crops what comes out. To shrink only what
     the crop shows differs in the grid of the area means, which starts at the crop, and in the
     factor: the side is a whole number, and at most half a pixel off.
     """

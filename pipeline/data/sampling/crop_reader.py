@@ -74,17 +74,17 @@ class CropReader:
             firsts = [clip[0] for clip in clips]
             for draw in firsts:
                 store.will_need(draw.window.scene, _place(draw), ("target",))
-            energies = [self._energy(store, draw, grey=batch.frames > 1) for draw in firsts]
+            energies = [self._energy(store, draw, gray=batch.frames > 1) for draw in firsts]
             least = set(np.argsort(energies, kind="stable")[:dropped].tolist())
             clips = [clip for number, clip in enumerate(clips) if number not in least]
         return clips[batch.rank :: batch.world]
 
-    def _energy(self, store: PixelStore, draw: Draw, *, grey: bool) -> float:
-        """Gradient energy of a crop's target: of its green channel, or in grey."""
-        picture = store.read(draw.window.scene, _place(draw), ("target",))["target"]
-        # Grey values are rounded to the depth of their picture.
-        values = np.ascontiguousarray(picture if self.bits == 16 else (picture >> 8).astype("u1"))
-        plane = cv2.cvtColor(values, cv2.COLOR_RGB2GRAY) if grey else values[..., 1].copy()
+    def _energy(self, store: PixelStore, draw: Draw, *, gray: bool) -> float:
+        """Gradient energy of a crop's target: of its green channel, or in gray."""
+        image = store.read(draw.window.scene, _place(draw), ("target",))["target"]
+        # Gray values are rounded to the depth of their image.
+        values = np.ascontiguousarray(image if self.bits == 16 else (image >> 8).astype("u1"))
+        plane = cv2.cvtColor(values, cv2.COLOR_RGB2GRAY) if gray else values[..., 1].copy()
         return gradient_energy(plane, SPARES_KERNEL)
 
     def _read(self, store: PixelStore, crop: NDArray[np.uint16], draw: Draw) -> None:
@@ -96,7 +96,7 @@ class CropReader:
         if draw.flip_horizontal and draw.transpose:
             upright = upright[:, :, ::-1]
         side = crop.shape[-1]
-        if draw.sigma or draw.greyscale or draw.window.size != side:
+        if draw.sigma or draw.grayscale or draw.window.size != side:
             region = np.empty((len(crop), draw.window.size, draw.window.size), np.uint16)
             store.read_into(region, draw.window.scene, _place(draw), names)
             upright[:] = altered(
@@ -104,7 +104,7 @@ class CropReader:
                 side,
                 sigma=draw.sigma,
                 noise_seed=draw.noise_seed,
-                greyscale=draw.greyscale,
+                grayscale=draw.grayscale,
             )
         else:
             store.read_into(upright, draw.window.scene, _place(draw), names)
@@ -117,10 +117,10 @@ class CropReader:
 
 
 def batch_view(
-    buffer: NDArray[np.uint16], crops: int, pictures: int, side: int
+    buffer: NDArray[np.uint16], crops: int, images: int, side: int
 ) -> NDArray[np.uint16]:
-    """The beginning of a flat buffer as `[crops, 3 * pictures, side, side]`."""
-    shape = (crops, 3 * pictures, side, side)
+    """The beginning of a flat buffer as `[crops, 3 * images, side, side]`."""
+    shape = (crops, 3 * images, side, side)
     return buffer[: math.prod(shape)].reshape(shape)
 
 

@@ -30,9 +30,9 @@ class Batch:
     """Training crops, float32 in [0, 1], RGB.
 
     `x`: `[N, 3 * views, side, side]`, `target`: `[N, 3, side, side]`. `origin`: row and column in
-    its picture of what was read for each crop, before any turn or shrinking; `full_size`: that
-    picture's height and width; int64 `[N, 2]`. `frames`: so many crops in a row are the frames of
-    one clip. `scenes`: the name of each crop's picture.
+    its image of what was read for each crop, before any turn or shrinking; `full_size`: that
+    image's height and width; int64 `[N, 2]`. `frames`: so many crops in a row are the frames of
+    one clip. `scenes`: the name of each crop's image.
     """
 
     x: Tensor
@@ -82,7 +82,7 @@ class Feed:
             are: it gets its part of every batch.
 
     Raises:
-        DataError: a crop does not fit its windows or pictures, a clip is too short, or the
+        DataError: a crop does not fit its windows or images, a clip is too short, or the
             companion set is missing.
     """
 
@@ -192,12 +192,12 @@ class _Filling(Dataset[_Filled]):
         buffer, batch = job
         draws = self.reader.read_batch(self.ring[buffer].numpy(), batch)
         scenes = self.reader.stores[batch.companion].scenes
-        pictures = [scenes[draw.window.scene] for draw in draws]
+        images = [scenes[draw.window.scene] for draw in draws]
         return _Filled(
             buffer,
             batch.side,
             batch.frames,
             [(draw.window.top, draw.window.left) for draw in draws],
-            [(picture.height, picture.width) for picture in pictures],
-            [picture.source for picture in pictures],
+            [(image.height, image.width) for image in images],
+            [image.source for image in images],
         )

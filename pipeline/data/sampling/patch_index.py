@@ -1,6 +1,6 @@
-"""The patch index as a file: every window of the training pictures, and which of them are kept.
+"""The patch index as a file: every window of the training images, and which of them are kept.
 
-Patches are places in whole pictures, not files: the store holds the pixels once, though windows
+Patches are places in whole images, not files: the store holds the pixels once, though windows
 overlap.
 """
 
@@ -46,7 +46,7 @@ def write_patch_index(
     *,
     progress: bool = False,
 ) -> int:
-    """Find the windows of every training picture and leave out the least sharp of each.
+    """Find the windows of every training image and leave out the least sharp of each.
 
     A killed run is continued by the next one: what it measured lies in `<target>.partial`.
 

@@ -27,7 +27,7 @@ class Draw(NamedTuple):
     flip_horizontal: bool
     flip_vertical: bool
     transpose: bool = False
-    greyscale: bool = False
+    grayscale: bool = False
     sigma: float = 0.0
     noise_seed: int = 0
 
@@ -185,8 +185,8 @@ class _Stream:
         if recipe.noise and random.random() < recipe.noise.probability:
             sigma, seed = random.uniform(*recipe.noise.sigma), random.integers(2**63)
             draw = draw._replace(sigma=float(sigma), noise_seed=int(seed))
-        if recipe.greyscale:
-            draw = draw._replace(greyscale=bool(random.random() < recipe.greyscale))
+        if recipe.grayscale:
+            draw = draw._replace(grayscale=bool(random.random() < recipe.grayscale))
         return draw
 
     def _corner(self, area: Area, side: int) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """The sharpness filter of the official patch extraction (A. Abuolaim, M. S. Brown, ECCV 2020).
 
-Windows without detail teach nothing: of every training picture, those whose target has the least
+Windows without detail teach nothing: of every training image, those whose target has the least
 gradient energy are left out. DPDNet's released code does so; DMTNet's text doesn't mention it.
 """
 
@@ -16,17 +16,17 @@ KERNELS = (3, 7, 11, 15)
 """Sizes of the Sobel kernels."""
 
 
-def gradient_energies(picture: NDArray[np.uint16]) -> tuple[float, ...]:
+def gradient_energies(image: NDArray[np.uint16]) -> tuple[float, ...]:
     """Gradient energy of a window of a target at each scale of `KERNELS`.
 
     Args:
-        picture: uint16 `[H, W, 3]`, RGB, a window cut out of its image: its own border is mirrored.
+        image: uint16 `[H, W, 3]`, RGB, a window cut out of its image: its own border is mirrored.
 
     Returns:
-        Sums over all pixels of the gradient's length, in units of the 16-bit grey value.
+        Sums over all pixels of the gradient's length, in units of the 16-bit gray value.
     """
-    grey = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2GRAY)
-    return tuple(gradient_energy(grey, size) for size in KERNELS)
+    gray = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
+    return tuple(gradient_energy(gray, size) for size in KERNELS)
 
 
 def gradient_energy(values: NDArray[Any], size: int) -> float:
@@ -42,14 +42,14 @@ def gradient_energy(values: NDArray[Any], size: int) -> float:
 
 
 def sharpness_scores(energies: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sharpness of the windows of one picture, relative to each other.
+    """Sharpness of the windows of one image, relative to each other.
 
     Args:
         energies: `[windows, scales]`, from `gradient_energies`.
 
     Returns:
         `[windows]`, in [0, 1]: the product over the scales of each energy's place between the
-        least and the greatest of the picture. A scale at which all windows are equal has no say
+        least and the greatest of the image. A scale at which all windows are equal has no say
         (the official code divides by zero there).
     """
     above = energies - energies.min(axis=0)
@@ -59,7 +59,7 @@ def sharpness_scores(energies: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def kept_windows(scores: NDArray[np.float64], discard: float) -> NDArray[np.bool_]:
-    """Which windows of a picture stay: all but the `int(discard * n)` of the lowest scores.
+    """Which windows of an image stay: all but the `int(discard * n)` of the lowest scores.
 
     Args:
         scores: `[windows]`, from `sharpness_scores`.
@@ -74,5 +74,5 @@ def kept_windows(scores: NDArray[np.float64], discard: float) -> NDArray[np.bool
 
 
 def discarded(windows: int, discard: float) -> int:
-    """How many of a picture's windows are left out: 8 of 28 at 0.3; none of a few."""
+    """How many of an image's windows are left out: 8 of 28 at 0.3; none of a few."""
     return int(discard * windows)

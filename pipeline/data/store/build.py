@@ -158,10 +158,10 @@ def _reserve(pixels: Path, size: int) -> None:
 
 def _store_scene(root: Path, row: ManifestRow, pixels: Path, offset: int) -> str:
     """Write one scene at its place, for good; its checksum."""
-    pictures, checksum = read_scene(root, row), hashlib.sha256()
+    images, checksum = read_scene(root, row), hashlib.sha256()
     with pixels.open("r+b") as stream:
         stream.seek(2 * offset)
-        for tiles in tile_rows(pictures):
+        for tiles in tile_rows(images):
             stream.write(tiles.data)
             checksum.update(tiles.data)
         stream.flush()

@@ -138,8 +138,8 @@ class PixelStore:
         self.will_need(number, place, views)
         planes = np.empty((CHANNELS * len(views), *place[2:]), np.uint16)
         self.read_into(planes, number, place, views)
-        pictures = planes.reshape(len(views), CHANNELS, *place[2:]).transpose(0, 2, 3, 1)
-        return dict(zip(views, pictures, strict=True))
+        images = planes.reshape(len(views), CHANNELS, *place[2:]).transpose(0, 2, 3, 1)
+        return dict(zip(views, images, strict=True))
 
     def read_into(
         self,

@@ -1,7 +1,7 @@
 """Tiles: how a scene lies in the pixel store.
 
-A training crop takes a few hundred short rows of a picture that is stored row by row, each on
-pages of its own. Stored as tiles, it touches some 25 runs of neighbouring pages, and planes of one
+A training crop takes a few hundred short rows of an image that is stored row by row, each on
+pages of its own. Stored as tiles, it touches some 25 runs of neighboring pages, and planes of one
 channel need no transposition. `benchmarks/feed.py` measures what that is worth.
 """
 
@@ -17,7 +17,7 @@ SIDE = 64
 """Side of a tile in pixels: four views of it are 24 pages of 4096 bytes."""
 
 VIEWS = ("combined", "left", "right", "target")
-"""Order of the views within a tile; those of a two-view method are neighbours."""
+"""Order of the views within a tile; those of a two-view method are neighbors."""
 
 CHANNELS = 3
 
@@ -44,18 +44,18 @@ def scene_elements(height: int, width: int) -> int:
     return len(VIEWS) * CHANNELS * height * width
 
 
-def tile_rows(pictures: Mapping[str, NDArray[np.uint16]]) -> Iterator[NDArray[np.uint16]]:
+def tile_rows(images: Mapping[str, NDArray[np.uint16]]) -> Iterator[NDArray[np.uint16]]:
     """Cut a scene into tiles.
 
     Args:
-        pictures: uint16 `[H, W, 3]` by view.
+        images: uint16 `[H, W, 3]` by view.
 
     Yields:
         One row of tiles after the other, `[elements]`, little-endian: the scene as it is stored.
     """
-    height, width, _ = pictures[VIEWS[0]].shape
+    height, width, _ = images[VIEWS[0]].shape
     for top in range(0, height, SIDE):
-        rows = np.stack([pictures[view][top : top + SIDE] for view in VIEWS])
+        rows = np.stack([images[view][top : top + SIDE] for view in VIEWS])
         planes = rows.transpose(0, 3, 1, 2)
         tiles = [planes[..., left : left + SIDE].ravel() for left in range(0, width, SIDE)]
         yield np.concatenate(tiles).astype("<u2", copy=False)

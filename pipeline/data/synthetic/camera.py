@@ -1,4 +1,4 @@
-"""The camera that photographs generated scenes: what is drawn for it, and the pictures it gives."""
+"""The camera that photographs generated scenes: what is drawn for it, and the images it gives."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from pipeline.data.synthetic.scenes import Scene
 from pipeline.errors import ConfigError
 
 MIN_SIDE = 16
-"""Smallest height or width of a picture in pixels."""
+"""Smallest height or width of an image in pixels."""
 
 
 class DrawnCamera(NamedTuple):
     """A camera as it is set for one scene.
 
     `scale`: circle-of-confusion radius of a point at infinity, in pixels. `focus`: distance of the
-    focal plane in metres. `bokeh`: shape of its kernels. `distortion`: coefficients of its radial
+    focal plane in meters. `bokeh`: shape of its kernels. `distortion`: coefficients of its radial
     distortion; `None` for a lens without any.
     """
 
@@ -42,7 +42,7 @@ class DrawnCamera(NamedTuple):
     distortion: tuple[float, float, float, float] | None
 
     def photograph(self, scene: Scene) -> dict[str, npt.NDArray[Any]]:
-        """The three views of a scene and the sharp picture, before distortion.
+        """The three views of a scene and the sharp image, before distortion.
 
         Returns:
             float64 [H, W, 3], sRGB-coded, under `c`, `l`, `r` and `target`.
@@ -54,11 +54,11 @@ class DrawnCamera(NamedTuple):
         """Signed radius of the circle of confusion of every pixel, [H, W], in whole pixels."""
         return coc_radius(scene.depth, self.scale, self.focus)
 
-    def finish(self, picture: npt.NDArray[Any]) -> Image:
-        """Distort a picture, float [H, W, 3] in 0..1, and round it to 16 bits."""
+    def finish(self, image: npt.NDArray[Any]) -> Image:
+        """Distort an image, float [H, W, 3] in 0..1, and round it to 16 bits."""
         if self.distortion is not None:
-            picture = radial_distortion(picture, self.distortion)
-        return to_uint16(picture)
+            image = radial_distortion(image, self.distortion)
+        return to_uint16(image)
 
 
 def draw_camera(spec: Synthetic | Clips, random: np.random.Generator) -> DrawnCamera:

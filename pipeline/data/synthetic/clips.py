@@ -26,8 +26,8 @@ MAX_CLIPS = 999
 MAX_STEP = 4
 """Largest movement from frame to frame in pixels, along either side."""
 
-# Whole pixels: every frame's sharp picture is a cut-out of the scene, none is softened by
-# resampling. Never none: equal frames would be copies of one picture.
+# Whole pixels: every frame's sharp image is a cut-out of the scene, none is softened by
+# resampling. Never none: equal frames would be copies of one image.
 _STEPS = [
     (down, right)
     for down in range(-MAX_STEP, MAX_STEP + 1)
@@ -57,7 +57,7 @@ def synthesize_clips(spec: Clips, seed: int, root: Path, workers: int, progress:
     """Make the companion set: dual-pixel views and sharp targets of every frame.
 
     Each clip is one generated scene, larger than a frame, over which one camera moves at an even
-    pace. Blur does not depend on the place in the picture, so that the scene is blurred as a whole
+    pace. Blur does not depend on the place in the image, so that the scene is blurred as a whole
     and then cut; what lies beyond a frame's border blurs into it. Radial distortion belongs to the
     camera and is applied frame by frame.
 
@@ -104,8 +104,8 @@ def _make_clip(spec: Clips, seed: int, folder: Path, clip: int) -> list[Row]:
         top, left = pan.corner(frame, spec.frames)
         cut = (slice(top, top + spec.size[0]), slice(left, left + spec.size[1]))
         name = frame_name(clip + 1, frame + 1)
-        pictures = {view: camera.finish(picture[cut]) for view, picture in taken.items()}
-        write_scene(folder, "train", name, name, pictures)
+        images = {view: camera.finish(image[cut]) for view, image in taken.items()}
+        write_scene(folder, "train", name, name, images)
         made_from = f"generated:{seed}-clip-{clip}"
         names = (f"{name}.png", f"{name}.png")
         place = (str(top), str(left))

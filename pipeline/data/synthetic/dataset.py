@@ -40,7 +40,7 @@ class _Plan:
     index: int
     kind: Kind
     category: Category
-    picture: str
+    image: str
     first_number: int
 
 
@@ -61,7 +61,7 @@ def synthesize(spec: Synthetic, seed: int, root: Path, workers: int, progress: b
         progress: show a progress bar even if standard error is not a terminal.
 
     Raises:
-        ConfigError: no scenes or too many, an unknown photograph, a picture in two splits, or an
+        ConfigError: no scenes or too many, an unknown photograph, an image in two splits, or an
             impossible size, blur or focus.
         DataError: `root` holds something else, cannot be written, or a worker process died.
     """
@@ -75,17 +75,17 @@ def _plan(spec: Synthetic) -> list[_Plan]:
     owner: dict[str, str] = {}
     for split in SPLITS:
         scenes: SplitScenes = getattr(spec, split)
-        _check_pictures(split, scenes, owner)
+        _check_images(split, scenes, owner)
         kinds: list[tuple[Kind, str]] = [("leaves", "")] * scenes.leaves
         kinds += [("photograph", name) for name in scenes.photographs]
         kinds += [("stereo", STEREO)] * scenes.stereo
         counts = {"leaves": 0, "photograph": 0, "stereo": 0}
-        for index, (kind, picture) in enumerate(kinds):
+        for index, (kind, image) in enumerate(kinds):
             # Alternating within a kind keeps both categories balanced in every reported group;
             # the stereo pair was taken indoors.
             category = CATEGORIES[counts[kind] % 2]
             counts[kind] += 1
-            plans.append(_Plan(split, index, kind, category, picture, 2 * len(plans) + 2))
+            plans.append(_Plan(split, index, kind, category, image, 2 * len(plans) + 2))
     if not 0 < len(plans) <= MAX_SCENES:
         raise ConfigError(
             f"dataset {spec.name!r} asks for {len(plans)} scenes; 1 to {MAX_SCENES} are possible"
@@ -93,7 +93,7 @@ def _plan(spec: Synthetic) -> list[_Plan]:
     return plans
 
 
-def _check_pictures(split: str, scenes: SplitScenes, owner: dict[str, str]) -> None:
+def _check_images(split: str, scenes: SplitScenes, owner: dict[str, str]) -> None:
     if scenes.stereo and split != "test":
         raise ConfigError(f"dataset: the stereo pair belongs to `test` only; remove it: {split}")
     for name in scenes.photographs:
@@ -155,9 +155,9 @@ def _make_scene(spec: Synthetic, seed: int, folder: Path, plan: _Plan) -> list[R
     """Make and write one scene; its row of `scenes.csv`."""
     camera, scene, source, target = _draw(spec, seed, plan)
     taken = camera.photograph(scene)
-    pictures = {view: camera.finish(picture) for view, picture in taken.items()}
-    write_scene(folder, plan.split, source, target, pictures)
-    made_from = plan.picture or f"generated:{seed}-{plan.split}-{plan.index}"
+    images = {view: camera.finish(image) for view, image in taken.items()}
+    write_scene(folder, plan.split, source, target, images)
+    made_from = plan.image or f"generated:{seed}-{plan.split}-{plan.index}"
     names = (f"{source}.png", f"{target}.png")
     return [(plan.split, *names, _group(plan), plan.category, plan.kind, made_from)]
 
@@ -166,7 +166,7 @@ def _scene(spec: Synthetic, plan: _Plan, focus: float, random: np.random.Generat
     if plan.kind == "stereo":
         return stereo_scene(spec.size)
     if plan.kind == "photograph":
-        return photograph_scene(plan.picture, spec.size, plan.category, focus, random)
+        return photograph_scene(plan.image, spec.size, plan.category, focus, random)
     return leaves_scene(spec.size, plan.category, focus, random)
 
 

@@ -1,4 +1,4 @@
-"""Dual-pixel image formation from a sharp picture and its depth.
+"""Dual-pixel image formation from a sharp image and its depth.
 
 The parametric point spread functions and the layered rendering of A. Abuolaim, M. Delbracio,
 D. Kelly, M. S. Brown, P. Milanfar, "Learning to Reduce Defocus Blur by Realistically Modeling
@@ -21,7 +21,7 @@ MAX_RADIUS = 40
 """Largest circle-of-confusion radius, in pixels."""
 
 FAR_DEPTH = 250.0
-"""Depth in metres beyond which the generator's table distinguishes nothing."""
+"""Depth in meters beyond which the generator's table distinguishes nothing."""
 
 _DEPTH_INTERVALS = 2000
 _SMOOTHING = 7
@@ -77,7 +77,7 @@ BOKEHS = tuple(
 
 
 class Views(NamedTuple):
-    """The combined picture and the two half-aperture pictures, each [H, W, 3]."""
+    """The combined image and the two half-aperture images, each [H, W, 3]."""
 
     combined: npt.NDArray[Any]
     left: npt.NDArray[Any]
@@ -96,9 +96,9 @@ def coc_radius(depth: npt.ArrayLike, scale: float, focus: float) -> Radii:
     """Signed circle-of-confusion radius of a thin lens.
 
     Args:
-        depth: distances in metres, positive.
+        depth: distances in meters, positive.
         scale: radius of a point at infinity, in pixels.
-        focus: distance of the focal plane, in metres.
+        focus: distance of the focal plane, in meters.
 
     Returns:
         Radii in whole pixels within ±`MAX_RADIUS`, same shape as `depth`; positive behind the
@@ -107,10 +107,10 @@ def coc_radius(depth: npt.ArrayLike, scale: float, focus: float) -> Radii:
     Raises:
         ValueError: a depth is not a positive number.
     """
-    metres = np.asarray(depth, dtype=np.float64)
-    if not np.all(metres > 0):
-        raise ValueError("depths must be positive distances in metres")
-    radius = np.rint(scale * (metres - focus) / metres)
+    meters = np.asarray(depth, dtype=np.float64)
+    if not np.all(meters > 0):
+        raise ValueError("depths must be positive distances in meters")
+    radius = np.rint(scale * (meters - focus) / meters)
     return np.clip(radius, -MAX_RADIUS, MAX_RADIUS).astype(np.int64)
 
 
@@ -118,7 +118,7 @@ def depth_layers(camera: Camera) -> Floats:
     """Depth intervals of equal radius, as the released generator tabulates them.
 
     Returns:
-        float64 [N, 3], rows of signed radius in pixels, nearest and farthest depth in metres.
+        float64 [N, 3], rows of signed radius in pixels, nearest and farthest depth in meters.
     """
     step = FAR_DEPTH / _DEPTH_INTERVALS
     near = np.arange(_DEPTH_INTERVALS) * step
@@ -133,14 +133,14 @@ def layer_radius(depth: npt.ArrayLike, layers: Floats) -> Radii:
     """Radius of each depth by the table of `depth_layers`; depths beyond its end count as its end.
 
     Args:
-        depth: distances in metres.
+        depth: distances in meters.
         layers: [N, 3] as returned by `depth_layers`.
 
     Returns:
         Signed radii in pixels, same shape as `depth`.
     """
-    metres = np.minimum(np.asarray(depth, dtype=np.float64), FAR_DEPTH)
-    index = np.searchsorted(layers[:, 1], metres, side="right") - 1
+    meters = np.minimum(np.asarray(depth, dtype=np.float64), FAR_DEPTH)
+    index = np.searchsorted(layers[:, 1], meters, side="right") - 1
     return layers[np.maximum(index, 0), 0].astype(np.int64)
 
 
@@ -153,7 +153,7 @@ def psf(radius: int, order: int, cutoff: float, beta: float) -> Kernels:
             of the focal plane (negative) left and right change places.
         order: order of the Butterworth profile.
         cutoff: its cut-off factor; larger is a narrower dip.
-        beta: its value at the centre of the disc, 0..1.
+        beta: its value at the center of the disc, 0..1.
 
     Returns:
         Three read-only kernels of equal size.
@@ -185,13 +185,13 @@ def render(sharp: npt.NDArray[Any], radius: Radii, bokeh: Bokeh, *, exact: bool 
         exact: round to 8 bits like the released generator; `sharp` is then 0..255.
 
     Returns:
-        Three pictures shaped like `sharp`: float64, or uint8 if `exact`.
+        Three images shaped like `sharp`: float64, or uint8 if `exact`.
 
     Raises:
         ValueError: shapes differ.
     """
     if sharp.ndim != 3 or radius.shape != sharp.shape[:2]:
-        raise ValueError(f"picture {sharp.shape} and radii {radius.shape} do not fit")
+        raise ValueError(f"image {sharp.shape} and radii {radius.shape} do not fit")
     # The focal plane is rendered with the kernels of radius +1.
     radius = np.where(radius == 0, 1, radius)
     reach = max(len(psf(int(r), *bokeh).left) // 2 for r in (radius.min(), radius.max()))
@@ -224,16 +224,16 @@ def radial_distortion(
         coefficients: A, B, C and D.
 
     Returns:
-        The distorted picture, same shape and dtype.
+        The distorted image, same shape and dtype.
     """
     height, width = image.shape[:2]
     a, b, c, d = coefficients
-    centre = np.array([height - 1, width - 1]) / 2
-    y, x = np.mgrid[:height, :width] - centre[:, None, None]
+    center = np.array([height - 1, width - 1]) / 2
+    y, x = np.mgrid[:height, :width] - center[:, None, None]
     r = np.hypot(y, x) / (min(height, width) / 2)
     factor = ((a * r + b) * r + c) * r + d
     # OpenCV's remap would round positions to 1/32 pixel.
-    positions = np.stack([y, x]) * factor + centre[:, None, None]
+    positions = np.stack([y, x]) * factor + center[:, None, None]
     planes = [
         ndimage.map_coordinates(image[..., channel], positions, order=3, mode="mirror")
         for channel in range(image.shape[2])
@@ -265,7 +265,7 @@ def _smooth(kernel: Floats) -> Floats:
 
 
 class _Correlator:
-    """Correlates one picture, mirrored at its border, with many kernels of up to a given reach."""
+    """Correlates one image, mirrored at its border, with many kernels of up to a given reach."""
 
     def __init__(self, image: Floats, reach: int) -> None:
         self._reach = reach
@@ -276,7 +276,7 @@ class _Correlator:
         self._spectrum = fft.rfft2(padded, self._shape)
 
     def __call__(self, kernel: Floats) -> Floats:
-        """The picture correlated with `kernel`, [H, W, C]."""
+        """The image correlated with `kernel`, [H, W, C]."""
         flipped = fft.rfft2(kernel[::-1, ::-1], self._shape)
         planes = fft.irfft2(self._spectrum * flipped, self._shape)
         start = self._reach + len(kernel) // 2

@@ -1,4 +1,4 @@
-"""Large sharp pictures with few depths: panels of real photographs, side by side."""
+"""Large sharp images with few depths: panels of real photographs, side by side."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from pipeline.data.synthetic.dual_pixel import Radii
-from pipeline.data.synthetic.scenes import Floats, bundled_picture
+from pipeline.data.synthetic.scenes import Floats, bundled_image
 
 MAX_MOSAIC_RADIUS = 12
 """Largest circle-of-confusion radius of a panel, in pixels."""
@@ -17,8 +17,8 @@ MAX_MOSAIC_RADIUS = 12
 PANEL_PX = 400
 """About the side of a panel: the size of the photographs themselves."""
 
-# Those full of detail; the bundled retina and night sky are mostly one colour.
-_PICTURES = (
+# Those full of detail; the bundled retina and night sky are mostly one color.
+_IMAGES = (
     *("astronaut.png", "chelsea.png", "coffee.png", "ihc.png", "rocket.jpg"),
     "motorcycle_left.png",
 )
@@ -27,7 +27,7 @@ _RADII = tuple(r for r in range(-MAX_MOSAIC_RADIUS, MAX_MOSAIC_RADIUS + 1) if ab
 
 
 class Mosaic(NamedTuple):
-    """A sharp picture, float64 [H, W, 3] in 0..1, and its signed radii in pixels [H, W]."""
+    """A sharp image, float64 [H, W, 3] in 0..1, and its signed radii in pixels [H, W]."""
 
     sharp: Floats
     radius: Radii
@@ -36,7 +36,7 @@ class Mosaic(NamedTuple):
 def mosaic(size: tuple[int, int], random: np.random.Generator) -> Mosaic:
     """Random parts of the photographs that ship with scikit-image, at about native resolution.
 
-    Each panel lies at a depth of its own, in front of the focal plane or behind it; a picture has
+    Each panel lies at a depth of its own, in front of the focal plane or behind it; an image has
     three to five different radii, of both signs, since every radius costs a convolution.
 
     Args:
@@ -69,13 +69,13 @@ def _draw_radii(most: int, random: np.random.Generator) -> list[int]:
 
 
 def _panel(size: tuple[int, ...], random: np.random.Generator) -> Floats:
-    picture = _photograph(_PICTURES[random.integers(len(_PICTURES))])
-    least = max(1.0, size[0] / picture.shape[0], size[1] / picture.shape[1])
+    image = _photograph(_IMAGES[random.integers(len(_IMAGES))])
+    least = max(1.0, size[0] / image.shape[0], size[1] / image.shape[1])
     zoom = least * random.uniform(1, _LARGEST_ZOOM)
     height, width = (max(1, int(side / zoom)) for side in size)
-    top = random.integers(picture.shape[0] - height + 1)
-    left = random.integers(picture.shape[1] - width + 1)
-    part = picture[top : top + height, left : left + width]
+    top = random.integers(image.shape[0] - height + 1)
+    left = random.integers(image.shape[1] - width + 1)
+    part = image[top : top + height, left : left + width]
     if random.random() < 0.5:
         part = part[:, ::-1]
     enlarged = cv2.resize(
@@ -84,6 +84,6 @@ def _panel(size: tuple[int, ...], random: np.random.Generator) -> Floats:
     return np.clip(np.asarray(enlarged, np.float64), 0, 1)
 
 
-@lru_cache(maxsize=len(_PICTURES))
+@lru_cache(maxsize=len(_IMAGES))
 def _photograph(file_name: str) -> Floats:
-    return bundled_picture(file_name)
+    return bundled_image(file_name)

@@ -1,4 +1,4 @@
-"""Sharp pictures with depth: what the synthetic dual-pixel camera photographs.
+"""Sharp images with depth: what the synthetic dual-pixel camera photographs.
 
 Three kinds: dead-leaves images (A. B. Lee, D. Mumford, J. Huang, "Occlusion Models for Natural
 Images", IJCV 2001), photographs that ship inside the scikit-image package with an invented depth,
@@ -29,16 +29,16 @@ PHOTOGRAPHS = {
     "retina": "retina.jpg",
     "rocket": "rocket.jpg",
 }
-"""Colour pictures inside the scikit-image package itself (nothing is downloaded), by name."""
+"""Color images inside the scikit-image package itself (nothing is downloaded), by name."""
 
 STEREO = "motorcycle_left"
-"""Name of the sharp picture of the stereo scene."""
+"""Name of the sharp image of the stereo scene."""
 
 CATEGORIES: tuple[Category, ...] = ("indoor", "outdoor")
 """In turn, so that a set holds as many scenes of the one as of the other."""
 
 DEPTH_RANGE: dict[Category, tuple[float, float]] = {"indoor": (1.5, 8.0), "outdoor": (3.0, 60.0)}
-"""Nearest and farthest distance in metres: a room, and a street."""
+"""Nearest and farthest distance in meters: a room, and a street."""
 
 _STEREO_FILES = ("motorcycle_left.png", "motorcycle_disp.npz")
 # Calibration published with the pair (scikit-image's documentation of `stereo_motorcycle`).
@@ -46,14 +46,14 @@ _STEREO_FOCAL_PX, _STEREO_OFFSET_PX, _STEREO_BASELINE_M = 994.978, 31.086, 0.193
 
 _OVERSAMPLING = 3
 _LEAF_RADII = (0.1, 0.45)
-# Channels of natural scenes are strongly correlated: a leaf is a grey with a tint.
-_LEAF_GREYS, _LEAF_TINT = (0.1, 0.9), 0.03
+# Channels of natural scenes are strongly correlated: a leaf is a gray with a tint.
+_LEAF_GRAYS, _LEAF_TINT = (0.1, 0.9), 0.03
 _REGION_RADII = (0.25, 0.6)
 _COVERAGE = 6.0
 
 
 class Scene(NamedTuple):
-    """A sharp picture, float64 [H, W, 3] in 0..1 (sRGB-coded), and its depth in metres [H, W]."""
+    """A sharp image, float64 [H, W, 3] in 0..1 (sRGB-coded), and its depth in meters [H, W]."""
 
     sharp: Floats
     depth: Floats
@@ -62,23 +62,23 @@ class Scene(NamedTuple):
 def leaves_scene(
     size: tuple[int, int], category: Category, focus: float, random: np.random.Generator
 ) -> Scene:
-    """Opaque discs of one colour each, nearer ones hiding farther ones.
+    """Opaque discs of one color each, nearer ones hiding farther ones.
 
     Radii follow a power law of exponent -3; every leaf has its own depth.
 
     Args:
         size: height and width in pixels.
         category: selects the range of depths.
-        focus: focus distance in metres (see `depth_from_rank`).
+        focus: focus distance in meters (see `depth_from_rank`).
         random: source of all randomness.
     """
     fine = (size[0] * _OVERSAMPLING, size[1] * _OVERSAMPLING)
     labels = _leaf_labels(fine, _LEAF_RADII, random)
     leaves = int(labels.max()) + 1
-    greys = random.uniform(*_LEAF_GREYS, (leaves, 1))
-    colours = greys + random.uniform(-_LEAF_TINT, _LEAF_TINT, (leaves, 3))
-    sharp = cv2.resize(colours[labels], size[::-1], interpolation=cv2.INTER_AREA)
-    rank = _rank_by_area(labels)[_centres(fine[0], size[0])][:, _centres(fine[1], size[1])]
+    grays = random.uniform(*_LEAF_GRAYS, (leaves, 1))
+    colors = grays + random.uniform(-_LEAF_TINT, _LEAF_TINT, (leaves, 3))
+    sharp = cv2.resize(colors[labels], size[::-1], interpolation=cv2.INTER_AREA)
+    rank = _rank_by_area(labels)[_centers(fine[0], size[0])][:, _centers(fine[1], size[1])]
     return Scene(np.asarray(sharp, np.float64), depth_from_rank(rank, category, focus))
 
 
@@ -93,9 +93,9 @@ def photograph_scene(
 
     Args:
         name: one of `PHOTOGRAPHS`.
-        size: height and width in pixels; the picture is cropped around its centre and resampled.
+        size: height and width in pixels; the image is cropped around its center and resampled.
         category: selects the range of depths.
-        focus: focus distance in metres (see `depth_from_rank`).
+        focus: focus distance in meters (see `depth_from_rank`).
         random: source of all randomness.
 
     Raises:
@@ -104,7 +104,7 @@ def photograph_scene(
     """
     if name not in PHOTOGRAPHS:
         raise ConfigError(f"unknown photograph {name!r}; known: {', '.join(sorted(PHOTOGRAPHS))}")
-    sharp = _fit(bundled_picture(PHOTOGRAPHS[name]), size)
+    sharp = _fit(bundled_image(PHOTOGRAPHS[name]), size)
     if random.random() < 0.5:
         rank = _smooth_field(size, random)
     else:
@@ -113,19 +113,19 @@ def photograph_scene(
 
 
 def stereo_scene(size: tuple[int, int]) -> Scene:
-    """The left picture of the bundled stereo pair with the depth that its disparity measures.
+    """The left image of the bundled stereo pair with the depth that its disparity measures.
 
     Depth is focal length times baseline over (disparity + offset of the principal points), 2 to 5
-    metres. Pixels without a measurement take the farther of their neighbours in the row, since
+    meters. Pixels without a measurement take the farther of their neighbors in the row, since
     they are those that the other camera does not see.
 
     Args:
-        size: height and width in pixels; cropped around the centre and resampled.
+        size: height and width in pixels; cropped around the center and resampled.
 
     Raises:
         DataError: the installed scikit-image lacks the files.
     """
-    picture, disparity_file = _STEREO_FILES
+    image, disparity_file = _STEREO_FILES
     path = _bundled(disparity_file)
     with np.load(path) as archive:
         disparity = _fill_rows(archive["arr_0"].astype(np.float64))
@@ -133,12 +133,12 @@ def stereo_scene(size: tuple[int, int]) -> Scene:
     rows, columns = _central_crop(depth.shape, size)
     depth = depth[rows, columns]
     # Averaging would invent depths between an object and what is behind it.
-    depth = depth[_centres(depth.shape[0], size[0])][:, _centres(depth.shape[1], size[1])]
-    return Scene(_fit(bundled_picture(picture), size), depth)
+    depth = depth[_centers(depth.shape[0], size[0])][:, _centers(depth.shape[1], size[1])]
+    return Scene(_fit(bundled_image(image), size), depth)
 
 
-def bundled_picture(file_name: str) -> Floats:
-    """A colour picture inside the scikit-image package, float64 [H, W, 3], RGB in 0..1.
+def bundled_image(file_name: str) -> Floats:
+    """A color image inside the scikit-image package, float64 [H, W, 3], RGB in 0..1.
 
     Raises:
         DataError: the installed scikit-image lacks the file, or it cannot be decoded.
@@ -156,11 +156,11 @@ def depth_from_rank(rank: Floats, category: Category, focus: float) -> Floats:
     Args:
         rank: 0 (farthest) to 1 (nearest).
         category: selects the range of depths.
-        focus: focus distance in metres. Nothing is nearer than half of it, so that no foreground
+        focus: focus distance in meters. Nothing is nearer than half of it, so that no foreground
             is blurred more than a point at infinity: who focuses far keeps the foreground clear.
 
     Returns:
-        Depth in metres, same shape as `rank`.
+        Depth in meters, same shape as `rank`.
     """
     near, far = DEPTH_RANGE[category]
     near = max(near, focus / 2)
@@ -185,9 +185,9 @@ def _central_crop(shape: tuple[int, ...], size: tuple[int, int]) -> tuple[slice,
     return slice(top, top + height), slice(left, left + width)
 
 
-def _fit(picture: Floats, size: tuple[int, int]) -> Floats:
-    rows, columns = _central_crop(picture.shape, size)
-    crop = np.ascontiguousarray(picture[rows, columns])
+def _fit(image: Floats, size: tuple[int, int]) -> Floats:
+    rows, columns = _central_crop(image.shape, size)
+    crop = np.ascontiguousarray(image[rows, columns])
     shrinks = crop.shape[0] >= size[0]
     fitted = cv2.resize(
         crop, size[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
@@ -195,8 +195,8 @@ def _fit(picture: Floats, size: tuple[int, int]) -> Floats:
     return np.clip(np.asarray(fitted, np.float64), 0, 1)
 
 
-def _centres(source: int, target: int) -> npt.NDArray[np.int64]:
-    """Index of the source pixel under the centre of each target pixel."""
+def _centers(source: int, target: int) -> npt.NDArray[np.int64]:
+    """Index of the source pixel under the center of each target pixel."""
     return ((np.arange(target) + 0.5) * source / target).astype(np.int64)
 
 
@@ -206,7 +206,7 @@ def _leaf_labels(
     """Number of the topmost leaf at each pixel; later leaves lie on top, 0 is the backdrop.
 
     `radii` are fractions of the smaller side. Leaves fall until their areas add up to several
-    times the picture.
+    times the image.
     """
     height, width = size
     smallest, largest = (fraction * min(size) for fraction in radii)

@@ -1,4 +1,4 @@
-"""A stand-in for the Canon set: its sizes, folders and file names, but pictures made here.
+"""A stand-in for the Canon set: its sizes, folders and file names, but images made here.
 
 For rehearsals of whatever handles the real set. `scenes.csv` says `stand-in` in every row.
 """
@@ -27,7 +27,7 @@ from pipeline.files import need_room, write_text, writing
 from pipeline.progress_bars import watched
 
 CANON_SIZE = (1120, 1680)
-"""Height and width of the pictures of the Canon set, in pixels."""
+"""Height and width of the images of the Canon set, in pixels."""
 
 CANON_SCENES = {"train": 350, "val": 74, "test": 76}
 """Scenes of the Canon set by split."""
@@ -83,7 +83,7 @@ def choose_scenes(count: int) -> list[StandIn]:
 def make_standin(
     root: Path, count: int, seed: int, size: tuple[int, int], workers: int, *, progress: bool
 ) -> int:
-    """Make the stand-in: left, right and combined views and the sharp picture of every scene.
+    """Make the stand-in: left, right and combined views and the sharp image of every scene.
 
     `root` appears at once when all is done. Until then finished files lie in a folder beside it;
     a start with the same arguments goes on from there. The bytes depend on `count`, `seed` and
@@ -93,7 +93,7 @@ def make_standin(
         root: folder to make, with `train_c` … `test_r` and `scenes.csv`.
         count: scenes, see `choose_scenes`.
         seed: of all scenes; each derives its own from it and its name.
-        size: height and width of the pictures in pixels.
+        size: height and width of the images in pixels.
         workers: number of processes.
         progress: whether a progress bar is shown.
 
@@ -184,6 +184,6 @@ def _make_scene(work: Path, seed: int, size: tuple[int, int], scene: StandIn) ->
     random = np.random.default_rng(sequence)
     sharp, radius = mosaic(size, random)
     views = render(sharp, radius, BOKEHS[random.integers(len(BOKEHS))])
-    pictures = {**views._asdict(), "target": sharp}
+    images = {**views._asdict(), "target": sharp}
     for view, path in _paths(work, scene).items():
-        write_png16(path, to_uint16(pictures[view]))
+        write_png16(path, to_uint16(images[view]))

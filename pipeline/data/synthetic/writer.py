@@ -30,11 +30,11 @@ def write_set(
     workers: int,
     progress: bool,
 ) -> None:
-    """Make a set of pictures and its `scenes.csv`; the folder appears when all is done.
+    """Make a set of images and its `scenes.csv`; the folder appears when all is done.
 
     Args:
         root: the folder to write; an earlier generated set there is replaced.
-        make: makes the pictures of one plan in a folder and returns their rows; sent to other
+        make: makes the images of one plan in a folder and returns their rows; sent to other
             processes.
         plans: what to make, hashable, in the order of the table.
         columns: of the table.
@@ -57,24 +57,24 @@ def write_set(
 
 
 def write_scene(
-    folder: Path, split: str, source: str, target: str, pictures: Mapping[str, Image]
+    folder: Path, split: str, source: str, target: str, images: Mapping[str, Image]
 ) -> None:
-    """Write the pictures of one scene into the folders of its split.
+    """Write the images of one scene into the folders of its split.
 
     Args:
         folder: root of the set.
         split: train, val or test.
         source: name of the views, without suffix and ending.
-        target: name of the sharp picture, without ending.
-        pictures: by `c`, `l`, `r` and `target`.
+        target: name of the sharp image, without ending.
+        images: by `c`, `l`, `r` and `target`.
 
     Raises:
         DataError: the folder is read-only or full.
     """
     for view, suffix in (("c", ""), ("l", "_L"), ("r", "_R")):
         path = folder / f"{split}_{view}" / "source" / f"{source}{suffix}.png"
-        write_png16(path, pictures[view])
-    write_png16(folder / f"{split}_c" / "target" / f"{target}.png", pictures["target"])
+        write_png16(path, images[view])
+    write_png16(folder / f"{split}_c" / "target" / f"{target}.png", images["target"])
 
 
 def _check_replaceable(root: Path) -> None:

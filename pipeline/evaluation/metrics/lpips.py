@@ -109,7 +109,7 @@ def _batch(image: NDArray[np.float64]) -> Tensor:
 def _untrained() -> tuple[nn.Module, nn.Module]:
     import lpips
 
-    # The random initialisation that is overwritten at once must not move the global generator.
+    # The random initialization that is overwritten at once must not move the global generator.
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         network: Any = lpips.LPIPS(net="alex", version="0.1", pnet_rand=True, verbose=False)

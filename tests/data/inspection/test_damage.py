@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from support.image_sets import SCENES, picture, write_picture, write_set
+from support.image_sets import SCENES, random_image, write_image, write_set
 
 from pipeline.data.inspection.survey import survey
 from pipeline.data.manifest import build_manifest
@@ -46,8 +46,8 @@ def png(*chunks: tuple[bytes, bytes]) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(blocks)
 
 
-def head(width: int, height: int, depth: int = 16, colour: int = 2, *rest: int) -> bytes:
-    return struct.pack(">IIBBBBB", width, height, depth, colour, *(rest or (0, 0, 0)))
+def head(width: int, height: int, depth: int = 16, color: int = 2, *rest: int) -> bytes:
+    return struct.pack(">IIBBBBB", width, height, depth, color, *(rest or (0, 0, 0)))
 
 
 def encoded(image: np.ndarray) -> bytes:
@@ -69,15 +69,15 @@ CONTENTS: dict[str, tuple[bytes, str]] = {
     "header-wrong checksum": (png((b"IHDR", head(8, 6)))[:-1] + b"!", "header is not valid"),
     "header-no width": (png((b"IHDR", head(0, 6)), END), "size of 0x6"),
     "header-unknown depth": (png((b"IHDR", head(8, 6, 7)), END), "does not define"),
-    "header-unknown colour type": (png((b"IHDR", head(8, 6, 16, 5)), END), "does not define"),
+    "header-unknown color type": (png((b"IHDR", head(8, 6, 16, 5)), END), "does not define"),
     "header-unknown interlace": (png((b"IHDR", head(8, 6, 16, 2, 0, 0, 2)), END), "not define"),
     "header-unknown compression": (png((b"IHDR", head(8, 6, 16, 2, 1, 0, 0)), END), "not define"),
     "header-absurd size": (png((b"IHDR", head(60000, 60000)), END), "claims 60000x60000"),
-    "header-grey": (encoded(np.zeros((6, 8), np.uint16)), "16-bit grey"),
-    "header-8-bit grey": (encoded(np.zeros((6, 8), np.uint8)), "8-bit grey"),
+    "header-gray": (encoded(np.zeros((6, 8), np.uint16)), "16-bit gray"),
+    "header-8-bit gray": (encoded(np.zeros((6, 8), np.uint8)), "8-bit gray"),
     "header-transparency": (encoded(np.zeros((6, 8, 4), np.uint16)), "with alpha"),
     "header-palette": (png((b"IHDR", head(8, 6, 8, 3)), END), "8-bit palette"),
-    "header-transparent colour": (
+    "header-transparent color": (
         png((b"IHDR", head(8, 6)), (b"tRNS", bytes(6)), (b"IDAT", RAW), END),
         "without transparency",
     ),
@@ -126,13 +126,13 @@ def _(root: Path) -> list[Complaint]:
 
 @case("pixels-another size")
 def _(root: Path) -> list[Complaint]:
-    write_picture(root / LEFT, picture(917, "left", (8, 6)))
+    write_image(root / LEFT, random_image(917, "left", (8, 6)))
     return [(LEFT, "is 6x8, its combined view 8x6")]
 
 
 @case("pixels-fewer bits than the others")
 def _(root: Path) -> list[Complaint]:
-    write_picture(root / LEFT, picture(917, "left"), 8)
+    write_image(root / LEFT, random_image(917, "left"), 8)
     return [(LEFT, "has 8 bits per channel, 19 others have 16")]
 
 
@@ -146,13 +146,13 @@ def _(root: Path) -> list[Complaint]:
 @case("names-copy of a file manager")
 def _(root: Path) -> list[Complaint]:
     copy = "test_c/source/1P0A0917 (1).png"
-    write_picture(root / copy, picture(1, "left"))
+    write_image(root / copy, random_image(1, "left"))
     return [(copy, "other characters")]
 
 
 @case("names-twice, in small letters and capitals")
 def _(root: Path) -> list[Complaint]:
-    write_picture(root / "test_c/source/1P0A0917.PNG", picture(1, "left"))
+    write_image(root / "test_c/source/1P0A0917.PNG", random_image(1, "left"))
     return [(SOURCE, "same name as 1P0A0917.PNG")]
 
 
@@ -165,7 +165,7 @@ def _(root: Path) -> list[Complaint]:
 @case("names-view without a combined one")
 def _(root: Path) -> list[Complaint]:
     surplus = "test_l/source/1P0A5555_L.png"
-    write_picture(root / surplus, picture(1, "left"))
+    write_image(root / surplus, random_image(1, "left"))
     return [(surplus, "has no combined view")]
 
 
@@ -223,10 +223,10 @@ def _(root: Path) -> list[Complaint]:
 def _(root: Path) -> list[Complaint]:
     write_set(root, [("val", 890, 891)])
     for path in (root / "val_c").rglob("1P0A089*.png"):
-        write_picture(path, picture(7, path.parent.name.replace("source", "combined")))
+        write_image(path, random_image(7, path.parent.name.replace("source", "combined")))
     for letter, view in (("l", "left"), ("r", "right")):
         path = root / f"val_{letter}/source/1P0A0890_{letter.upper()}.png"
-        write_picture(path, picture(7, view))
+        write_image(path, random_image(7, view))
     return [("val_c/source/1P0A0890.png", "is in train and in val")]
 
 
@@ -234,20 +234,20 @@ def _(root: Path) -> list[Complaint]:
 def _(root: Path) -> list[Complaint]:
     right = "test_r/source/1P0A0917_R.png"
     shutil.copy(root / LEFT, root / right)
-    return [(right, f"same picture as {root / LEFT}")]
+    return [(right, f"same image as {root / LEFT}")]
 
 
 @case("pairing-target is source")
 def _(root: Path) -> list[Complaint]:
     shutil.copy(root / SOURCE, root / TARGET)
-    return [(TARGET, f"same picture as {root / SOURCE}")]
+    return [(TARGET, f"same image as {root / SOURCE}")]
 
 
-@case("pairing-picture of another scene, too")
+@case("pairing-image of another scene, too")
 def _(root: Path) -> list[Complaint]:
     other = "test_l/source/1P0A1434_L.png"
     shutil.copy(root / LEFT, root / other)
-    return [(other, f"same picture as {root / LEFT}")]
+    return [(other, f"same image as {root / LEFT}")]
 
 
 def own_labels(root: Path, *rows: str) -> None:
@@ -269,7 +269,7 @@ def _(root: Path) -> list[Complaint]:
     own_labels(root)
     with (root / "scenes.csv").open("a") as stream:
         stream.write("test,1P0A7777.png,main,indoor\n")
-    return [("scenes.csv", "1P0A7777.png of test has no pictures")]
+    return [("scenes.csv", "1P0A7777.png of test has no images")]
 
 
 @case("metadata-unknown category")
@@ -341,7 +341,7 @@ def _(root: Path) -> list[Complaint]:
     return [("indoor_labels.npy", "holds float64")]
 
 
-@case("metadata-label beyond the test pictures")
+@case("metadata-label beyond the test images")
 def _(root: Path) -> list[Complaint]:
     arrays(root, [1], [2, 3])
     return [("outdoor_labels.npy", "3 is no position among 2")]
@@ -366,7 +366,7 @@ def _(root: Path) -> list[Complaint]:
     return [("", "remove those that do not count")]
 
 
-@case("permissions-unreadable picture")
+@case("permissions-unreadable image")
 def _(root: Path) -> list[Complaint]:
     (root / LEFT).chmod(0)
     if os.geteuid() == 0:
@@ -388,21 +388,21 @@ def _(root: Path) -> list[Complaint]:
     return [(LEFT, "cannot be read (Too many levels")]
 
 
-@case("permissions-folder in place of a picture")
+@case("permissions-folder in place of an image")
 def _(root: Path) -> list[Complaint]:
     (root / LEFT).unlink()
     (root / LEFT).mkdir()
     return [(LEFT, "not a file")]
 
 
-@case("permissions-pipe in place of a picture")
+@case("permissions-pipe in place of an image")
 def _(root: Path) -> list[Complaint]:
     (root / LEFT).unlink()
     os.mkfifo(root / LEFT)
     return [(LEFT, "not a file")]
 
 
-@case("permissions-device in place of a picture")
+@case("permissions-device in place of an image")
 def _(root: Path) -> list[Complaint]:
     (root / LEFT).unlink()
     (root / LEFT).symlink_to("/dev/zero")
@@ -432,11 +432,11 @@ def test_each_cause_is_told_and_nothing_is_lost(tmp_path: Path, name: str) -> No
         problems.remove(told[0])
     assert problems == []
     assert all("\n" not in line and ";" in line for line in found.problems)
-    # Pictures that nobody complained about were examined all the same.
+    # Images that nobody complained about were examined all the same.
     about = {line.split(":")[0] for line in found.problems}
-    sound = {str(root / file) for file, _, _ in found.pictures()}
-    pictures = {str(path) for path in root.rglob("*.png") if str(path) not in about}
-    assert pictures <= sound
+    sound = {str(root / file) for file, _, _ in found.images()}
+    images = {str(path) for path in root.rglob("*.png") if str(path) not in about}
+    assert images <= sound
     assert contents(root) == before
 
 
@@ -450,7 +450,7 @@ def test_any_file_name_can_be_told_on_one_line(tmp_path: Path, name: bytes) -> N
         assert line.isprintable()
         assert line.encode()
     assert "other characters than letters" in names
-    assert "same picture as" in same
+    assert "same image as" in same
 
 
 def test_folders_that_a_manifest_cannot_name_are_refused(tmp_path: Path) -> None:

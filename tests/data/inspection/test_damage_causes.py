@@ -16,7 +16,7 @@ from support.paths import TESTS
 UNPACK, DOWNLOAD, FETCH = "fetch/test_unpack.py", "fetch/test_download.py", "fetch/test_fetch.py"
 FOLDER, CLOUD = "fetch/test_folder.py", "fetch/test_cloud.py"
 
-# Group, cause, file, test. Parametrised tests hold several variants of one cause.
+# Group, cause, file, test. Parametrized tests hold several variants of one cause.
 CAUSES = [
     ("container", "cut short", UNPACK, "truncated_archives"),
     ("container", "cut between two members", UNPACK, "a_tar_cut_between_two_members"),
@@ -41,7 +41,7 @@ CAUSES = [
     ("container", "size below zero", UNPACK, "a_size_below_zero"),
     ("container", "empty", UNPACK, "an_empty_archive"),
     ("container", "one file in two archives", UNPACK, "archives_that_hold_the_same_file"),
-    ("container", "no pictures", FETCH, "an_archive_without_pictures"),
+    ("container", "no images", FETCH, "an_archive_without_images"),
     (
         "container",
         "spoilt work of an earlier start",
@@ -85,8 +85,8 @@ CAUSES = [
 ]
 
 
-def pictures() -> list[str]:
-    """Groups of the cases about pictures and their set, one for each cause."""
+def images() -> list[str]:
+    """Groups of the cases about images and their set, one for each cause."""
     spec = importlib.util.spec_from_file_location("damage", TESTS / "data" / "test_damage.py")
     assert spec is not None
     assert spec.loader is not None
@@ -98,7 +98,7 @@ def pictures() -> list[str]:
 
 def test_there_are_fifty_causes_in_eight_groups() -> None:
     assert len({cause[:2] for cause in CAUSES}) == len(CAUSES)
-    groups = Counter([*(group for group, *_ in CAUSES), *pictures()])
+    groups = Counter([*(group for group, *_ in CAUSES), *images()])
     named = {"container", "header", "pixels", "names", "pairing", "metadata", "permissions"}
     assert named | {"network"} == set(groups)
     assert min(groups.values()) >= 5

@@ -12,8 +12,8 @@ from support.image_sets import (
     Capture,
     folder_of,
     official_scenes,
-    picture,
-    write_picture,
+    random_image,
+    write_image,
     write_set,
 )
 
@@ -57,13 +57,13 @@ def test_every_layout_gives_the_same_scenes(
 
 
 @pytest.mark.parametrize("shift", [0, 1])
-def test_frames_have_one_name_other_pictures_a_number_apart(tmp_path: Path, shift: int) -> None:
+def test_frames_have_one_name_other_images_a_number_apart(tmp_path: Path, shift: int) -> None:
     views = {"combined": "", "left": "_L", "right": "_R", "target": ""}
     for number in (10, 20, 30):
         for view, suffix in views.items():
             name = f"street-{number + shift * (view == 'target'):04d}{suffix}.png"
-            write_picture(
-                tmp_path / folder_of("official", "train", view) / name, picture(number, view)
+            write_image(
+                tmp_path / folder_of("official", "train", view) / name, random_image(number, view)
             )
     rows = build_manifest(tmp_path)
     assert [(row.source, row.target) for row in rows] == [
@@ -71,7 +71,7 @@ def test_frames_have_one_name_other_pictures_a_number_apart(tmp_path: Path, shif
     ]
 
 
-def test_endings_in_capitals_are_pictures_too(
+def test_endings_in_capitals_are_images_too(
     tmp_path: Path, expected: list[dict[str, object]]
 ) -> None:
     rows = build_manifest(write_set(tmp_path, ending=".PNG"))
@@ -101,7 +101,7 @@ def test_portrait_and_landscape_stand_side_by_side(tmp_path: Path) -> None:
     ("layout", "below"),
     [("flat", "PixelDP"), ("official", "dd_dp_dataset_pixel"), ("restormer", "")],
 )
-def test_pictures_without_ground_truth(tmp_path: Path, layout: str, below: str) -> None:
+def test_images_without_ground_truth(tmp_path: Path, layout: str, below: str) -> None:
     scenes: list[Capture] = [("test", 1, 0), ("test", 2, 0)]
     write_set(tmp_path / below, scenes, layout, truth=False)
     inventory = take_inventory(tmp_path, official=None)
@@ -143,7 +143,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All 500 official names, of empty files: these tests look at names alone."""
     root = tmp_path_factory.mktemp("whole")
     blank = np.zeros((1, 1, 3), np.uint16)
-    write_picture(root / "blank", blank)
+    write_image(root / "blank", blank)
     for split, source, target in official_scenes():
         for letter, kind, name in (
             *(("c", "source", f"1P0A{source:04d}"), ("c", "target", f"1P0A{target:04d}")),
@@ -167,7 +167,7 @@ def official(whole: Path, tmp_path: Path) -> Path:
     return tmp_path / "set"
 
 
-def test_the_official_set_is_recognised_as_whole(whole: Path) -> None:
+def test_the_official_set_is_recognized_as_whole(whole: Path) -> None:
     inventory = take_inventory(whole, official=True)
     assert inventory.problems == []
     splits = [scene.split for scene in inventory.scenes]
@@ -177,7 +177,7 @@ def test_the_official_set_is_recognised_as_whole(whole: Path) -> None:
     assert take_inventory(whole, official=None).problems == []
 
 
-def test_the_test_pictures_of_a_mirror_are_enough(official: Path) -> None:
+def test_the_test_images_of_a_mirror_are_enough(official: Path) -> None:
     for split in ("train", "val"):
         for letter in "clr":
             shutil.rmtree(official / f"{split}_{letter}")

@@ -19,12 +19,12 @@ from pipeline.data.inspection.registration import (
 from pipeline.data.synthetic.dual_pixel import BOKEHS, coc_radius, render
 from pipeline.data.synthetic.scenes import Category, leaves_scene, photograph_scene
 
-Picture = NDArray[np.uint16]
-Scene = dict[str, Picture]
+Image = NDArray[np.uint16]
+Scene = dict[str, Image]
 SIZE = (MIN_SIDE, 384)
 LEAVES = 8
 RADIUS = 14.0
-"""Of the strongest blur, in pixels; on pictures this small it is more than a camera makes."""
+"""Of the strongest blur, in pixels; on images this small it is more than a camera makes."""
 
 
 def photograph(name: str, seed: int, size: tuple[int, int] = SIZE) -> Scene:
@@ -46,11 +46,11 @@ def scenes() -> list[Scene]:
     return [photograph(name, seed) for seed, name in enumerate(names)]
 
 
-def compare(combined: Picture, other: Picture) -> Registration | None:
+def compare(combined: Image, other: Image) -> Registration | None:
     return register(shrink(combined), shrink(other), combined.shape)
 
 
-def complaint(view: str, combined: Picture, other: Picture) -> str | None:
+def complaint(view: str, combined: Image, other: Image) -> str | None:
     found = compare(combined, other)
     assert found is not None
     return misplaced(view, found)
@@ -63,19 +63,19 @@ def test_strongly_blurred_views_belong_to_their_scene(scenes: list[Scene], view:
 
 
 @pytest.mark.parametrize("view", ["left", "right", "target"])
-def test_pictures_of_other_scenes_do_not(scenes: list[Scene], view: str) -> None:
+def test_images_of_other_scenes_do_not(scenes: list[Scene], view: str) -> None:
     for one, other in itertools.permutations(scenes, 2):
         assert "does not show the scene" in (complaint(view, one["combined"], other[view]) or "")
 
 
 @pytest.mark.parametrize("axes", [(1,), (0,), (0, 1)])
-def test_mirrored_and_turned_pictures_do_not(scenes: list[Scene], axes: tuple[int, ...]) -> None:
+def test_mirrored_and_turned_images_do_not(scenes: list[Scene], axes: tuple[int, ...]) -> None:
     for scene in scenes[:LEAVES]:  # the photographs are nearly symmetric
         turned = np.ascontiguousarray(np.flip(scene["target"], axes))
         assert "does not show" in (complaint("target", scene["combined"], turned) or "")
 
 
-def test_displaced_pictures_are_noticed_and_small_shifts_are_not(scenes: list[Scene]) -> None:
+def test_displaced_images_are_noticed_and_small_shifts_are_not(scenes: list[Scene]) -> None:
     for scene in scenes:
         for shift in (-4, 4, 10):
             moved = np.roll(scene["target"], shift, axis=1)
@@ -102,7 +102,7 @@ def test_brightness_and_contrast_do_not_matter(scenes: list[Scene]) -> None:
         assert complaint("left", scene["combined"], darker) is None
 
 
-def test_flat_and_small_pictures_cannot_be_judged(scenes: list[Scene]) -> None:
+def test_flat_and_small_images_cannot_be_judged(scenes: list[Scene]) -> None:
     scene = scenes[0]["combined"]
     wall = np.full((*SIZE, 3), 30000, np.uint16)
     noisy = np.random.default_rng(0).integers(29990, 30010, (*SIZE, 3)).astype(np.uint16)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import Tiny
-from support.image_sets import SCENES, picture, write_picture, write_set
+from support.image_sets import SCENES, random_image, write_image, write_set
 from support.kills import kill_repeatedly
 from support.paths import REPOSITORY
 
@@ -44,7 +44,7 @@ def examined(
 
 def test_processes_change_nothing(root: Path) -> None:
     (root / "test_l" / "source" / "1P0A0917_L.png").write_bytes(b"rubbish")
-    write_picture(root / "val_r" / "source" / "1P0A2027_R.png", picture(1, "left", (7, 8)))
+    write_image(root / "val_r" / "source" / "1P0A2027_R.png", random_image(1, "left", (7, 8)))
     one, two = (survey(root, workers=workers) for workers in (1, 2))
     assert one == two
     assert len(one.problems) == 2
@@ -71,7 +71,7 @@ def test_a_second_scan_opens_only_what_has_changed(
     assert len(opened) == len(SCENES)
     again, opened = examined(root, monkeypatch, journal)
     assert (again, opened) == (first, [])
-    write_picture(root / "val_l" / "source" / "1P0A2027_L.png", picture(1, "left"))
+    write_image(root / "val_l" / "source" / "1P0A2027_L.png", random_image(1, "left"))
     changed, opened = examined(root, monkeypatch, journal)
     assert opened == ["val_c/source/1P0A2027.png"]
     assert changed != first

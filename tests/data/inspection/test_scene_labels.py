@@ -74,7 +74,7 @@ def test_own_labels_win_over_arrays(tmp_path: Path) -> None:
     assert (categories(found), found.complete) == ({"1P0A0917.png": "indoor"}, True)
 
 
-def test_positions_count_in_the_sorted_list_of_test_pictures(tmp_path: Path) -> None:
+def test_positions_count_in_the_sorted_list_of_test_images(tmp_path: Path) -> None:
     # Unknown names: only the arrays can label them.
     write_set(tmp_path, [("test", 9001, 9002), ("test", 8001, 8002), ("test", 8501, 8502)])
     write_arrays(tmp_path / "test_c", [3], [1, 2])

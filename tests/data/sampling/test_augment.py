@@ -1,4 +1,4 @@
-"""Noise, greyscale and shrinking of training crops."""
+"""Noise, grayscale and shrinking of training crops."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.data.sampling.augment import altered
 
 
 def change(planes: NDArray[np.uint16], side: int | None = None, **how: Any) -> NDArray[np.uint16]:
-    settings = {"sigma": 0.0, "noise_seed": 0, "greyscale": False, **how}
+    settings = {"sigma": 0.0, "noise_seed": 0, "grayscale": False, **how}
     return altered(planes, planes.shape[-1] if side is None else side, **settings)
 
 
@@ -51,7 +51,7 @@ def test_noise_is_clipped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("colour", "grey"),
+    ("color", "gray"),
     [
         # 1.055 * (0.2126 * 0.2 + 0.7152 * 0.4 + 0.07228 * 0.6) ** (1 / 2.4) - 0.055
         ((13107, 26214, 39321), 42185),
@@ -62,11 +62,11 @@ def test_noise_is_clipped() -> None:
         ((0, 0, 0), 0),
     ],
 )
-def test_greyscale_of_a_pixel(colour: tuple[int, int, int], grey: int) -> None:
+def test_grayscale_of_a_pixel(color: tuple[int, int, int], gray: int) -> None:
     before = np.zeros((9, 2, 2), np.uint16)
-    before[:, 1, 0] = colour * 3
-    after = change(before, greyscale=True)
-    assert after[:, 1, 0].tolist() == [grey] * 9
+    before[:, 1, 0] = color * 3
+    after = change(before, grayscale=True)
+    assert after[:, 1, 0].tolist() == [gray] * 9
     assert not after[:, 0].any()
 
 
@@ -85,10 +85,10 @@ def test_halving_takes_means_of_four() -> None:
     np.testing.assert_allclose(change(before, 20), means, atol=0.51)
 
 
-def test_noise_comes_first_then_grey_then_the_smaller_picture() -> None:
+def test_noise_comes_first_then_gray_then_the_smaller_image() -> None:
     before = planes(40, 20000, 40000)
-    together = change(before, 20, sigma=0.05, noise_seed=9, greyscale=True)
-    one_by_one = change(change(change(before, sigma=0.05, noise_seed=9), greyscale=True), 20)
+    together = change(before, 20, sigma=0.05, noise_seed=9, grayscale=True)
+    one_by_one = change(change(change(before, sigma=0.05, noise_seed=9), grayscale=True), 20)
     np.testing.assert_allclose(together.astype(int), one_by_one.astype(int), atol=2)
-    turned_round = change(change(before, 20), greyscale=True)
+    turned_round = change(change(before, 20), grayscale=True)
     assert np.abs(together[-3:].astype(int) - turned_round[-3:]).max() > 2

@@ -30,8 +30,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> PixelStore:
     return write_store(tmp_path_factory.mktemp("crops") / "store", scenes)
 
 
-def expected(picture: NDArray[np.uint16]) -> NDArray[np.float32]:
-    return (picture[4:12, 7:15].astype(np.float64) / 65535).astype(np.float32).transpose(2, 0, 1)
+def expected(image: NDArray[np.uint16]) -> NDArray[np.float32]:
+    return (image[4:12, 7:15].astype(np.float64) / 65535).astype(np.float32).transpose(2, 0, 1)
 
 
 def crop(
@@ -59,9 +59,9 @@ def read(
     return buffer[:elements].reshape(len(kept), -1, side, side)
 
 
-def planar(*pictures: NDArray[np.uint16]) -> NDArray[np.uint16]:
-    """The window of each picture, as planes."""
-    return np.concatenate([picture[4:12, 7:15].transpose(2, 0, 1) for picture in pictures])
+def planar(*images: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """The window of each image, as planes."""
+    return np.concatenate([image[4:12, 7:15].transpose(2, 0, 1) for image in images])
 
 
 def test_scaling_is_exact() -> None:
@@ -86,9 +86,9 @@ def test_channels_follow_the_methods_views(store: PixelStore) -> None:
 @pytest.mark.parametrize("horizontal", [False, True])
 @pytest.mark.parametrize("vertical", [False, True])
 def test_flips(store: PixelStore, horizontal: bool, vertical: bool, swaps: bool) -> None:
-    def flipped(picture: NDArray[np.uint16]) -> NDArray[np.float32]:
+    def flipped(image: NDArray[np.uint16]) -> NDArray[np.float32]:
         columns, rows = (slice(None, None, -1 if flip else 1) for flip in (horizontal, vertical))
-        return expected(picture)[:, rows, columns]
+        return expected(image)[:, rows, columns]
 
     # Only a mirror image turns left into right, and only if asked for.
     first, second = (LEFT, RIGHT) if swaps and horizontal else (RIGHT, LEFT)
@@ -154,25 +154,25 @@ def test_changes_come_after_the_depth_and_before_the_turn(
     draw = Draw(WINDOW, True, True, transpose, True, 0.1, 42)
     (crop,) = read(reader, [draw], side=6)
     region = planar(RIGHT, LEFT, TARGET) // 256 * 257
-    changed = altered(region, 6, sigma=0.1, noise_seed=42, greyscale=True)
+    changed = altered(region, 6, sigma=0.1, noise_seed=42, grayscale=True)
     expected = changed[:, ::-1, ::-1]
     np.testing.assert_array_equal(crop, expected.swapaxes(1, 2) if transpose else expected)
 
 
-def smooth_scene(amplitude: float, seed: int, colour: int | None = None) -> NDArray[np.uint16]:
-    """A scene with noise of this amplitude; in one colour only, if one is given."""
+def smooth_scene(amplitude: float, seed: int, color: int | None = None) -> NDArray[np.uint16]:
+    """A scene with noise of this amplitude; in one color only, if one is given."""
     noise = random_scene(10, 12, seed).astype(np.float64) - 32768
-    if colour is not None:
-        noise *= np.eye(3)[colour]
+    if color is not None:
+        noise *= np.eye(3)[color]
     return (32768 + amplitude * noise).astype(np.uint16)
 
 
-def energies(pictures: list[NDArray[np.float64]]) -> list[float]:
+def energies(images: list[NDArray[np.float64]]) -> list[float]:
     """Sums of the gradients' lengths, from the definition."""
     across = np.outer([1, 4, 6, 4, 1], [-1, -2, 0, 2, 1])
     sums = []
-    for picture in pictures:
-        near = np.lib.stride_tricks.sliding_window_view(np.pad(picture, 2, "reflect"), (5, 5))
+    for image in images:
+        near = np.lib.stride_tricks.sliding_window_view(np.pad(image, 2, "reflect"), (5, 5))
         lengths = np.hypot((near * across).sum((2, 3)), (near * across.T).sum((2, 3)))
         sums.append(float(lengths.sum()))
     return sums
@@ -182,9 +182,9 @@ def energies(pictures: list[NDArray[np.float64]]) -> list[float]:
 def test_the_least_sharp_crops_are_dropped(
     tmp_path_factory: pytest.TempPathFactory, bits: int
 ) -> None:
-    # The loudest picture is loud in red only: green decides.
+    # The loudest image is loud in red only: green decides.
     scenes = [smooth_scene(amplitude, 7) for amplitude in (0.5, 0.1, 0.8, 0.2, 0.6)]
-    scenes.append(smooth_scene(1, 8, colour=0))
+    scenes.append(smooth_scene(1, 8, color=0))
     store = write_store(
         tmp_path_factory.mktemp("spare") / "store", [("train", scene) for scene in scenes]
     )
@@ -208,17 +208,17 @@ def test_the_least_sharp_crops_are_dropped(
         np.testing.assert_array_equal(part, plain[rank::3])
 
 
-def test_clips_are_judged_by_their_first_frame_in_grey(
+def test_clips_are_judged_by_their_first_frame_in_gray(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     # First frames: loud in blue, quiet in green, loud in red. In green alone, the second would win.
     kinds = [(1.0, 2), (0.0, None), (0.1, 1), (1.0, None), (0.8, 0), (0.1, None)]
-    scenes = [smooth_scene(amplitude, 7, colour) for amplitude, colour in kinds]
+    scenes = [smooth_scene(amplitude, 7, color) for amplitude, color in kinds]
     store = write_store(
         tmp_path_factory.mktemp("clips") / "store", [("train", scene) for scene in scenes]
     )
-    grey = [cv2.cvtColor(scene[3][:8, :8], cv2.COLOR_RGB2GRAY) for scene in scenes[::2]]
-    sums = energies([picture.astype(np.float64) for picture in grey])
+    gray = [cv2.cvtColor(scene[3][:8, :8], cv2.COLOR_RGB2GRAY) for scene in scenes[::2]]
+    sums = energies([image.astype(np.float64) for image in gray])
     assert np.argsort(sums).tolist() == [1, 0, 2]
     draws = [Draw(Window(number, 0, 0, 8), False, False) for number in range(6)]
     reader = CropReader(random_other_store(tmp_path_factory), ("left", "right"), companion=store)

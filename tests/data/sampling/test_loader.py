@@ -37,7 +37,7 @@ def same(one: list[Batch], two: list[Batch]) -> bool:
     )
 
 
-def test_batches_are_the_draws_cut_from_whole_pictures(store: PixelStore) -> None:
+def test_batches_are_the_draws_cut_from_whole_images(store: PixelStore) -> None:
     feed = make(store)
     draws = [draw for batch in feed.order.epoch(2) for draw in batch.draws]
     assert len(draws) == 2 * 2 * 6
@@ -50,8 +50,8 @@ def test_batches_are_the_draws_cut_from_whole_pictures(store: PixelStore) -> Non
         whole = store.read(draw.window.scene)
         axes = [axis for axis, flip in ((1, draw.flip_vertical), (2, draw.flip_horizontal)) if flip]
         cut = {
-            view: to_tensor(picture[top : top + size, left : left + size]).flip(axes)
-            for view, picture in whole.items()
+            view: to_tensor(image[top : top + size, left : left + size]).flip(axes)
+            for view, image in whole.items()
         }
         assert torch.equal(x, torch.cat([cut[view] for view in VIEWS]))
         assert torch.equal(target, cut["target"])
@@ -114,9 +114,9 @@ def test_every_number_is_scaled_as_one_division_would(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     values = np.arange(65536, dtype=np.uint16)
-    picture = np.stack([values.reshape(256, 256)] * 3, axis=2)
+    image = np.stack([values.reshape(256, 256)] * 3, axis=2)
     folder = tmp_path_factory.mktemp("values") / "store"
-    store = write_store(folder, [("train", np.stack([picture] * 4))])
+    store = write_store(folder, [("train", np.stack([image] * 4))])
     feed = Feed(
         store,
         ("combined",),
@@ -128,4 +128,4 @@ def test_every_number_is_scaled_as_one_division_would(
     ((x,),) = [batch.x for batch in feed.epoch(1)]
     expected = (values.astype(np.float64) / 65535).astype(np.float32).reshape(256, 256)
     np.testing.assert_array_equal(x[1].numpy(), expected)
-    assert torch.equal(x, to_tensor(picture))
+    assert torch.equal(x, to_tensor(image))

@@ -39,7 +39,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "crop": 32,
         "crops_from": "images",
         "noise": {"probability": 0.5, "sigma": [0.01, 0.07]},
-        "greyscale": 0.3,
+        "grayscale": 0.3,
         "downscale": {"probability": 0.5, "scale": [0.7, 1.0]},
         "flip_horizontal": False,
     },
@@ -177,7 +177,7 @@ def test_a_process_without_a_crop_gets_an_empty_batch(store: PixelStore) -> None
 
 def test_shrunk_crops_name_what_was_read(store: PixelStore) -> None:
     changes = {**RECIPES["ifan"], "downscale": {"probability": 1.0, "scale": [0.5, 0.5]}}
-    changes |= {"noise": None, "greyscale": 0.0, "flip_vertical": False}
+    changes |= {"noise": None, "grayscale": 0.0, "flip_vertical": False}
     for batch in make(store, None, changes).epoch(1):
         assert batch.x.shape == (4, 6, 32, 32)
         crop = torch.cat([batch.x[0], batch.target[0]])

@@ -98,11 +98,11 @@ def test_what_was_measured_before_is_not_measured_again(
 ) -> None:
     whole, measured = index.read_bytes(), []
 
-    def interrupted(picture: np.ndarray) -> tuple[float, ...]:
-        measured.append(picture)
+    def interrupted(image: np.ndarray) -> tuple[float, ...]:
+        measured.append(image)
         if len(measured) == 20:
             raise KeyboardInterrupt
-        return gradient_energies(picture)
+        return gradient_energies(image)
 
     monkeypatch.setattr(patch_index, "gradient_energies", interrupted)
     with pytest.raises(KeyboardInterrupt):

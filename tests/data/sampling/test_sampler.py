@@ -21,7 +21,7 @@ from pipeline.seeds import derive_seed
 from pipeline.training.schedule import Plan
 
 WINDOWS = [Window(scene, top, 3, 40) for scene in range(3) for top in (0, 20)]
-PICTURES = [Area((number,), 0, 0, 50, 70) for number in range(4)]
+WHOLE_IMAGES = [Area((number,), 0, 0, 50, 70) for number in range(4)]
 CLIPS = [Area(tuple(range(first, first + 6)), 0, 0, 40, 48) for first in (10, 20, 30)]
 IMAGES: dict[str, Any] = {"crops_from": "images", "crop": 16}
 OF_CLIPS = Batches(batch_size=2, crop=16, crops_from="images", one_image=True, frames=4)
@@ -30,7 +30,7 @@ OF_CLIPS = Batches(batch_size=2, crop=16, crops_from="images", one_image=True, f
 def order(how: Recipe, seed: int = 5, windows: list[Window] = WINDOWS) -> Order:
     areas = [Area((w.scene,), w.top, w.left, w.size, w.size) for w in windows]
     if how.crops_from == "images":
-        areas = PICTURES
+        areas = WHOLE_IMAGES
     return Order(how, areas, CLIPS, len(windows), seed)
 
 
@@ -81,7 +81,7 @@ def test_draws_depend_on_their_arguments_only() -> None:
     everything: dict[str, Any] = {
         "crop": 16,
         "transpose": True,
-        "greyscale": 0.3,
+        "grayscale": 0.3,
         "noise": {"probability": 0.5, "sigma": [0.1, 0.2]},
         "downscale": {"probability": 0.5, "scale": [0.7, 1.0]},
     }
@@ -131,7 +131,7 @@ def test_sub_crops_lie_anywhere_inside_their_window() -> None:
     assert offsets == {(top, left) for top in range(5) for left in range(5)}
 
 
-def test_crops_of_pictures_lie_anywhere_in_them() -> None:
+def test_crops_of_images_lie_anywhere_in_them() -> None:
     drawn = draws(batch_size=4, passes_per_epoch=400, **{**IMAGES, "crop": 48})
     assert len(drawn) == 2400
     places = Counter((draw.window.top, draw.window.left) for draw in drawn)
@@ -161,14 +161,14 @@ def test_ifans_changes_come_as_often_and_as_far_as_asked() -> None:
         passes_per_epoch=400,
         **IMAGES,
         noise={"probability": 0.25, "sigma": [0.1, 0.2]},
-        greyscale=0.3,
+        grayscale=0.3,
         downscale={"probability": 0.5, "scale": [0.5, 1.0]},
     )
     noisy = [draw for draw in drawn if draw.sigma]
     assert abs(len(noisy) / 2400 - 0.25) < 0.04
     assert all(0.1 <= draw.sigma <= 0.2 for draw in noisy)
     assert len({draw.noise_seed for draw in noisy}) == len(noisy)
-    assert abs(sum(draw.greyscale for draw in drawn) / 2400 - 0.3) < 0.04
+    assert abs(sum(draw.grayscale for draw in drawn) / 2400 - 0.3) < 0.04
     read = Counter(draw.window.size for draw in drawn)
     assert set(read) == set(range(16, 33))
     # 16 px are read without, and from scales near 1.
@@ -186,7 +186,7 @@ def test_one_image_advances_by_the_batch() -> None:
     assert len({draw.window for draw in found[0].draws}) == 5
 
 
-def test_without_one_image_each_crop_is_from_the_next_picture() -> None:
+def test_without_one_image_each_crop_is_from_the_next_image() -> None:
     found = batches(passes_per_epoch=None, steps_per_epoch=4, batch_size=3, spare_crops=1, **IMAGES)
     for batch in found:
         assert {draw.window.scene for draw in batch.draws} == {0, 1, 2, 3}

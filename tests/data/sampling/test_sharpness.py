@@ -20,7 +20,7 @@ from pipeline.data.sampling.windows import image_windows
 
 PAPER = Patches(size=512, overlap=0.6, discard=0.3)
 
-# Made once with the official code on the picture of `golden_picture`.
+# Made once with the official code on the image of `golden_image`.
 KEPT = [
     *[(0, 204), (0, 408), (0, 612), (0, 816), (0, 1020), (0, 1168), (608, 1168)],
     *[(204, 408), (204, 612), (204, 816), (204, 1020), (204, 1168)],
@@ -44,7 +44,7 @@ FACTORS = {
 }
 
 
-def golden_picture() -> NDArray[np.uint16]:
+def golden_image() -> NDArray[np.uint16]:
     blocks = np.random.RandomState(5).random_sample((70, 105))
     noise = blocks.repeat(16, axis=0).repeat(16, axis=1)
     amplitude = np.linspace(0.05, 1, 1680) * np.linspace(1, 0.3, 1120)[:, None]
@@ -53,10 +53,10 @@ def golden_picture() -> NDArray[np.uint16]:
 
 
 def test_the_golden_of_the_official_code() -> None:
-    picture = golden_picture()
+    image = golden_image()
     places = image_windows(1120, 1680, PAPER)
     energies = np.array(
-        [gradient_energies(picture[top : top + 512, left : left + 512]) for top, left in places]
+        [gradient_energies(image[top : top + 512, left : left + 512]) for top, left in places]
     )
     np.testing.assert_allclose(energies[0], ENERGIES, rtol=1e-9)
     kept = kept_windows(sharpness_scores(energies), PAPER.discard)
@@ -64,31 +64,31 @@ def test_the_golden_of_the_official_code() -> None:
 
 
 def test_energies_from_the_factors_of_the_kernels() -> None:
-    picture = np.random.default_rng(3).integers(0, 65536, (40, 53, 3), dtype=np.uint16)
-    grey = np.rint(picture @ np.array([0.299, 0.587, 0.114]))
-    for energy, size in zip(gradient_energies(picture), KERNELS, strict=True):
+    image = np.random.default_rng(3).integers(0, 65536, (40, 53, 3), dtype=np.uint16)
+    gray = np.rint(image @ np.array([0.299, 0.587, 0.114]))
+    for energy, size in zip(gradient_energies(image), KERNELS, strict=True):
         slope, smooth = (np.array(factor, float) for factor in FACTORS[size])
         across, down = (
             # SciPy's `mirror` is OpenCV's reflect-101.
             correlate1d(
-                correlate1d(grey, slope, axis=axis, mode="mirror"),
+                correlate1d(gray, slope, axis=axis, mode="mirror"),
                 smooth,
                 axis=1 - axis,
                 mode="mirror",
             )
             for axis in (1, 0)
         )
-        # Grey values are rounded from 14-bit weights: off by one now and then.
+        # Gray values are rounded from 14-bit weights: off by one now and then.
         assert energy == pytest.approx(np.hypot(across, down).sum(), rel=1e-4)
         if size == 3:
             assert energy != pytest.approx(np.abs(across).sum(), rel=1e-2)
 
 
 def test_red_weighs_as_red() -> None:
-    picture = np.zeros((32, 32, 3), np.uint16)
-    picture[:, 16:, 0] = 10000
-    red = gradient_energies(picture)
-    blue = gradient_energies(picture[..., ::-1])
+    image = np.zeros((32, 32, 3), np.uint16)
+    image[:, 16:, 0] = 10000
+    red = gradient_energies(image)
+    blue = gradient_energies(image[..., ::-1])
     np.testing.assert_allclose(np.divide(red, blue), 2990 / 1140, rtol=1e-3)
 
 
@@ -97,7 +97,7 @@ def test_scores_by_hand() -> None:
     np.testing.assert_allclose(sharpness_scores(energies), [0, 0.25, 0.5])
 
 
-def test_a_picture_without_detail_loses_its_first_windows() -> None:
+def test_a_image_without_detail_loses_its_first_windows() -> None:
     flat = np.full((64, 64, 3), 30000, np.uint16)
     scores = sharpness_scores(np.array([gradient_energies(flat)] * 10))
     np.testing.assert_array_equal(scores, np.ones(10))

@@ -1,4 +1,4 @@
-"""Where the windows of the training pictures lie."""
+"""Where the windows of the training images lie."""
 
 from __future__ import annotations
 
@@ -24,9 +24,7 @@ def test_the_papers_windows() -> None:
     assert window_offsets(1680, 512, 0.6) == COLUMNS
 
 
-def test_the_papers_28_windows_of_a_picture(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_papers_28_windows_of_a_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Positions need sizes only, not 45 MB of pixels.
     store = write_store(tmp_path / "store", [("train", random_scene(1, 1))])
     scenes = [

@@ -1,4 +1,4 @@
-"""The pixel store: the pictures bit for bit, or an error that names the remedy."""
+"""The pixel store: the images bit for bit, or an error that names the remedy."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def decoded(path: Path) -> np.ndarray:
     return cv2.imread(str(path), cv2.IMREAD_UNCHANGED)[..., ::-1]
 
 
-def test_the_pictures_bit_for_bit(tiny: Tiny) -> None:
+def test_the_images_bit_for_bit(tiny: Tiny) -> None:
     store = PixelStore(tiny.store)
     rows = [row for row in read_manifest(tiny.manifest) if row.split in ("train", "val")]
     assert [(scene.split, scene.source) for scene in store.scenes] == [
@@ -51,7 +51,7 @@ def test_the_pictures_bit_for_bit(tiny: Tiny) -> None:
             np.testing.assert_array_equal(found[view], decoded(path))
 
 
-def test_test_pictures_stay_outside(tiny: Tiny) -> None:
+def test_test_images_stay_outside(tiny: Tiny) -> None:
     store = PixelStore(tiny.store)
     assert {scene.split for scene in store.scenes} == {"train", "val"}
     assert store.of_split("train") == [0]
@@ -78,14 +78,14 @@ def test_a_window_is_a_slice(store: PixelStore, data: st.DataObject) -> None:
     views = data.draw(st.permutations(STORED_VIEWS))[: data.draw(st.integers(1, 4))]
     found = store.read(1, (top, left, height, width), views)
     assert list(found) == list(views)
-    for view, picture in found.items():
+    for view, image in found.items():
         whole = PIXELS[STORED_VIEWS.index(view)]
-        np.testing.assert_array_equal(picture, whole[top : top + height, left : left + width])
+        np.testing.assert_array_equal(image, whole[top : top + height, left : left + width])
 
 
 def test_a_whole_scene(store: PixelStore) -> None:
-    for view, picture in store.read(1).items():
-        np.testing.assert_array_equal(picture, PIXELS[STORED_VIEWS.index(view)])
+    for view, image in store.read(1).items():
+        np.testing.assert_array_equal(image, PIXELS[STORED_VIEWS.index(view)])
 
 
 def test_the_tiles_of_the_builder_are_those_of_the_reader() -> None:
@@ -95,9 +95,9 @@ def test_the_tiles_of_the_builder_are_those_of_the_reader() -> None:
 
 def test_readers_get_copies(tiny: Tiny) -> None:
     store = PixelStore(tiny.store)
-    picture = store.read(0)["target"]
-    before = picture.copy()
-    picture += 1
+    image = store.read(0)["target"]
+    before = image.copy()
+    image += 1
     np.testing.assert_array_equal(store.read(0)["target"], before)
 
 
@@ -158,7 +158,7 @@ def test_damage_is_noticed(
         PixelStore(folder)
 
 
-def test_a_changed_picture_is_refused_and_nothing_is_left(tiny: Tiny, tmp_path: Path) -> None:
+def test_a_changed_image_is_refused_and_nothing_is_left(tiny: Tiny, tmp_path: Path) -> None:
     raw, target = tmp_path / "raw", tmp_path / "out" / "store"
     shutil.copytree(tiny.raw, raw)
     first, second = (next((raw / f"{split}_l" / "source").iterdir()) for split in ("train", "val"))
@@ -168,7 +168,7 @@ def test_a_changed_picture_is_refused_and_nothing_is_left(tiny: Tiny, tmp_path: 
         build_store(raw, tiny.manifest, target)
     assert str(second) in str(caught.value)
     assert not target.exists()
-    # With the right picture back, the rest is not done again.
+    # With the right image back, the rest is not done again.
     journal = tmp_path / "out" / "store.partial" / "journal.jsonl"
     assert len(journal.read_text().splitlines()) == 2
     shutil.copytree(tiny.raw, raw, dirs_exist_ok=True)
@@ -178,7 +178,7 @@ def test_a_changed_picture_is_refused_and_nothing_is_left(tiny: Tiny, tmp_path: 
     assert names(target.parent) == {"store"}
 
 
-def test_a_set_of_test_pictures_alone_makes_an_empty_store(tiny: Tiny, tmp_path: Path) -> None:
+def test_a_set_of_test_images_alone_makes_an_empty_store(tiny: Tiny, tmp_path: Path) -> None:
     manifest = tmp_path / "manifest.csv"
     rows = [row for row in read_manifest(tiny.manifest) if row.split == "test"]
     write_manifest(manifest, rows)
@@ -206,7 +206,7 @@ def test_a_complete_store_is_left_alone_and_another_ones_replaced(
 ) -> None:
     target = tmp_path / "store"
     shutil.copytree(tiny.store, target)
-    build_store(tmp_path / "no pictures needed", tiny.manifest, target)
+    build_store(tmp_path / "no images needed", tiny.manifest, target)
     assert content(target) == content(tiny.store)
     manifest = tmp_path / "manifest.csv"
     write_manifest(manifest, [row for row in read_manifest(tiny.manifest) if row.split == "val"])
@@ -287,12 +287,12 @@ def test_damaged_scenes_are_named(tiny: Tiny, tmp_path: Path) -> None:
 def test_ten_kills_and_the_same_bytes(tmp_path: Path) -> None:
     raw, manifest, target = tmp_path / "raw", tmp_path / "manifest.csv", tmp_path / "store"
     for number in range(0, 80, 2):
-        pictures = dict(zip(STORED_VIEWS, random_scene(160, 240, number), strict=True))
+        images = dict(zip(STORED_VIEWS, random_scene(160, 240, number), strict=True))
         source = f"source/1P0A{number:04d}"
         places = {"combined": f"c/{source}", "left": f"l/{source}_L", "right": f"r/{source}_R"}
         places["target"] = f"c/target/1P0A{number + 1:04d}"
         for view, place in places.items():
-            write_png16(raw / f"train_{place}.png", pictures[view])
+            write_png16(raw / f"train_{place}.png", images[view])
     write_manifest(manifest, build_manifest(raw))
     build_store(raw, manifest, tmp_path / "whole" / "store")
     command = [sys.executable, "-m", "pipeline", "store", "--root", raw, "--manifest", manifest]

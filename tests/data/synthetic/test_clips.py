@@ -81,7 +81,7 @@ def test_the_set_has_frames_for_training_only(small: Path) -> None:
     assert found[1].file_target == "train_c/target/001-0002.png"
 
 
-def pictures(root: Path) -> list[dict[str, NDArray[np.uint16]]]:
+def images(root: Path) -> list[dict[str, NDArray[np.uint16]]]:
     return [read_scene(root, row) for row in build_manifest(root)]
 
 
@@ -98,7 +98,7 @@ def overlap(
 
 
 def test_frames_of_a_clip_show_one_scene_from_a_moving_camera(small: Path) -> None:
-    frames, places = pictures(small), [(int(r["top"]), int(r["left"])) for r in table(small)]
+    frames, places = images(small), [(int(r["top"]), int(r["left"])) for r in table(small)]
     for start in range(0, 12, 4):
         steps = set()
         for number in range(start + 1, start + 4):
@@ -127,7 +127,7 @@ def test_every_frame_lies_in_the_scene_and_touches_its_border(
 
 
 def test_views_are_blurred_and_differ_as_dual_pixels_do(small: Path) -> None:
-    for frame in pictures(small):
+    for frame in images(small):
         scene = {view: image / 65535 for view, image in frame.items()}
         assert np.mean((scene["combined"] - scene["target"]) ** 2) > 1e-4
         assert np.mean(np.abs(scene["left"] - scene["right"])) > 0.002
@@ -139,14 +139,14 @@ def test_distortion_is_the_cameras_and_does_not_move_with_the_scene(
     small: Path, tmp_path: Path
 ) -> None:
     bent = make(tmp_path / "raw", clips=1, distortion=True)
-    straight, places = pictures(small), table(bent)
+    straight, places = images(small), table(bent)
     assert places == table(small)[:4]
-    for one, other in zip(pictures(bent), straight[:4], strict=True):
+    for one, other in zip(images(bent), straight[:4], strict=True):
         assert all(not np.array_equal(one[view], other[view]) for view in VIEWS)
-        # At the centre of the picture nothing moves.
-        centre = (slice(23, 25), slice(31, 33))
+        # At the center of the image nothing moves.
+        center = (slice(23, 25), slice(31, 33))
         np.testing.assert_allclose(
-            one["combined"][centre] / 65535, other["combined"][centre] / 65535, atol=0.03
+            one["combined"][center] / 65535, other["combined"][center] / 65535, atol=0.03
         )
 
 
@@ -161,7 +161,7 @@ def test_the_store_has_the_clips_in_order(small: Path, tmp_path: Path) -> None:
 
 def test_frames_without_their_own_target_are_no_pair(small: Path, tmp_path: Path) -> None:
     root = make(tmp_path / "raw", clips=1)
-    # The counts still agree, and neighbouring numbers would do in the Canon set.
+    # The counts still agree, and neighboring numbers would do in the Canon set.
     (root / "train_c" / "source" / "001-0002.png").unlink()
     (root / "train_c" / "target" / "001-0003.png").unlink()
     with pytest.raises(DataError, match=r"001-0003\.png: it and target 001-0002\.png do not"):

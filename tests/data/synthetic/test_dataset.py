@@ -59,12 +59,12 @@ def test_any_number_of_workers_gives_the_same_bytes(small, tmp_path):
     assert bytes_of(make(tmp_path / "raw", workers=2)) == bytes_of(small)
 
 
-def test_another_seed_gives_other_pictures_of_the_same_scenes(small, tmp_path):
+def test_another_seed_gives_other_images_of_the_same_scenes(small, tmp_path):
     other = make(tmp_path / "raw", seed=6)
     mine, theirs = rows_of(small), rows_of(other)
     assert [row["kind"] for row in mine] == [row["kind"] for row in theirs]
     same = set(bytes_of(small).values()) & set(bytes_of(other).values())
-    # The stereo scene is one picture with one depth; only its bokeh is drawn.
+    # The stereo scene is one image with one depth; only its bokeh is drawn.
     assert len(same) <= 4
 
 
@@ -79,7 +79,7 @@ def test_scenes_of_one_split_do_not_depend_on_the_size_of_another(small, tmp_pat
             np.testing.assert_array_equal(one[view], two[view])
 
 
-def test_no_picture_is_in_two_splits(small):
+def test_no_image_is_in_two_splits(small):
     sources = {"train": set(), "val": set(), "test": set()}
     for row in rows_of(small):
         assert row["sources"] not in sources[row["split"]]
@@ -107,7 +107,7 @@ def test_names_look_like_the_canon_set(small):
     assert orders == {True, False}
 
 
-def test_scenes_are_labelled_by_split_and_kind(small):
+def test_scenes_are_labeled_by_split_and_kind(small):
     found = [(row["split"], row["group"], row["category"], row["kind"]) for row in rows_of(small)]
     assert found == [
         ("train", "main", "indoor", "leaves"),
@@ -142,14 +142,14 @@ def test_the_true_defocus_is_what_the_camera_rendered(small):
         scenes = [row for row in rows if row.split == split]
         assert set(known) == {row.source for row in scenes}
         for row in scenes:
-            pictures = read_scene(root, row)
+            images = read_scene(root, row)
             radii = known[row.source]
             assert radii.shape == (row.height, row.width)
             # Which of the shapes it had is not told.
             errors = [
                 np.abs(
-                    render(pictures["target"] / 65535, radii, bokeh).combined * 65535
-                    - pictures["combined"]
+                    render(images["target"] / 65535, radii, bokeh).combined * 65535
+                    - images["combined"]
                 ).max()
                 for bokeh in BOKEHS
             ]

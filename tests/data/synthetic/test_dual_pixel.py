@@ -92,9 +92,9 @@ def test_kernels_share_the_light_and_mirror_each_other(radius, bokeh):
     [(1, 0.49), (2, 0.78), (3, 0.99), (6, 1.84), (10, 2.94), (25, 7.36), (40, 11.84)],
 )
 def test_views_of_a_far_point_move_apart_by_the_measured_shift(radius, shift):
-    picture = np.zeros((121, 121, 1))
-    picture[60, 60] = 1
-    views = render(picture, np.full((121, 121), radius), Bokeh(3, 2.5, 0.1))
+    image = np.zeros((121, 121, 1))
+    image[60, 60] = 1
+    views = render(image, np.full((121, 121), radius), Bokeh(3, 2.5, 0.1))
     columns = np.arange(121) - 60
     left, right = (float((view[..., 0].sum(axis=0) * columns).sum()) for view in views[1:])
     assert left == pytest.approx(-shift, abs=0.006)
@@ -105,17 +105,17 @@ def test_views_of_a_far_point_move_apart_by_the_measured_shift(radius, shift):
 @given(st.integers(0, 2**32 - 1), SHAPES)
 def test_render_is_a_mirrored_correlation_at_every_pixel(seed, bokeh):
     random = np.random.default_rng(seed)
-    picture = random.random((24, 31, 2))
+    image = random.random((24, 31, 2))
     radius = random.integers(-4, 8, (24, 31))
-    views = render(picture, radius, bokeh)
+    views = render(image, radius, bokeh)
     for value in np.unique(radius):
         for view, kernel in zip(views, psf(int(value), *bokeh), strict=True):
-            blurred = ndimage.correlate(picture, kernel[..., None], mode="mirror")
+            blurred = ndimage.correlate(image, kernel[..., None], mode="mirror")
             here = radius == value
             np.testing.assert_allclose(view[here], blurred[here], atol=1e-12)
 
 
-def test_blur_wider_than_the_picture_keeps_a_flat_picture_flat():
+def test_blur_wider_than_the_image_keeps_a_flat_image_flat():
     radius = np.array([[-40, 40, 0, 3]] * 5)
     for view in render(np.full((5, 4, 3), 0.25), radius, BOKEHS[0]):
         np.testing.assert_allclose(view, 0.25, atol=1e-12)

@@ -1,4 +1,4 @@
-"""Scenes: pictures in range, depths in range, and nothing that depends on anything but the seed."""
+"""Scenes: images in range, depths in range, and nothing that depends on anything but the seed."""
 
 import numpy as np
 import pytest
@@ -42,14 +42,14 @@ def test_leaves_stay_in_range_and_repeat_with_their_seed(size, category, focus, 
     np.testing.assert_array_equal(first.depth, again.depth)
 
 
-def test_a_leaf_has_one_colour_and_one_depth():
+def test_a_leaf_has_one_color_and_one_depth():
     scene = leaves_scene((64, 96), "outdoor", 4.0, np.random.default_rng(1))
     depths, counts = np.unique(scene.depth, return_counts=True)
     assert len(depths) > 10
     largest = depths[np.argsort(counts)[-5:]]
     for depth in largest:
         inside = scene.sharp[scene.depth == depth]
-        # Pixels at the rim mix with the neighbours, the bulk does not.
+        # Pixels at the rim mix with the neighbors, the bulk does not.
         assert np.ptp(np.quantile(inside, [0.3, 0.7], axis=0), axis=0).max() < 1e-12
 
 
@@ -63,14 +63,14 @@ def test_leaf_depths_spread_over_the_whole_range():
 
 
 @pytest.mark.parametrize("name", sorted(PHOTOGRAPHS))
-def test_every_listed_photograph_is_there_and_in_colour(name):
+def test_every_listed_photograph_is_there_and_in_color(name):
     scene = photograph_scene(name, (40, 60), "indoor", 3.0, np.random.default_rng(0))
     check(scene, (40, 60), "indoor", 3.0)
     assert np.abs(scene.sharp[..., 0] - scene.sharp[..., 2]).max() > 0.05
     assert np.ptp(scene.depth) > 0.5
 
 
-def test_invented_depth_is_smooth_or_layered_and_leaves_the_picture_alone():
+def test_invented_depth_is_smooth_or_layered_and_leaves_the_image_alone():
     made = [
         photograph_scene("coffee", (48, 72), "indoor", 3.0, np.random.default_rng(seed))
         for seed in range(8)
@@ -85,7 +85,7 @@ def test_resampled_photographs_have_more_than_8_bits():
     assert len(np.unique(scene.sharp)) > 256
 
 
-def test_pictures_can_be_enlarged():
+def test_images_can_be_enlarged():
     scene = photograph_scene("chelsea", (480, 720), "indoor", 3.0, np.random.default_rng(0))
     check(scene, (480, 720), "indoor", 3.0)
 
@@ -96,7 +96,7 @@ def test_unknown_photographs_are_refused_with_the_known_ones(name):
         photograph_scene(name, (32, 48), "indoor", 3.0, np.random.default_rng(0))
 
 
-def test_a_scikit_image_without_its_pictures_is_named(monkeypatch):
+def test_a_scikit_image_without_its_images_is_named(monkeypatch):
     monkeypatch.setitem(scenes.PHOTOGRAPHS, "gone", "gone.png")
     with pytest.raises(DataError, match=r"gone\.png: not part of the installed scikit-image"):
         photograph_scene("gone", (32, 48), "indoor", 3.0, np.random.default_rng(0))
@@ -111,7 +111,7 @@ def test_stereo_depth_is_what_its_calibration_says(size):
     assert np.isfinite(scene.depth).all()
 
 
-def test_stereo_depth_belongs_to_its_picture():
+def test_stereo_depth_belongs_to_its_image():
     scene = stereo_scene((500, 741))
     with np.load(scenes._bundled("motorcycle_disp.npz")) as archive:
         disparity = archive["arr_0"]
@@ -120,7 +120,7 @@ def test_stereo_depth_belongs_to_its_picture():
     np.testing.assert_allclose(scene.depth[measured], expected, rtol=1e-6)
 
 
-def test_unmeasured_disparity_takes_the_farther_neighbour():
+def test_unmeasured_disparity_takes_the_farther_neighbor():
     nan = np.nan
     filled = scenes._fill_rows(
         np.array([[nan, 4.0, nan, nan, 2.0, nan], [nan, nan, 7.0, 3.0, nan, 5.0]])

@@ -96,23 +96,23 @@ def test_no_two_scenes_are_equal(small):
         assert np.mean(one != two) > 0.9
 
 
-def sharpness(picture):
-    return np.mean(np.abs(np.diff(picture.astype(float), axis=1)))
+def sharpness(image):
+    return np.mean(np.abs(np.diff(image.astype(float), axis=1)))
 
 
 def test_targets_are_sharper_and_use_all_16_bits(small):
     for row in build_manifest(small):
         scene = read_scene(small, row)
         assert sharpness(scene["target"]) > 1.3 * sharpness(scene["combined"])
-        for view, picture in scene.items():
-            assert len(np.unique(picture & 0xFF)) == 256, view
+        for view, image in scene.items():
+            assert len(np.unique(image & 0xFF)) == 256, view
         mean = (scene["left"].astype(float) + scene["right"]) / 2
         np.testing.assert_allclose(scene["combined"], mean, atol=1)
 
 
 def disparity(left, right, most=12):
     """Columns by which `right` lies to the right of `left`."""
-    left, right = (picture.mean(axis=2) for picture in (left, right))
+    left, right = (image.mean(axis=2) for image in (left, right))
     inner = slice(most, -most)
     errors = {
         shift: np.mean((np.roll(right, -shift, axis=1)[:, inner] - left[:, inner]) ** 2)
@@ -132,12 +132,12 @@ def test_views_shift_to_opposite_sides_before_and_behind_the_focal_plane():
                 for sign in (1, -1)
             )
         )
-        # Half the aperture each: their centres are a good radius apart.
+        # Half the aperture each: their centers are a good radius apart.
         assert 0 < abs(behind) <= 1.2 * radius
         assert before == -behind
 
 
-def test_panels_of_a_picture_show_the_disparity_of_their_depth():
+def test_panels_of_a_image_show_the_disparity_of_their_depth():
     random = np.random.default_rng(7)
     sharp, radius = mosaic((1120, 1680), random)
     assert 3 <= len(np.unique(radius)) <= 5
@@ -160,7 +160,7 @@ def test_any_number_of_workers_gives_the_same_bytes(small, tmp_path):
     assert bytes_of(tmp_path / "set") == bytes_of(small)
 
 
-def test_another_seed_or_size_gives_other_pictures(small, tmp_path):
+def test_another_seed_or_size_gives_other_images(small, tmp_path):
     make(tmp_path / "seed", seed=4)
     make(tmp_path / "size", size=(96, 144))
     for other in (tmp_path / "seed", tmp_path / "size"):

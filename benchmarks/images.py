@@ -39,8 +39,8 @@ def scene(number: int) -> dict[str, NDArray[np.uint16]]:
     right = np.roll(left, 5, axis=1)
     views = {"combined": (left + right) / 2, "left": left, "right": right, "target": sharp}
     return {
-        view: np.rint(np.clip(picture, 0, 1) * 65535).astype(np.uint16)
-        for view, picture in views.items()
+        view: np.rint(np.clip(image, 0, 1) * 65535).astype(np.uint16)
+        for view, image in views.items()
     }
 
 
@@ -77,9 +77,9 @@ def write_patches(
         number, window = job
         place = (window.top, window.left, window.size, window.size)
         paths = []
-        for view, picture in store.read(window.scene, place, views).items():
+        for view, image in store.read(window.scene, place, views).items():
             paths.append(folder / f"{number:05d}_{view}.png")
-            cv2.imwrite(str(paths[-1]), np.ascontiguousarray(picture[:, :, ::-1]))
+            cv2.imwrite(str(paths[-1]), np.ascontiguousarray(image[:, :, ::-1]))
         return paths
 
     with ThreadPoolExecutor(threads) as pool:

@@ -1,4 +1,4 @@
-"""How many pictures of which size an experiment works on, before any of them is there."""
+"""How many images of which size an experiment works on, before any of them is there."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from pipeline.data.synthetic.standin import CANON_SCENES, CANON_SIZE
 from pipeline.errors import DataError
 
 VIEWS = 4
-"""Pictures of a scene."""
+"""Images of a scene."""
 
 PIXEL_BYTES = 6
-"""Of a 16-bit RGB picture, uncompressed."""
+"""Of a 16-bit RGB image, uncompressed."""
 
 
 @dataclass(frozen=True)
-class Pictures:
+class Images:
     """Scenes by split, height and width in pixels.
 
-    `source` says how they are known; `counted` whether the pictures are there, in a manifest.
+    `source` says how they are known; `counted` whether the images are there, in a manifest.
     """
 
     scenes: Counter[tuple[str, int, int]]
@@ -49,7 +49,7 @@ class Pictures:
         return total
 
 
-def pictures_of(dataset: Synthetic | Canon | Clips | Folder, manifest: Path) -> Pictures:
+def images_of(dataset: Synthetic | Canon | Clips | Folder, manifest: Path) -> Images:
     """What the manifest says if it is there, else what is known of the set beforehand.
 
     Raises:
@@ -59,20 +59,20 @@ def pictures_of(dataset: Synthetic | Canon | Clips | Folder, manifest: Path) -> 
         rows: Counter[tuple[str, int, int]] = Counter(
             (row.split, row.height, row.width) for row in read_manifest(manifest)
         )
-        return Pictures(rows, str(manifest), counted=True)
+        return Images(rows, str(manifest), counted=True)
     if isinstance(dataset, Synthetic):
         parts = {"train": dataset.train, "val": dataset.val, "test": dataset.test}
         counts = {
             split: part.leaves + len(part.photographs) + part.stereo
             for split, part in parts.items()
         }
-        return Pictures(_equal(counts, dataset.size), "the configuration", counted=False)
+        return Images(_equal(counts, dataset.size), "the configuration", counted=False)
     if isinstance(dataset, Clips):
         frames = {"train": dataset.clips * dataset.frames}
-        return Pictures(_equal(frames, dataset.size), "the configuration", counted=False)
+        return Images(_equal(frames, dataset.size), "the configuration", counted=False)
     if isinstance(dataset, Canon):
         source = "the published counts (an estimate)"
-        return Pictures(_equal(CANON_SCENES, CANON_SIZE), source, counted=False)
+        return Images(_equal(CANON_SCENES, CANON_SIZE), source, counted=False)
     raise DataError(f"{manifest}: not there yet; make it first: dmtbench run {manifest}")
 
 
