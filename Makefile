@@ -1,4 +1,4 @@
-# Every target sets up .venv from the lock file by itself, once.
+# `table1`, `test` and `lint` set up .venv from the lock file if it is missing.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,6 +17,7 @@ $(READY): requirements.lock pyproject.toml
 table1: $(READY)
 	$(BIN)/dmtbench run
 
+# Without the tests marked `slow`; run those with `.venv/bin/pytest -m slow`.
 test: $(READY)
 	$(BIN)/pytest -m "not slow" -n 2
 
@@ -27,10 +28,10 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/snakemake --lint
 
-# Removes what the workflow made; data, environment and MLflow's history stay.
+# Removes what the workflow made; keeps data, environment and MLflow's history.
 clean:
 	rm -rf runs results state logs reports/*.csv reports/*.md reports/*.tex reports/*.json reports/psnr_vs_params.*
 
-# After a change of dependencies in pyproject.toml (needs uv).
+# Run after changing dependencies in pyproject.toml (needs uv).
 lock:
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header --output-file requirements.lock
