@@ -35,7 +35,7 @@ from benchmarks.images import write_patches, write_store
 from dmtnet import build
 from pipeline.config.blocks import Compute, Patches
 from pipeline.config.recipe import Cosine, Recipe
-from pipeline.data.sampling.loader import Batch, Feed
+from pipeline.data.sampling.loader import Batch, CropLoader
 from pipeline.data.sampling.windows import index_windows
 from pipeline.data.store.reader import PIXELS, PixelStore
 from pipeline.training import loop
@@ -112,10 +112,10 @@ def compute(workers: int) -> Compute:
     )
 
 
-def our_way(folder: Path, workers: int, batch: int, passes: int) -> Feed:
+def our_way(folder: Path, workers: int, batch: int, passes: int) -> CropLoader:
     store = PixelStore(folder)
     how = recipe(batch, CROP, passes)
-    feed = Feed(store, VIEWS, index_windows(store, PATCHES), how, compute(workers), seed=0)
+    feed = CropLoader(store, VIEWS, index_windows(store, PATCHES), how, compute(workers), seed=0)
     # An epoch of which all was seen: starts the workers.
     assert not list(feed.epoch(1, start=len(store.scenes) * 28 * passes // batch + 1))
     return feed
@@ -150,7 +150,7 @@ class Enough(Exception):
     """The training has run for as many steps as were wanted."""
 
 
-class Timed(Feed):
+class Timed(CropLoader):
     """A feed that notes how long its user waits."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

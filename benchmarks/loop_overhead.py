@@ -36,12 +36,12 @@ from pipeline.config.recipe import Recipe
 from pipeline.data.sampling.windows import index_windows
 from pipeline.data.store.reader import PixelStore
 from pipeline.files import write_text
-from pipeline.training.checkpointing import Interruptions, StateKeeper, kept
-from pipeline.training.loop import CurvePoint, Done, Step, train
+from pipeline.training.checkpointing import CheckpointPolicy, FileCheckpointer, checkpointing
+from pipeline.training.loop import CurvePoint, Step, TrainState, train
 from pipeline.training.loss import charbonnier
 from pipeline.training.optimizer import make_optimizer
 from pipeline.training.progress import Progress
-from pipeline.training.update import Updater
+from pipeline.training.train_step import TrainStep
 
 LIMIT = 0.02
 SCENES, SAVES = 4, 3
@@ -87,20 +87,20 @@ class Turns:
 
 
 class Watched:
-    """A keeper that lets others see what it keeps."""
+    """A checkpointer that lets others see what it keeps."""
 
-    def __init__(self, keeper: StateKeeper) -> None:
-        self.keeper = keeper
-        self.seen: tuple[Done, Updater] | None = None
+    def __init__(self, checkpointer: FileCheckpointer) -> None:
+        self.checkpointer = checkpointer
+        self.seen: tuple[TrainState, TrainStep] | None = None
 
-    def restore(self, updater: Updater) -> Done:
-        return self.keeper.restore(updater)
+    def restore(self, updater: TrainStep) -> TrainState:
+        return self.checkpointer.restore(updater)
 
-    def after_step(self, done: Done, updater: Updater) -> None:
+    def after_step(self, done: TrainState, updater: TrainStep) -> None:
         self.seen = done, updater
-        self.keeper.after_step(done, updater)
+        self.checkpointer.after_step(done, updater)
 
-    def at_end(self, done: Done, updater: Updater) -> None:
+    def at_end(self, done: TrainState, updater: TrainStep) -> None:
         raise AssertionError("too few windows")
 
     def save_s(self) -> float:
@@ -108,7 +108,9 @@ class Watched:
         assert self.seen is not None
         done, updater = self.seen
         done.state = updater.network.state_dict()
-        return median(timed(lambda: self.keeper.at_end(done, updater))[0] for _ in range(SAVES))
+        return median(
+            timed(lambda: self.checkpointer.at_end(done, updater))[0] for _ in range(SAVES)
+        )
 
 
 def bare_step(variant: str, how: Recipe, machine: Compute) -> Callable[[], None]:
@@ -142,15 +144,15 @@ def measure(
     feed = Timed(store, VIEWS, windows, how, machine, seed=0)
     every_s = machine.save_every_s
     with (
-        kept(Interruptions(folder / "state", every_s), {}, ALONE) as keeper,
+        checkpointing(CheckpointPolicy(folder / "state", every_s), {}, ALONE) as checkpointer,
         Progress(variant, folder / "progress.json") as progress,
     ):
         turns = Turns(progress, bare_step(variant, how, machine), options.steps)
-        watched = Watched(keeper)
+        watched = Watched(checkpointer)
         with suppress(Enough):
             train(build(variant), store, feed, how, machine, CPU, turns, watched)
         save_s = watched.save_s()
-        keeper.store.remove()
+        checkpointer.store.remove()
     looped, bare = sum(turns.loop_s[1:]), sum(turns.bare_s[1:])
     data, logging = sum(feed.waits[1:]) / bare, sum(turns.logging_s[1:]) / bare
     beyond, state = looped / bare - 1, save_s / every_s

@@ -95,9 +95,9 @@ def train(
             raise typer.Exit(run_together(slots, sys.argv[1:]))
         # They load torch, which must not see the GPUs of others.
         from pipeline.stages.train import train_method
-        from pipeline.training.checkpointing import Interruptions
+        from pipeline.training.checkpointing import CheckpointPolicy
 
-        how = Interruptions(
+        how = CheckpointPolicy(
             state or output.with_name(f"{output.name}.state"),
             experiment.compute.save_every_s,
             limit_s,

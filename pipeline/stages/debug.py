@@ -17,7 +17,7 @@ from pipeline.compute.device import memory_format, prepare_device
 from pipeline.compute.distributed import ALONE
 from pipeline.config.experiment import Experiment
 from pipeline.config.recipe import Recipe
-from pipeline.data.sampling.loader import Batch, Feed
+from pipeline.data.sampling.loader import Batch, CropLoader
 from pipeline.data.sampling.patch_index import read_patch_index
 from pipeline.data.store.reader import PixelStore
 from pipeline.errors import ConfigError
@@ -27,7 +27,7 @@ from pipeline.seeds import derive_seed
 from pipeline.training.loop import CurvePoint, Observer, train
 from pipeline.training.loss import check_terms
 from pipeline.training.schedule import Plan, cosine
-from pipeline.training.update import Updater, run
+from pipeline.training.train_step import TrainStep, run
 
 TARGET_DB = 40.0
 """PSNR on a single crop that a network which can learn at all goes beyond."""
@@ -55,7 +55,7 @@ class Trial:
     method: Method
     recipe: Recipe
     store: PixelStore
-    feed: Feed
+    feed: CropLoader
     device: torch.device
 
     def network(self) -> nn.Module:
@@ -67,9 +67,9 @@ class Trial:
         network.to(device=self.device, memory_format=layout)  # type: ignore[call-overload]
         return network
 
-    def updater(self, network: nn.Module) -> Updater:
+    def updater(self, network: nn.Module) -> TrainStep:
         """What takes its steps."""
-        return Updater(network, self.recipe, self.experiment.compute, self.device, ALONE)
+        return TrainStep(network, self.recipe, self.experiment.compute, self.device, ALONE)
 
 
 def trial(experiment: Experiment, name: str, store: Path, patches: Path, **changes: Any) -> Trial:
@@ -96,7 +96,9 @@ def trial(experiment: Experiment, name: str, store: Path, patches: Path, **chang
     device = prepare_device(experiment.compute, seed)
     pixels = PixelStore(store)
     windows = read_patch_index(patches, pixels, experiment.patches)
-    feed = Feed(pixels, method.views, windows, recipe, experiment.compute, seed, method.input_bits)
+    feed = CropLoader(
+        pixels, method.views, windows, recipe, experiment.compute, seed, method.input_bits
+    )
     return Trial(experiment, method, recipe, pixels, feed, device)
 
 

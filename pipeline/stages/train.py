@@ -16,7 +16,7 @@ from pipeline.compute.device import prepare_device
 from pipeline.compute.distributed import World, world
 from pipeline.config.blocks import SPEED_ONLY
 from pipeline.config.experiment import Experiment
-from pipeline.data.sampling.loader import Feed
+from pipeline.data.sampling.loader import CropLoader
 from pipeline.data.sampling.patch_index import read_patch_index
 from pipeline.data.sampling.windows import Window
 from pipeline.data.store.reader import PixelStore
@@ -26,9 +26,9 @@ from pipeline.methods import Method, get_method, label_of
 from pipeline.provenance import collect
 from pipeline.records import RunRecord, write_record
 from pipeline.seeds import derive_seed
-from pipeline.training.checkpointing import Interruptions, StateKeeper, kept
+from pipeline.training.checkpointing import CheckpointPolicy, FileCheckpointer, checkpointing
 from pipeline.training.fit import fit
-from pipeline.training.loop import CurvePoint, Silent, Trained, train
+from pipeline.training.loop import CurvePoint, NullObserver, Trained, train
 from pipeline.training.loss import check_terms
 from pipeline.training.progress import Progress
 from pipeline.weights.own_file import save_weights
@@ -79,7 +79,7 @@ def train_method(
     command: str,
     progress: Progress,
     companion: Path | None = None,
-    how: Interruptions | None = None,
+    how: CheckpointPolicy | None = None,
 ) -> RunRecord | None:
     """Train (or fit) one method and write `target` with weights, curve and record.
 
@@ -120,7 +120,7 @@ def train_method(
     device = prepare_device(experiment.compute, seeds[f"init/{name}"])
     job = _Job(experiment, method, store, patches, windows, others, seeds)
     with world(device) as together, ExitStack() as until_written:
-        keeper: StateKeeper | None = None
+        checkpointer: FileCheckpointer | None = None
         learned: dict[str, float] = {}
         recipe = experiment.recipe_of(name)
         if recipe is None:
@@ -128,28 +128,30 @@ def train_method(
         else:
             network, feed = _ready(job, together)
             if how is not None:
-                keeper = until_written.enter_context(kept(how, job.fingerprint, together))
-            with progress if together.leads else nullcontext():
-                observer = progress if together.leads else Silent()
-                rest = (recipe, experiment.compute, device, observer, keeper, together)
+                checkpointer = until_written.enter_context(
+                    checkpointing(how, job.fingerprint, together)
+                )
+            with progress if together.is_main else nullcontext():
+                observer = progress if together.is_main else NullObserver()
+                rest = (recipe, experiment.compute, device, observer, checkpointer, together)
                 trained = train(network, store, feed, *rest)
-        if not together.leads:
+        if not together.is_main:
             return None
         origin = (command, seeds, manifest)
         record = _write(job, target, trained, learned, repetition, origin, started)
-        if keeper is not None:
-            keeper.store.remove()
+        if checkpointer is not None:
+            checkpointer.store.remove()
     return record
 
 
-def _ready(job: _Job, together: World) -> tuple[nn.Module, Feed]:
+def _ready(job: _Job, together: World) -> tuple[nn.Module, CropLoader]:
     """The network, freshly initialized, and this process's part of the batches."""
     experiment, method = job.experiment, job.method
     recipe = experiment.recipe_of(method.name)
     assert recipe is not None
     check_terms(recipe, method.training_terms)
     network = method.build(**experiment.trained_kwargs(method.name), **recipe.kwargs)
-    feed = Feed(
+    feed = CropLoader(
         *(job.store, method.views, job.windows, recipe, experiment.compute, job.seeds["data"]),
         method.input_bits,
         job.companion,

@@ -28,7 +28,7 @@ _DIGEST_BYTES = 64
 _SHOWN = 10
 
 
-class StateStore:
+class CheckpointStore:
     """The states of one training, in a folder of their own.
 
     A file holds the SHA-256 of the rest, then what `torch.save` writes; it is checked before it is

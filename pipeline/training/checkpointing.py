@@ -13,16 +13,16 @@ import torch
 
 from pipeline.compute.distributed import World
 from pipeline.errors import Stopped
-from pipeline.training.checkpoint import Snapshot, StateStore
-from pipeline.training.loop import CurvePoint, Done
+from pipeline.training.checkpoint import CheckpointStore, Snapshot
+from pipeline.training.loop import CurvePoint, TrainState
 from pipeline.training.precision import NonFinite
 from pipeline.training.run_lock import RunLock
 from pipeline.training.stop import StopRequest
-from pipeline.training.update import Updater
+from pipeline.training.train_step import TrainStep
 
 
 @dataclass(frozen=True)
-class Interruptions:
+class CheckpointPolicy:
     """How one run of a training may end and go on.
 
     `folder`: of its state. `every_s`: seconds between two states. `limit_s`: after so many seconds
@@ -36,8 +36,8 @@ class Interruptions:
     fork: bool = False
 
 
-class StateKeeper:
-    """The `Keeper` of a training; every process of it has one, the leading one writes.
+class FileCheckpointer:
+    """The `Checkpointer` of a training; every process of it has one, the leading one writes.
 
     Args:
         store: the states.
@@ -49,8 +49,8 @@ class StateKeeper:
 
     def __init__(
         self,
-        store: StateStore,
-        how: Interruptions,
+        store: CheckpointStore,
+        how: CheckpointPolicy,
         stop: StopRequest,
         world: World,
         lock: RunLock | None = None,
@@ -58,31 +58,31 @@ class StateKeeper:
         self.store, self.how, self.stop, self.world, self.lock = store, how, stop, world, lock
         self._saved = time.monotonic()
 
-    def restore(self, updater: Updater) -> Done:
-        """Put the updater where the newest state is, if there is one.
+    def restore(self, train_step: TrainStep) -> TrainState:
+        """Put the train_step where the newest state is, if there is one.
 
         Raises:
             ConfigError: the state is of another configuration, code or data.
             DataError: every state is damaged.
         """
-        found = self.store.load(whatever=self.how.fork) if self.world.leads else None
+        found = self.store.load(whatever=self.how.fork) if self.world.is_main else None
         # All processes start from what one of them found whole.
         snapshot, foreign = self.world.gather((found, self.store.foreign))[0]
         if snapshot is None:
-            return Done()
-        updater.network.load_state_dict(snapshot["network"])
+            return TrainState()
+        train_step.network.load_state_dict(snapshot["network"])
         if foreign:
-            return Done()
-        updater.optimizer.load_state_dict(snapshot["optimizer"])
-        updater.scaler.load_state_dict(snapshot["scaler"])
-        if updater.average is not None:
-            updater.average.load_state_dict(snapshot["average"])
+            return TrainState()
+        train_step.optimizer.load_state_dict(snapshot["optimizer"])
+        train_step.scaler.load_state_dict(snapshot["scaler"])
+        if train_step.average is not None:
+            train_step.average.load_state_dict(snapshot["average"])
         generators = snapshot["generators"]
         if len(generators) == self.world.size:
             restore(generators[self.world.rank])
         return _done_of(snapshot["done"])
 
-    def after_step(self, done: Done, updater: Updater) -> None:
+    def after_step(self, done: TrainState, train_step: TrainStep) -> None:
         """Save if it is time to, and end the run if it was told to stop.
 
         Raises:
@@ -90,10 +90,10 @@ class StateKeeper:
             DataError: no space, or no right to write.
         """
         reason = self.stop.reason
-        due = self.world.leads and time.monotonic() - self._saved >= self.how.every_s
+        due = self.world.is_main and time.monotonic() - self._saved >= self.how.every_s
         if not self.world.any(bool(reason) or due):
             return
-        self._save(done, updater)
+        self._save(done, train_step)
         if self.world.any(bool(reason)):
             why = next(filter(None, self.world.gather(reason)))
             raise Stopped(
@@ -101,15 +101,15 @@ class StateKeeper:
                 "the same command goes on from there"
             )
 
-    def at_end(self, done: Done, updater: Updater) -> None:
+    def at_end(self, done: TrainState, train_step: TrainStep) -> None:
         """Save what the last epoch has left; errors as for `after_step`."""
-        self._save(done, updater)
+        self._save(done, train_step)
 
-    def _save(self, done: Done, updater: Updater) -> None:
+    def _save(self, done: TrainState, train_step: TrainStep) -> None:
         started = time.monotonic()
-        generators = self.world.gather(random_state())
-        if self.world.leads:
-            self.store.save(_snapshot(done, updater, generators), done.step)
+        generators = self.world.gather(rng_state())
+        if self.world.is_main:
+            self.store.save(_snapshot(done, train_step, generators), done.step)
             if self.lock is not None:
                 self.lock.renew()
         self._saved = time.monotonic()
@@ -117,8 +117,10 @@ class StateKeeper:
 
 
 @contextmanager
-def kept(how: Interruptions, fingerprint: dict[str, Any], world: World) -> Iterator[StateKeeper]:
-    """A keeper for one run of a training, with its lock and its signals.
+def checkpointing(
+    how: CheckpointPolicy, fingerprint: dict[str, Any], world: World
+) -> Iterator[FileCheckpointer]:
+    """A checkpointer for one run of a training, with its lock and its signals.
 
     Args:
         how: where and when to save.
@@ -129,14 +131,14 @@ def kept(how: Interruptions, fingerprint: dict[str, Any], world: World) -> Itera
         UserError: another process runs this training.
         NonFinite: numbers stopped being finite; the message names the last good state.
     """
-    store = StateStore(how.folder, fingerprint)
+    store = CheckpointStore(how.folder, fingerprint)
     with StopRequest(how.limit_s) as stop:
-        if not world.leads:
-            yield StateKeeper(store, how, stop, world)
+        if not world.is_main:
+            yield FileCheckpointer(store, how, stop, world)
             return
         with RunLock(how.folder) as lock:
             try:
-                yield StateKeeper(store, how, stop, world, lock)
+                yield FileCheckpointer(store, how, stop, world, lock)
             except NonFinite as error:
                 if store.newest is None:
                     raise
@@ -144,12 +146,14 @@ def kept(how: Interruptions, fingerprint: dict[str, Any], world: World) -> Itera
                 raise NonFinite(f"{error}; {good}") from error
 
 
-def _snapshot(done: Done, updater: Updater, generators: list[dict[str, Any]]) -> Snapshot:
+def _snapshot(
+    done: TrainState, train_step: TrainStep, generators: list[dict[str, Any]]
+) -> Snapshot:
     return {
-        "network": updater.network.state_dict(),
-        "optimizer": updater.optimizer.state_dict(),
-        "scaler": updater.scaler.state_dict(),
-        "average": updater.average and updater.average.state_dict(),
+        "network": train_step.network.state_dict(),
+        "optimizer": train_step.optimizer.state_dict(),
+        "scaler": train_step.scaler.state_dict(),
+        "average": train_step.average and train_step.average.state_dict(),
         "generators": generators,
         "done": {
             **{field.name: getattr(done, field.name) for field in fields(done)},
@@ -158,11 +162,11 @@ def _snapshot(done: Done, updater: Updater, generators: list[dict[str, Any]]) ->
     }
 
 
-def _done_of(kept: dict[str, Any]) -> Done:
-    return Done(**{**kept, "curve": [CurvePoint(**point) for point in kept["curve"]]})
+def _done_of(kept: dict[str, Any]) -> TrainState:
+    return TrainState(**{**kept, "curve": [CurvePoint(**point) for point in kept["curve"]]})
 
 
-def random_state() -> dict[str, Any]:
+def rng_state() -> dict[str, Any]:
     """Of the CPU's generator, and of each CUDA device's."""
     devices = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     return {"cpu": torch.get_rng_state(), "cuda": devices}

@@ -15,11 +15,11 @@ from pipeline.compute.distributed import ALONE, World
 from pipeline.config.blocks import Compute
 from pipeline.config.recipe import Recipe
 from pipeline.data.bit_depth import at_depth, to_tensor
-from pipeline.data.sampling.loader import Feed
+from pipeline.data.sampling.loader import CropLoader
 from pipeline.data.store.reader import PixelStore
 from pipeline.errors import UserError
 from pipeline.training.schedule import Plan
-from pipeline.training.update import Updater
+from pipeline.training.train_step import TrainStep
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class Trained:
 
 
 @dataclass
-class Done:
-    """How far a training is; with its updater, all that it needs to go on.
+class TrainState:
+    """How far a training is; with its train_step, all that it needs to go on.
 
     `step`: optimizer steps taken. `loss_sum`: loss times crops over the epoch at hand. `state`,
     `epoch`, `psnr`: the best weights so far, as in `Trained`.
@@ -88,7 +88,7 @@ class Observer(Protocol):
         """After each epoch: its point of the curve."""
 
 
-class Silent:
+class NullObserver:
     """An observer that says nothing."""
 
     def step(self, step: Step, total: int) -> None:
@@ -98,28 +98,28 @@ class Silent:
         """See `Observer`."""
 
 
-class Keeper(Protocol):
+class Checkpointer(Protocol):
     """Whoever sees to it that a training can be interrupted."""
 
-    def restore(self, updater: Updater) -> Done:
-        """Put the updater where an earlier run of the same training stopped."""
+    def restore(self, train_step: TrainStep) -> TrainState:
+        """Put the train_step where an earlier run of the same training stopped."""
 
-    def after_step(self, done: Done, updater: Updater) -> None:
+    def after_step(self, done: TrainState, train_step: TrainStep) -> None:
         """May save, and may raise to end the run here."""
 
-    def at_end(self, done: Done, updater: Updater) -> None:
+    def at_end(self, done: TrainState, train_step: TrainStep) -> None:
         """After the last epoch."""
 
 
 def train(
     network: nn.Module,
     store: PixelStore,
-    feed: Feed,
+    feed: CropLoader,
     recipe: Recipe,
     compute: Compute,
     device: torch.device,
     observer: Observer,
-    keeper: Keeper | None = None,
+    checkpointer: Checkpointer | None = None,
     world: World = ALONE,
 ) -> Trained:
     """Train `network` and keep the checkpoint with the best validation PSNR (paper 4.2).
@@ -132,16 +132,16 @@ def train(
         compute: precision, memory layout and other switches.
         device: where to train.
         observer: told of every step and epoch.
-        keeper: takes up and keeps the state of the training.
+        checkpointer: takes up and keeps the state of the training.
         world: the processes that train together.
 
     Raises:
         UserError: the loss, a gradient or the validation PSNR stops being finite.
     """
     network.to(device=device, memory_format=memory_format(compute))  # type: ignore[call-overload]
-    updater = Updater(network, recipe, compute, device, world)
+    train_step = TrainStep(network, recipe, compute, device, world)
     plan = Plan.of(recipe, len(feed.windows))
-    done = Done() if keeper is None else keeper.restore(updater)
+    done = TrainState() if checkpointer is None else checkpointer.restore(train_step)
     for epoch in range(len(done.curve) + 1, plan.epochs + 1):
         network.train()
         first = (epoch - 1) * plan.steps_per_epoch
@@ -150,17 +150,17 @@ def train(
         for batch in islice(feed.epoch(epoch, done.step - first), last - done.step):
             crops, rate = plan.crops_of(done.step), plan.learning_rate(done.step)
             where = f"epoch {epoch}, step {done.step}"
-            terms = updater.step(batch, crops, rate, where)
+            terms = train_step.step(batch, crops, rate, where)
             samples += crops
             step = Step(done.step, samples, rate, terms, tuple(batch.x.shape))
             done.step += 1
             done.loss_sum += step.loss * crops
             observer.step(step, plan.samples)
-            if keeper is not None:
-                keeper.after_step(done, updater)
+            if checkpointer is not None:
+                checkpointer.after_step(done, train_step)
         psnr = None
         if is_validated(epoch, recipe) or done.step == plan.steps:
-            learned = updater.learned
+            learned = train_step.learned
             psnr = validate(learned, store, feed.views, feed.input_bits, compute, device, world)
             # Weights can overflow in the very last step, after its loss.
             _check_finite("validation PSNR", psnr, epoch)
@@ -171,8 +171,8 @@ def train(
         done.curve.append(point)
         done.loss_sum = 0.0
         observer.epoch(point)
-    if keeper is not None:
-        keeper.at_end(done, updater)
+    if checkpointer is not None:
+        checkpointer.at_end(done, train_step)
     return Trained(done.state, done.epoch, done.psnr, done.curve)
 
 

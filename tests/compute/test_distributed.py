@@ -15,7 +15,7 @@ from torch import Tensor, multiprocessing, nn
 from pipeline.compute.device import prepare_device
 from pipeline.compute.distributed import ALONE, World, world
 from pipeline.config.blocks import Patches
-from pipeline.data.sampling.loader import Batch, Feed
+from pipeline.data.sampling.loader import Batch, CropLoader
 from pipeline.data.sampling.windows import index_windows
 from pipeline.data.store.reader import PixelStore
 from pipeline.errors import UserError
@@ -60,7 +60,7 @@ def trained(
     machine = compute(precision=precision, device=device.type)
     windows = index_windows(store, Patches(size=16, overlap=0.5, discard=0))
     share = (together.rank, together.size)
-    feed = Feed(store, VIEWS, windows, plan, machine, 7, share=share)
+    feed = CropLoader(store, VIEWS, windows, plan, machine, 7, share=share)
     network, watcher = narrow(), Watcher()
     result = train(network, store, feed, plan, machine, device, watcher, world=together)
     state = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
@@ -156,7 +156,7 @@ def test_a_batch_in_parts() -> None:
 
 def test_a_parameter_without_gradients_stays_so() -> None:
     network = nn.Linear(2, 2)
-    World(0, 1).add_gradients(network)
+    World(0, 1).all_reduce_gradients(network)
     assert network.weight.grad is None
 
 
@@ -164,7 +164,7 @@ def test_alone_without_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     with world(CPU) as found:
         assert found is ALONE
-        assert found.leads
+        assert found.is_main
         assert found.gather(3) == [3]
         assert found.share([4, 5]) == [4, 5]
         assert found.any(True)

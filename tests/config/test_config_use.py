@@ -26,7 +26,7 @@ from pipeline.config.blocks import (
 from pipeline.config.experiment import Experiment, load_experiment
 from pipeline.config.methods import AblationEntry, MethodEntry, MethodList, MetricEntry
 from pipeline.config.recipe import Batches, Cosine, Downscale, Multistep, Noise, Phase, Recipe
-from pipeline.data.sampling.loader import Feed
+from pipeline.data.sampling.loader import CropLoader
 from pipeline.data.sampling.patch_index import read_patch_index, write_patch_index
 from pipeline.data.store.build import build_store
 from pipeline.data.store.reader import PixelStore
@@ -36,7 +36,7 @@ from pipeline.stages.data import make_data
 from pipeline.stages.evaluate import evaluate_method
 from pipeline.stages.report import make_table1
 from pipeline.stages.train import train_method
-from pipeline.training.checkpointing import Interruptions
+from pipeline.training.checkpointing import CheckpointPolicy
 from pipeline.training.progress import Progress
 from pipeline.training.schedule import Plan
 from pipeline.workflow.experiment import Workflow
@@ -126,7 +126,7 @@ def run_everything(experiment: Experiment, folder: Path) -> None:
     patches = folder / "patches.csv"
     write_patch_index(PixelStore(store), experiment.patches, patches)
     name = "dmtnet-b-fixed"
-    how = Interruptions(run.with_name("state"), experiment.compute.save_every_s)
+    how = CheckpointPolicy(run.with_name("state"), experiment.compute.save_every_s)
     inputs = (store, patches, manifest, run, "test", Progress(name))
     train_method(experiment, name, 0, *inputs, how=how)
     draw_every_recipe(experiment, folder, PixelStore(store), patches)
@@ -153,7 +153,7 @@ def draw_every_recipe(
         # The images are smaller than the demo's.
         small = recipe.model_copy(update={"crop": 32, "phases": recipe.phases[:1]})
         others = PixelStore(folder / "clip-store") if small.companion else None
-        next(Feed(store, ("left",), windows, small, demo.compute, 1, 8, others).epoch(1))
+        next(CropLoader(store, ("left",), windows, small, demo.compute, 1, 8, others).epoch(1))
         Plan.of(small, len(windows)).learning_rate(1)
 
 

@@ -15,7 +15,7 @@ from pipeline.config.recipe import Recipe
 from pipeline.data.sampling.loader import Batch
 from pipeline.methods import Method, get_method
 from pipeline.training.loss import loss_terms, own_terms
-from pipeline.training.update import Updater
+from pipeline.training.train_step import TrainStep
 from support.paths import CONFIG
 
 CPU = torch.device("cpu")
@@ -65,8 +65,8 @@ def trainee(name: str) -> Trainee:
     return Trainee(method, recipe, method.build(**kwargs))
 
 
-def updater(network: nn.Module, recipe: Recipe, compute: Any) -> Updater:
-    return Updater(network, recipe, compute, CPU, ALONE)
+def updater(network: nn.Module, recipe: Recipe, compute: Any) -> TrainStep:
+    return TrainStep(network, recipe, compute, CPU, ALONE)
 
 
 def batch(seed: int = 0) -> Batch:

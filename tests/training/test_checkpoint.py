@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from pipeline.errors import ConfigError, DataError
-from pipeline.training.checkpoint import StateStore, differences
+from pipeline.training.checkpoint import CheckpointStore, differences
 
 PRINT = {"recipe": {"rate": 1e-4, "betas": (0.9, 0.99)}, "data": "abc", "seed": 3}
 
 
-def store(folder: Path, **changes: Any) -> StateStore:
-    return StateStore(folder, {**PRINT, **changes})
+def store(folder: Path, **changes: Any) -> CheckpointStore:
+    return CheckpointStore(folder, {**PRINT, **changes})
 
 
 def snapshot(step: int) -> dict[str, Any]:

@@ -19,11 +19,11 @@ from torch import Tensor, nn
 
 from pipeline.compute.distributed import ALONE
 from pipeline.config.blocks import Patches
-from pipeline.data.sampling.loader import Feed
+from pipeline.data.sampling.loader import CropLoader
 from pipeline.data.sampling.windows import index_windows
 from pipeline.data.store.reader import PixelStore
 from pipeline.errors import ConfigError, Stopped
-from pipeline.training.checkpointing import Interruptions, kept
+from pipeline.training.checkpointing import CheckpointPolicy, checkpointing
 from pipeline.training.loop import Trained, train
 
 CPU = torch.device("cpu")
@@ -56,7 +56,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def trained(
     folder: Path,
-    how: Interruptions | None,
+    how: CheckpointPolicy | None,
     watcher: Watcher | None = None,
     fingerprint: dict[str, Any] | None = None,
     **changes: Any,
@@ -66,12 +66,12 @@ def trained(
     windows = index_windows(store, Patches(size=16, overlap=0.5, discard=0))
     torch.manual_seed(5)
     network = Dropping()
-    feed = Feed(store, VIEWS, windows, plan, machine, 7)
+    feed = CropLoader(store, VIEWS, windows, plan, machine, 7)
     rest = (store, feed, plan, machine, CPU, watcher or Watcher())
     if how is None:
         return train(network, *rest)
-    with kept(how, fingerprint or {"a": 1}, ALONE) as keeper:
-        return train(network, *rest, keeper)
+    with checkpointing(how, fingerprint or {"a": 1}, ALONE) as checkpointer:
+        return train(network, *rest, checkpointer)
 
 
 def equal(one: Trained, two: Trained) -> bool:
@@ -80,7 +80,7 @@ def equal(one: Trained, two: Trained) -> bool:
 
 
 def worker(folder: Path, state: Path, result: Path) -> None:
-    found = trained(folder, Interruptions(state, every_s=0), epochs=KILLED_EPOCHS)
+    found = trained(folder, CheckpointPolicy(state, every_s=0), epochs=KILLED_EPOCHS)
     torch.save((found.state, found.epoch, found.psnr, found.curve), result)
 
 
@@ -147,7 +147,7 @@ class StopsAt(Watcher):
 def test_a_signal_saves_and_the_next_run_goes_on(folder: Path, tmp_path: Path, at: int) -> None:
     undisturbed, whole = Watcher(), trained(folder, None)
     trained(folder, None, undisturbed)
-    how = Interruptions(tmp_path, every_s=1e9)
+    how = CheckpointPolicy(tmp_path, every_s=1e9)
     first, second = StopsAt(at, signal.SIGTERM), Watcher()
     with pytest.raises(Stopped, match=f"stopped by SIGTERM after step {at + 1}; the state is in"):
         trained(folder, how, first)
@@ -157,7 +157,7 @@ def test_a_signal_saves_and_the_next_run_goes_on(folder: Path, tmp_path: Path, a
 
 
 def test_a_limit_of_time(folder: Path, tmp_path: Path) -> None:
-    how = Interruptions(tmp_path, every_s=1e9, limit_s=0)
+    how = CheckpointPolicy(tmp_path, every_s=1e9, limit_s=0)
     # Every run takes one step.
     for step in (1, 2, 3):
         with pytest.raises(Stopped, match=f"by the time limit after step {step};"):
@@ -166,20 +166,20 @@ def test_a_limit_of_time(folder: Path, tmp_path: Path) -> None:
 
 
 def test_what_is_done_is_not_done_again(folder: Path, tmp_path: Path) -> None:
-    how, watcher = Interruptions(tmp_path, every_s=1e9), Watcher()
+    how, watcher = CheckpointPolicy(tmp_path, every_s=1e9), Watcher()
     first = trained(folder, how)
     assert equal(trained(folder, how, watcher), first)
     assert not watcher.steps
 
 
 def test_another_training_is_refused_or_forked(folder: Path, tmp_path: Path) -> None:
-    how = Interruptions(tmp_path, every_s=1e9)
+    how = CheckpointPolicy(tmp_path, every_s=1e9)
     with pytest.raises(Stopped):
         trained(folder, how, StopsAt(20, signal.SIGTERM))
     with pytest.raises(ConfigError, match="a: 1 -> 2"):
         trained(folder, how, fingerprint={"a": 2})
     watcher = Watcher()
-    fork = Interruptions(tmp_path, every_s=1e9, fork=True)
+    fork = CheckpointPolicy(tmp_path, every_s=1e9, fork=True)
     forked = trained(folder, fork, watcher, {"a": 2})
     # All steps from the first on, from weights that have learned something.
     assert [step.number for step in watcher.steps] == [*range(24)]
@@ -196,10 +196,10 @@ def test_a_fork_that_is_stopped_goes_on(folder: Path, tmp_path: Path) -> None:
     # Two states of many steps, which the new training's few must not pass for older than.
     for at in (10, 20):
         with pytest.raises(Stopped):
-            trained(folder, Interruptions(one, every_s=1e9), StopsAt(at, signal.SIGTERM))
+            trained(folder, CheckpointPolicy(one, every_s=1e9), StopsAt(at, signal.SIGTERM))
     shutil.copytree(one, two)
-    whole = trained(folder, Interruptions(one, every_s=1e9, fork=True), None, {"a": 2})
-    fork, watcher = Interruptions(two, every_s=0, fork=True), Watcher()
+    whole = trained(folder, CheckpointPolicy(one, every_s=1e9, fork=True), None, {"a": 2})
+    fork, watcher = CheckpointPolicy(two, every_s=0, fork=True), Watcher()
     with pytest.raises(Stopped, match="after step 3;"):
         trained(folder, fork, StopsAt(2, signal.SIGTERM), {"a": 2})
     assert equal(trained(folder, fork, watcher, {"a": 2}), whole)

@@ -13,7 +13,7 @@ from support.miniatures import VIEWS, Watcher, compute, narrow, random_scene, re
 from torch import Tensor, nn
 
 from pipeline.config.blocks import Patches
-from pipeline.data.sampling.loader import Feed
+from pipeline.data.sampling.loader import CropLoader
 from pipeline.data.sampling.windows import index_windows
 from pipeline.data.store.reader import PixelStore
 from pipeline.errors import UserError
@@ -59,7 +59,7 @@ def run(
     **changes: Any,
 ) -> Trained:
     plan, machine = recipe(**changes), compute(**(how or {}))
-    feed = Feed(store, VIEWS, index_windows(store, WINDOWS), plan, machine, seed)
+    feed = CropLoader(store, VIEWS, index_windows(store, WINDOWS), plan, machine, seed)
     return train(network, store, feed, plan, machine, CPU, observer or Watcher())
 
 

@@ -13,7 +13,7 @@ from support.steps import CPU, TRAINED, trainee
 from torch import Tensor, nn
 
 from pipeline.config.blocks import Patches
-from pipeline.data.sampling.loader import Feed
+from pipeline.data.sampling.loader import CropLoader
 from pipeline.data.sampling.windows import index_windows
 from pipeline.training import loop
 from pipeline.training.loop import Step, train
@@ -77,7 +77,7 @@ def test_a_training_validates_and_keeps_it(tmp_path: Path, monkeypatch: pytest.M
     plan, machine = recipe(ema=DECAY, epochs=2, batch_size=1, learning_rate=0.1), compute()
     windows = index_windows(store, Patches(size=16, overlap=0.5, discard=0))
     assert len(windows) == 2
-    feed = Feed(store, VIEWS, windows, plan, machine, 7)
+    feed = CropLoader(store, VIEWS, windows, plan, machine, 7)
     steps: list[Tensor] = []
 
     class Copying(Watcher):

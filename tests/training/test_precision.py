@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 from pipeline.compute.distributed import ALONE
 from pipeline.config.blocks import Patches
-from pipeline.data.sampling.loader import Feed
+from pipeline.data.sampling.loader import CropLoader
 from pipeline.data.sampling.windows import index_windows
 from pipeline.data.store.reader import PixelStore
 from pipeline.errors import Stopped
-from pipeline.training.checkpointing import Interruptions, kept
+from pipeline.training.checkpointing import CheckpointPolicy, checkpointing
 from pipeline.training.loop import Step, Trained, train
 from pipeline.training.precision import MAX_SKIPPED, NonFinite, Scaler
 
@@ -121,7 +121,7 @@ class Failing(Steep):
 
 
 def trained(
-    folder: Path, network: nn.Module, how: Interruptions | None, watcher: Watcher, machine: Any
+    folder: Path, network: nn.Module, how: CheckpointPolicy | None, watcher: Watcher, machine: Any
 ) -> Trained:
     torch.set_num_threads(1)
     if not folder.exists():
@@ -130,11 +130,11 @@ def trained(
     store = PixelStore(folder)
     plan = recipe(epochs=3, batch_size=3, validations=3, ema=0.8)
     windows = index_windows(store, Patches(size=16, overlap=0.5, discard=0))
-    feed = Feed(store, VIEWS, windows, plan, machine, 7)
+    feed = CropLoader(store, VIEWS, windows, plan, machine, 7)
     if how is None:
         return train(network, store, feed, plan, machine, CPU, watcher)
-    with kept(how, {"a": 1}, ALONE) as keeper:
-        return train(network, store, feed, plan, machine, CPU, watcher, keeper)
+    with checkpointing(how, {"a": 1}, ALONE) as checkpointer:
+        return train(network, store, feed, plan, machine, CPU, watcher, checkpointer)
 
 
 class Stopping(Watcher):
@@ -150,7 +150,7 @@ def steep() -> Steep:
 
 
 def test_scale_and_average_go_on_where_they_were(tmp_path: Path) -> None:
-    store, how = tmp_path / "store", Interruptions(tmp_path / "state", 1e9)
+    store, how = tmp_path / "store", CheckpointPolicy(tmp_path / "state", 1e9)
     network = steep()
     whole = trained(store, network, None, Watcher(), HALF)
     assert (network.weight - steep().weight).abs().max() > 1e-3
@@ -162,11 +162,11 @@ def test_scale_and_average_go_on_where_they_were(tmp_path: Path) -> None:
 
 
 def test_the_last_good_state_is_named(tmp_path: Path) -> None:
-    how = Interruptions(tmp_path / "state", 0)
+    how = CheckpointPolicy(tmp_path / "state", 0)
     expected = r"step 4 \(.*\): .*; the last good state is kept in .*step-000000004.state: --fork"
     with pytest.raises(NonFinite, match=expected):
         trained(tmp_path / "store", Failing(4), how, Watcher(), compute())
     # There is none yet.
-    how = Interruptions(tmp_path / "other", 1e9)
+    how = CheckpointPolicy(tmp_path / "other", 1e9)
     with pytest.raises(NonFinite, match=r"lengthen warmup_epochs$"):
         trained(tmp_path / "store", Failing(1), how, Watcher(), compute())

@@ -14,7 +14,7 @@ from torch import nn
 from pipeline.config.blocks import Patches
 from pipeline.config.experiment import Experiment, load_experiment
 from pipeline.config.recipe import Recipe
-from pipeline.data.sampling.loader import Feed
+from pipeline.data.sampling.loader import CropLoader
 from pipeline.data.sampling.windows import index_windows
 from pipeline.data.store.reader import PixelStore
 from pipeline.methods import get_method
@@ -103,7 +103,7 @@ def run(
     # Some twice, for an epoch longer than a few batches.
     windows = index_windows(store, WINDOWS) * 5
     how = (recipe, compute(), 7, method.input_bits, others)
-    feed = Feed(store, method.views, windows, *how)
+    feed = CropLoader(store, method.views, windows, *how)
     trained = train(network, store, feed, recipe, compute(), torch.device("cpu"), watcher)
     return watcher, trained, network
 
@@ -192,7 +192,7 @@ def test_mixed_sets_alternate(canon: Experiment, store: PixelStore, companion: P
         method = get_method(name, canon)
         windows = index_windows(store, WINDOWS)
         how = (recipe, compute(), 7, method.input_bits, companion)
-        batches = Feed(store, method.views, windows, *how).epoch(1)
+        batches = CropLoader(store, method.views, windows, *how).epoch(1)
         first, second, third = (next(batches) for _ in range(3))
         assert (first.frames, second.frames, third.frames) == (1, frames, 1)
         assert set(map(tuple, first.full_size.tolist())) == {(512, 560)}

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pipeline.compute.device import prepare_device
 from pipeline.compute.distributed import ALONE
-from pipeline.training.update import Updater
+from pipeline.training.train_step import TrainStep
 
 pytestmark = [
     pytest.mark.gpu,
@@ -24,7 +24,7 @@ def trained(**changes: Any) -> dict[str, Tensor]:
     machine = compute(**{"device": "cuda", **changes})
     device = prepare_device(machine, 1)
     network = narrow().to(device).train()
-    engine = Updater(network, recipe(ema=0.9), machine, device, ALONE)
+    engine = TrainStep(network, recipe(ema=0.9), machine, device, ALONE)
     for number in range(5):
         engine.step(batch(number), 2, 1e-3, "a step")
     return {name: value.cpu() for name, value in engine.learned.state_dict().items()}

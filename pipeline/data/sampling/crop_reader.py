@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.data.bit_depth import at_depth
 from pipeline.data.sampling.augment import altered
-from pipeline.data.sampling.sampler import Draw, DrawnBatch, clips_in
+from pipeline.data.sampling.sampler import BatchSpec, CropSpec, clips_in
 from pipeline.data.sampling.sharpness import gradient_energy
 from pipeline.data.store.reader import PixelStore
 
@@ -46,7 +46,7 @@ class CropReader:
         self.bits = bits
         self.flip_swaps_views = flip_swaps_views
 
-    def read_batch(self, buffer: NDArray[np.uint16], batch: DrawnBatch) -> list[Draw]:
+    def read_batch(self, buffer: NDArray[np.uint16], batch: BatchSpec) -> list[CropSpec]:
         """Choose the crops of a batch that are kept and read them, one after the other.
 
         Args:
@@ -66,7 +66,7 @@ class CropReader:
             self._read(store, crop, draw)
         return draws
 
-    def _kept(self, store: PixelStore, batch: DrawnBatch) -> list[list[Draw]]:
+    def _kept(self, store: PixelStore, batch: BatchSpec) -> list[list[CropSpec]]:
         """The sharpest clips in the order in which they were drawn; of them, this process's."""
         clips = clips_in(batch)
         dropped = len(clips) - batch.keep
@@ -79,7 +79,7 @@ class CropReader:
             clips = [clip for number, clip in enumerate(clips) if number not in least]
         return clips[batch.rank :: batch.world]
 
-    def _energy(self, store: PixelStore, draw: Draw, *, gray: bool) -> float:
+    def _energy(self, store: PixelStore, draw: CropSpec, *, gray: bool) -> float:
         """Gradient energy of a crop's target: of its green channel, or in gray."""
         image = store.read(draw.window.scene, _place(draw), ("target",))["target"]
         # Gray values are rounded to the depth of their image.
@@ -87,7 +87,7 @@ class CropReader:
         plane = cv2.cvtColor(values, cv2.COLOR_RGB2GRAY) if gray else values[..., 1].copy()
         return gradient_energy(plane, SPARES_KERNEL)
 
-    def _read(self, store: PixelStore, crop: NDArray[np.uint16], draw: Draw) -> None:
+    def _read(self, store: PixelStore, crop: NDArray[np.uint16], draw: CropSpec) -> None:
         swap = self.flip_swaps_views and draw.flip_horizontal
         names = [_SWAPPED.get(view, view) if swap else view for view in self.views]
         upright = crop.swapaxes(1, 2) if draw.transpose else crop
@@ -124,6 +124,6 @@ def batch_view(
     return buffer[: math.prod(shape)].reshape(shape)
 
 
-def _place(draw: Draw) -> tuple[int, int, int, int]:
+def _place(draw: CropSpec) -> tuple[int, int, int, int]:
     _, top, left, size = draw.window
     return top, left, size, size

@@ -17,11 +17,11 @@ from pipeline.config.recipe import Recipe
 from pipeline.data.bit_depth import scaled
 from pipeline.data.sampling.crop_areas import companion_areas, main_areas
 from pipeline.data.sampling.crop_reader import CropReader, batch_view
-from pipeline.data.sampling.sampler import DrawnBatch, Order, shard
+from pipeline.data.sampling.sampler import BatchSampler, BatchSpec, shard
 from pipeline.data.sampling.windows import Window
 from pipeline.data.store.reader import PixelStore
 
-Job = tuple[int, DrawnBatch]
+Job = tuple[int, BatchSpec]
 """The buffer to fill, and with which crops."""
 
 
@@ -63,8 +63,8 @@ class Batch:
         ]
 
 
-class Feed:
-    """Batches of crops, in the order of `draws.Order` whatever the number of workers.
+class CropLoader:
+    """Batches of crops, in the order of `draws.BatchSampler` whatever the number of workers.
 
     Pixels travel as uint16 through a ring of shared buffers: to make shared memory anew for every
     batch takes longer than to read it. What a batch holds when it is handed out is a copy.
@@ -100,7 +100,9 @@ class Feed:
     ) -> None:
         self.views, self.input_bits, self.windows, self.share = views, input_bits, windows, share
         areas = main_areas(store, windows, recipe)
-        self.order = Order(recipe, areas, companion_areas(companion, recipe), len(windows), seed)
+        self.order = BatchSampler(
+            recipe, areas, companion_areas(companion, recipe), len(windows), seed
+        )
         self.pinned = compute.device != "cpu" and torch.cuda.is_available()
         workers = compute.loader_workers
         # One buffer for each batch on its way, and one that is being handed out.
@@ -163,7 +165,7 @@ class _Jobs(Sampler[Job]):
 
     def __init__(self, buffers: int) -> None:
         self.buffers = buffers
-        self.batches: Iterable[DrawnBatch] = ()
+        self.batches: Iterable[BatchSpec] = ()
 
     def __iter__(self) -> Iterator[Job]:
         for number, batch in enumerate(self.batches):

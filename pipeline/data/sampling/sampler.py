@@ -16,7 +16,7 @@ from pipeline.data.sampling.windows import Window
 from pipeline.seeds import derive_seed
 
 
-class Draw(NamedTuple):
+class CropSpec(NamedTuple):
     """One training crop: what is read, and how it is changed.
 
     A `window` larger than the crop is shrunk to it. `transpose`: rows become columns, after the
@@ -32,14 +32,14 @@ class Draw(NamedTuple):
     noise_seed: int = 0
 
 
-class DrawnBatch(NamedTuple):
+class BatchSpec(NamedTuple):
     """One batch: crops of this `side`, `frames` in a row of a clip, of the companion or not.
 
     Of the clips (crops, where `frames` is 1) the `keep` sharpest make the batch; of these, the
     process `rank` of `world` takes every `world`-th.
     """
 
-    draws: list[Draw]
+    draws: list[CropSpec]
     side: int
     keep: int
     frames: int = 1
@@ -49,7 +49,7 @@ class DrawnBatch(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Order:
+class BatchSampler:
     """The batches of every epoch.
 
     `areas` and `companions`: where the main crops and the companion's may lie. `windows`: how many
@@ -62,7 +62,7 @@ class Order:
     windows: int
     seed: int
 
-    def epoch(self, number: int) -> Iterator[DrawnBatch]:
+    def epoch(self, number: int) -> Iterator[BatchSpec]:
         """The batches of one epoch, from 1: one for each step of the training's plan.
 
         Every pass visits each area once, in a fresh order. With `passes_per_epoch`, the last main
@@ -91,15 +91,15 @@ class Order:
 
 
 def shard(
-    batches: Iterable[DrawnBatch], rank: int, world: int, start: int = 0
-) -> Iterator[DrawnBatch]:
+    batches: Iterable[BatchSpec], rank: int, world: int, start: int = 0
+) -> Iterator[BatchSpec]:
     """One process's share of every batch; all processes together see exactly the batches.
 
     Clips are never divided. Which crops are the sharpest depends on all of them, so a process
     gets those of the others too and takes its share of what is kept.
 
     Args:
-        batches: of one epoch, see `Order.epoch`.
+        batches: of one epoch, see `BatchSampler.epoch`.
         rank: number of the process, from 0.
         world: how many processes there are.
         start: batches of the epoch that were seen before.
@@ -118,7 +118,7 @@ def shard(
         yield batch._replace(draws=draws, keep=len(clips))
 
 
-def clips_in(batch: DrawnBatch) -> list[list[Draw]]:
+def clips_in(batch: BatchSpec) -> list[list[CropSpec]]:
     """The crops of a batch, clip by clip."""
     starts = range(0, len(batch.draws), batch.frames)
     return [batch.draws[first : first + batch.frames] for first in starts]
@@ -141,11 +141,11 @@ class _Stream:
         while self.areas:
             yield from self.random.permutation(len(self.areas))
 
-    def batch(self, batches: Batches, count: int) -> DrawnBatch:
+    def batch(self, batches: Batches, count: int) -> BatchSpec:
         """`count` crops or clips, and the spare ones."""
         phased = bool(self.recipe.phases) and batches is not self.recipe.companion
         shares = self.random.random(2) if phased else None
-        draws: list[Draw] = []
+        draws: list[CropSpec] = []
         area, side = None, 0
         for _ in range(count + batches.spare_crops):
             if area is None or not batches.one_image:
@@ -155,7 +155,7 @@ class _Stream:
             draws += [
                 first._replace(window=first.window._replace(scene=scene)) for scene in area.scenes
             ]
-        return DrawnBatch(draws, side, count, batches.frames)
+        return BatchSpec(draws, side, count, batches.frames)
 
     def _frames(self, area: Area, frames: int) -> Area:
         """So many consecutive frames of a clip, from a drawn one on."""
@@ -167,14 +167,14 @@ class _Stream:
 
     # The order of the draws is part of every published number: new ones come after the old, and
     # only where the recipe asks for them.
-    def _draw(self, area: Area, side: int, shares: NDArray[np.float64] | None) -> Draw:
+    def _draw(self, area: Area, side: int, shares: NDArray[np.float64] | None) -> CropSpec:
         recipe, random = self.recipe, self.random
         read = side if shares is None else side_of(recipe, area)
         if recipe.downscale and random.random() < recipe.downscale.probability:
             read = read_side(read, random.uniform(*recipe.downscale.scale))
         top, left = self._corner(area, read)
         flips = random.random(2) < 0.5
-        draw = Draw(
+        draw = CropSpec(
             Window(area.scenes[0], top, left, read),
             bool(recipe.flip_horizontal and flips[0]),
             bool(recipe.flip_vertical and flips[1]),
@@ -197,7 +197,7 @@ class _Stream:
         return area.top + int(top), area.left + int(left)
 
 
-def _common_place(draw: Draw, side: int, shares: NDArray[np.float64]) -> Window:
+def _common_place(draw: CropSpec, side: int, shares: NDArray[np.float64]) -> Window:
     """The part of a crop that a phase uses: at one place in the *turned* crops of a batch.
 
     The authors' loader turns the crops, their training loop then cuts the batch. The last row and

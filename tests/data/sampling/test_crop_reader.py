@@ -15,7 +15,7 @@ from support.miniatures import random_scene, write_store
 from pipeline.data.bit_depth import scaled, to_tensor
 from pipeline.data.sampling.augment import altered
 from pipeline.data.sampling.crop_reader import CropReader
-from pipeline.data.sampling.sampler import Draw, DrawnBatch
+from pipeline.data.sampling.sampler import BatchSpec, CropSpec
 from pipeline.data.sampling.windows import Window
 from pipeline.data.store.reader import PixelStore
 
@@ -42,16 +42,16 @@ def crop(
     swaps: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     reader = CropReader(store, views, flip_swaps_views=swaps)
-    planes = scaled(read(reader, [Draw(WINDOW, horizontal, vertical)])[0])
+    planes = scaled(read(reader, [CropSpec(WINDOW, horizontal, vertical)])[0])
     return planes[:-3], planes[-3:]
 
 
 def read(
-    reader: CropReader, draws: list[Draw], side: int = 8, keep: int | None = None, **more: Any
+    reader: CropReader, draws: list[CropSpec], side: int = 8, keep: int | None = None, **more: Any
 ) -> NDArray[np.uint16]:
     """The crops of one batch, `[N, 3 * (views + 1), side, side]`."""
     frames = more.get("frames", 1)
-    batch = DrawnBatch(draws, side, len(draws) // frames if keep is None else keep, **more)
+    batch = BatchSpec(draws, side, len(draws) // frames if keep is None else keep, **more)
     buffer = np.full(len(draws) * 12 * side * side + 5, 4711, np.uint16)
     kept = reader.read_batch(buffer, batch)
     elements = len(kept) * 3 * len(reader.views) * side * side
@@ -124,7 +124,7 @@ def test_all_eight_turns_are_those_of_numpy(store: PixelStore, bits: int) -> Non
     }
     reader, found = CropReader(store, ("right", "left"), bits=bits), set()
     for horizontal, vertical, transpose in product((False, True), repeat=3):
-        (crop,) = read(reader, [Draw(WINDOW, horizontal, vertical, transpose)])
+        (crop,) = read(reader, [CropSpec(WINDOW, horizontal, vertical, transpose)])
         mirrored = upright[:, :: -1 if vertical else 1, :: -1 if horizontal else 1]
         np.testing.assert_array_equal(crop, mirrored.swapaxes(1, 2) if transpose else mirrored)
         found.add(crop.tobytes())
@@ -134,14 +134,14 @@ def test_all_eight_turns_are_those_of_numpy(store: PixelStore, bits: int) -> Non
 
 def test_a_turned_mirror_image_swaps_left_and_right(store: PixelStore) -> None:
     reader = CropReader(store, ("right", "left"), flip_swaps_views=True)
-    (crop,) = read(reader, [Draw(WINDOW, True, False, transpose=True)])
+    (crop,) = read(reader, [CropSpec(WINDOW, True, False, transpose=True)])
     expected = planar(LEFT, RIGHT, TARGET)[:, :, ::-1].swapaxes(1, 2)
     np.testing.assert_array_equal(crop, expected)
 
 
 def test_eight_bits_are_the_high_byte_of_views_and_target(store: PixelStore) -> None:
     reader = CropReader(store, ("right", "left"), bits=8)
-    values = scaled(read(reader, [Draw(WINDOW, False, False)])[0]).numpy()
+    values = scaled(read(reader, [CropSpec(WINDOW, False, False)])[0]).numpy()
     expected = (planar(RIGHT, LEFT, TARGET) >> 8).astype(np.float32) / np.float32(255)
     np.testing.assert_allclose(values, expected, rtol=2e-7)
 
@@ -151,7 +151,7 @@ def test_changes_come_after_the_depth_and_before_the_turn(
     store: PixelStore, transpose: bool
 ) -> None:
     reader = CropReader(store, ("right", "left"), bits=8)
-    draw = Draw(WINDOW, True, True, transpose, True, 0.1, 42)
+    draw = CropSpec(WINDOW, True, True, transpose, True, 0.1, 42)
     (crop,) = read(reader, [draw], side=6)
     region = planar(RIGHT, LEFT, TARGET) // 256 * 257
     changed = altered(region, 6, sigma=0.1, noise_seed=42, grayscale=True)
@@ -189,7 +189,7 @@ def test_the_least_sharp_crops_are_dropped(
         tmp_path_factory.mktemp("spare") / "store", [("train", scene) for scene in scenes]
     )
     reader = CropReader(store, ("right", "left"), bits=bits)
-    draws = [Draw(Window(number, 1, 2, 8), False, False) for number in (5, 4, 3, 2, 1, 0)]
+    draws = [CropSpec(Window(number, 1, 2, 8), False, False) for number in (5, 4, 3, 2, 1, 0)]
     places = [(0, 1), (1, 0), (0, 2), (2, 1), (1, 4), (2, 4)]
     draws = [
         draw._replace(window=draw.window._replace(top=top, left=left))
@@ -220,7 +220,7 @@ def test_clips_are_judged_by_their_first_frame_in_gray(
     gray = [cv2.cvtColor(scene[3][:8, :8], cv2.COLOR_RGB2GRAY) for scene in scenes[::2]]
     sums = energies([image.astype(np.float64) for image in gray])
     assert np.argsort(sums).tolist() == [1, 0, 2]
-    draws = [Draw(Window(number, 0, 0, 8), False, False) for number in range(6)]
+    draws = [CropSpec(Window(number, 0, 0, 8), False, False) for number in range(6)]
     reader = CropReader(random_other_store(tmp_path_factory), ("left", "right"), companion=store)
     crops = read(reader, draws, keep=2, frames=2, companion=True)
     plain = read(CropReader(store, ("left", "right")), draws[:2] + draws[4:])

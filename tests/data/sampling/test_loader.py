@@ -9,7 +9,7 @@ from support.miniatures import VIEWS, compute, random_scene, recipe, write_store
 
 from pipeline.config.blocks import Patches
 from pipeline.data.bit_depth import to_tensor
-from pipeline.data.sampling.loader import Batch, Feed
+from pipeline.data.sampling.loader import Batch, CropLoader
 from pipeline.data.sampling.windows import Window, index_windows
 from pipeline.data.store.reader import PixelStore
 
@@ -23,9 +23,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> PixelStore:
     return write_store(tmp_path_factory.mktemp("feed") / "store", scenes)
 
 
-def make(store: PixelStore, workers: int = 0, prefetch: int = 2, seed: int = 5) -> Feed:
+def make(store: PixelStore, workers: int = 0, prefetch: int = 2, seed: int = 5) -> CropLoader:
     how = compute(loader_workers=workers, prefetch=prefetch)
-    return Feed(store, VIEWS, index_windows(store, PATCHES), recipe(**CHANGES), how, seed)
+    return CropLoader(store, VIEWS, index_windows(store, PATCHES), recipe(**CHANGES), how, seed)
 
 
 def same(one: list[Batch], two: list[Batch]) -> bool:
@@ -97,7 +97,7 @@ def test_orders_follow_seed_and_epoch(store: PixelStore) -> None:
 
 def test_windows_smaller_than_the_crop_are_taken_whole(store: PixelStore) -> None:
     windows = [Window(0, 3, 5, 64)]
-    feed = Feed(store, VIEWS, windows, recipe(crop=70), compute(), 0)
+    feed = CropLoader(store, VIEWS, windows, recipe(crop=70), compute(), 0)
     (batch,) = feed.epoch(1)
     assert batch.x.shape == (1, 6, 64, 64)
     assert batch.target.shape == (1, 3, 64, 64)
@@ -105,7 +105,7 @@ def test_windows_smaller_than_the_crop_are_taken_whole(store: PixelStore) -> Non
 
 def test_a_workers_error_arrives(store: PixelStore) -> None:
     windows = [Window(7, 0, 0, 80)]
-    feed = Feed(store, VIEWS, windows, recipe(), compute(loader_workers=1), 0)
+    feed = CropLoader(store, VIEWS, windows, recipe(), compute(loader_workers=1), 0)
     with pytest.raises(IndexError):
         list(feed.epoch(1))
 
@@ -117,7 +117,7 @@ def test_every_number_is_scaled_as_one_division_would(
     image = np.stack([values.reshape(256, 256)] * 3, axis=2)
     folder = tmp_path_factory.mktemp("values") / "store"
     store = write_store(folder, [("train", np.stack([image] * 4))])
-    feed = Feed(
+    feed = CropLoader(
         store,
         ("combined",),
         [Window(0, 0, 0, 256)],

@@ -14,7 +14,7 @@ from support.miniatures import VIEWS, compute, random_scene, recipe, write_store
 
 from pipeline.config.blocks import Patches
 from pipeline.data.bit_depth import scaled
-from pipeline.data.sampling.loader import Batch, Feed
+from pipeline.data.sampling.loader import Batch, CropLoader
 from pipeline.data.sampling.windows import index_windows
 from pipeline.data.store.reader import PixelStore
 from pipeline.errors import DataError
@@ -83,10 +83,10 @@ def make(
     changes: dict[str, Any],
     workers: int = 0,
     **more: Any,
-) -> Feed:
+) -> CropLoader:
     how, machine = recipe(**changes), compute(loader_workers=workers)
     windows = index_windows(store, PATCHES)
-    return Feed(store, VIEWS, windows, how, machine, 5, companion=companion, **more)
+    return CropLoader(store, VIEWS, windows, how, machine, 5, companion=companion, **more)
 
 
 def parts(batch: Batch) -> list[torch.Tensor]:

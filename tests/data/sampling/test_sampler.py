@@ -15,7 +15,7 @@ from support.miniatures import recipe
 
 from pipeline.config.recipe import Batches, Recipe
 from pipeline.data.sampling.crop_areas import Area
-from pipeline.data.sampling.sampler import Draw, DrawnBatch, Order, shard
+from pipeline.data.sampling.sampler import BatchSampler, BatchSpec, CropSpec, shard
 from pipeline.data.sampling.windows import Window
 from pipeline.seeds import derive_seed
 from pipeline.training.schedule import Plan
@@ -27,22 +27,24 @@ IMAGES: dict[str, Any] = {"crops_from": "images", "crop": 16}
 OF_CLIPS = Batches(batch_size=2, crop=16, crops_from="images", one_image=True, frames=4)
 
 
-def order(how: Recipe, seed: int = 5, windows: list[Window] = WINDOWS) -> Order:
+def order(how: Recipe, seed: int = 5, windows: list[Window] = WINDOWS) -> BatchSampler:
     areas = [Area((w.scene,), w.top, w.left, w.size, w.size) for w in windows]
     if how.crops_from == "images":
         areas = WHOLE_IMAGES
-    return Order(how, areas, CLIPS, len(windows), seed)
+    return BatchSampler(how, areas, CLIPS, len(windows), seed)
 
 
-def batches(epoch: int = 1, seed: int = 5, **changes: Any) -> list[DrawnBatch]:
+def batches(epoch: int = 1, seed: int = 5, **changes: Any) -> list[BatchSpec]:
     return list(order(recipe(**changes), seed).epoch(epoch))
 
 
-def draws(epoch: int = 1, seed: int = 5, **changes: Any) -> list[Draw]:
+def draws(epoch: int = 1, seed: int = 5, **changes: Any) -> list[CropSpec]:
     return [draw for batch in batches(epoch, seed, **changes) for draw in batch.draws]
 
 
-def as_drawn_until_now(windows: list[Window], how: Recipe, seed: int, epoch: int) -> Iterator[Draw]:
+def as_drawn_until_now(
+    windows: list[Window], how: Recipe, seed: int, epoch: int
+) -> Iterator[CropSpec]:
     """What every published number of the plain recipes rests on."""
     generator = np.random.default_rng([derive_seed(seed, "epoch", epoch)])
     for _ in range(how.passes_per_epoch or 1):
@@ -53,7 +55,7 @@ def as_drawn_until_now(windows: list[Window], how: Recipe, seed: int, epoch: int
                 place = window.top + int(top), window.left + int(left)
                 window = Window(window.scene, *place, how.crop)
             flips = generator.random(2) < 0.5
-            yield Draw(
+            yield CropSpec(
                 window,
                 bool(how.flip_horizontal and flips[0]),
                 bool(how.flip_vertical and flips[1]),

@@ -25,7 +25,7 @@ from pipeline.training.precision import MAX_SKIPPED, NonFinite, Scaler
 
 
 @dataclass
-class Updater:
+class TrainStep:
     """A network, its optimizer, and how its gradients are made.
 
     Args:
@@ -78,11 +78,11 @@ class Updater:
         """
         names = [*self.recipe.losses]
         terms = torch.zeros(len(names), dtype=torch.float64, device=self.device)
-        first = self.world.leads
+        first = self.world.is_main
         for part in batch.parts(self.recipe.accumulate):
             terms += self._backward(part, len(part.target) / crops, first)
             first = False
-        self.world.add_gradients(self.network)
+        self.world.all_reduce_gradients(self.network)
         self.scaler.unscale_(self.optimizer)
         parameters = [value for value in self.network.parameters() if value.grad is not None]
         norm = nn.utils.get_total_norm([cast(Tensor, value.grad) for value in parameters])
