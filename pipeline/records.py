@@ -30,7 +30,8 @@ class Provenance(_Record):
     `config` is the whole resolved experiment, `config_hash` its SHA-256; `manifest_sha256` that
     of the data manifest, `companion_sha256` that of the companion set's manifest where a training
     used one, `weights_sha256` that of the weights used or made. `git_dirty` tells whether tracked
-    files differed from `git_commit`. `wall_s` seconds, `peak_memory_mb` MiB.
+    files differed from `git_commit`. `results_versions`: version of each package that makes
+    numbers. `wall_s` seconds, `peak_memory_mb` MiB.
     """
 
     command: str
@@ -41,6 +42,7 @@ class Provenance(_Record):
     weights_sha256: str | None
     git_commit: str | None
     git_dirty: bool | None
+    results_versions: dict[str, int]
     packages: dict[str, str]
     hardware: dict[str, str]
     seeds: dict[str, int]
@@ -50,7 +52,7 @@ class Provenance(_Record):
 
 
 class Protocol(_Record):
-    """How images were scored (DESIGN: a difference of protocol is a different column)."""
+    """How images were scored; results of different protocols are never compared."""
 
     id: str
     input_bits: int

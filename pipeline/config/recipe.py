@@ -127,6 +127,14 @@ class Recipe(Batches):
     validations: int = Field(ge=1)
     max_steps: int | None = Field(default=None, ge=1)
 
+    def key(self, *, strict: bool) -> dict[str, Any]:
+        """The part that belongs in rerun keys, as JSON-like data.
+
+        Args:
+            strict: whether to include `accumulate`, which changes a result by rounding only.
+        """
+        return self.model_dump(mode="json", exclude=set() if strict else {"accumulate"})
+
     @model_validator(mode="after")
     def _is_coherent(self) -> Recipe:
         if (self.passes_per_epoch is None) == (self.steps_per_epoch is None):

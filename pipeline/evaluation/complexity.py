@@ -6,16 +6,16 @@ the networks or torch.
 
 from __future__ import annotations
 
-import hashlib
 from importlib.metadata import version
 from pathlib import Path
 
+from pipeline.code_hash import PYTHON, source_hash
 from pipeline.config.experiment import digest_of
 from pipeline.errors import RecordError
 from pipeline.methods import Method
 from pipeline.records import ComplexityRecord, read_record, write_record
 
-_COUNTERS = ("complexity.py", "flops_fvcore.py", "flops_hooks.py")
+_COUNTERS = ("complexity", "flops_fvcore", "flops_hooks")
 
 
 def count_complexity(
@@ -45,14 +45,13 @@ def count_complexity(
 
 def complexity_key(method: Method, size: tuple[int, int]) -> str:
     """SHA-256 of all that a count depends on: sources, arguments, size and library versions."""
-    here = Path(__file__).parent
-    counters = hashlib.sha256(b"\0".join((here / name).read_bytes() for name in _COUNTERS))
     return digest_of(
         {
             "method": [method.name, method.entry.row, method.entry.module, method.entry.kwargs],
             "code": method.code_hash(),
             "size": list(size),
-            "counters": counters.hexdigest(),
+            "counters": [source_hash(f"{__package__}.{name}") for name in _COUNTERS],
+            "python": PYTHON,
             "packages": [version(name) for name in ("torch", "fvcore")],
         }
     )

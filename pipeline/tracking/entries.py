@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from pipeline.config.experiment import Experiment
 from pipeline.errors import ConfigError, RecordError
 from pipeline.files import sha256_of
+from pipeline.finished_runs import SUPERSEDED
 from pipeline.records import Provenance, ResultRecord, RunRecord, read_record
 
 _LONGEST = 500
@@ -124,7 +125,9 @@ def read_entries(runs: Path, results: Path) -> list[Entry]:
     found = (path for root in (runs, results) for path in root.glob("*/record.json"))
     names = {path.parent.name for path in found}
     return [
-        _entry(runs / name, results / name) for name in sorted(names) if not name.startswith(".")
+        _entry(runs / name, results / name)
+        for name in sorted(names)
+        if not name.startswith((".", SUPERSEDED))
     ]
 
 
