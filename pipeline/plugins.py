@@ -26,6 +26,7 @@ Text = Annotated[str, StringConstraints(pattern=r"\S")]
 
 _CONSTANT = re.compile(r"[A-Z][A-Z0-9_]*")
 _FUNCTION = "function"
+_SAME_WORD = 0.85
 
 
 def function_field(**options: Any) -> Any:
@@ -56,7 +57,8 @@ class Contract(Generic[Declaration]):
 
         Raises:
             ConfigError: the module cannot be imported, lacks a declaration, has one of a wrong
-                type or value, or defines or exports a public constant that the contract lacks.
+                type or value, or defines or exports a public constant that the contract lacks or
+                a function with nearly the name of one that the module lacks.
         """
         try:
             loaded = importlib.import_module(module)
@@ -99,26 +101,28 @@ def _missing(module: ModuleType, known: dict[str, Field[Any]]) -> Iterator[str]:
 
 
 def _unknown(module: ModuleType, known: Sequence[str]) -> Iterator[str]:
-    """A misspelt optional declaration would otherwise pass for none at all."""
-    exported = set(getattr(module, "__all__", ()))
-    public = [
-        name
-        for name, value in vars(module).items()
+    """A misspelled optional declaration would otherwise count as absent."""
+    imported = _imported(module) - set(getattr(module, "__all__", ()))
+    own = {name: value for name, value in vars(module).items() if name not in imported}
+    for name, value in own.items():
         # The name of a method's class may be an abbreviation, such as IFAN.
-        if _CONSTANT.fullmatch(name) and not isinstance(value, type)
-    ]
-    imported = _imported(module) - exported
-    for name in public:
-        if name not in known and name not in imported:
+        if name in known or name.startswith("_") or isinstance(value, type):
+            continue
+        if _CONSTANT.fullmatch(name):
             close = get_close_matches(name, known, n=1)
             hint = f"did you mean {close[0]}?" if close else "start it with an underscore"
             yield f"declares {name}, which is not part of the contract ({hint})"
+        elif callable(value):
+            # Any helper function is fine, unless it looks like one that the module lacks.
+            absent = [part for part in known if part not in own]
+            for meant in get_close_matches(name, absent, n=1, cutoff=_SAME_WORD):
+                yield f"has a function {name}, but not {meant}"
 
 
 def _imported(module: ModuleType) -> set[str]:
     """Names that the module's import statements bind; none where there is no source to read."""
-    loader = module.__spec__.loader if module.__spec__ else None
-    source = loader.get_source(module.__name__) if hasattr(loader, "get_source") else None
+    get_source = getattr(module.__spec__.loader, "get_source", None) if module.__spec__ else None
+    source = get_source(module.__name__) if get_source else None
     return {
         alias.asname or alias.name
         for node in ast.walk(ast.parse(source or ""))

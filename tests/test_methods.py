@@ -212,6 +212,7 @@ def test_a_module_without_a_part_of_the_contract(add: Adder, part: str) -> None:
         ("TRAINING_TERM = ('a',)", "declares TRAINING_TERM, .*did you mean TRAINING_TERMS"),
         ("SCALE = 8", "declares SCALE, .*start it with an underscore"),
         ("from somebody_parts import SURROGAT\n__all__ = ['SURROGAT']", "declares SURROGAT"),
+        ("def load_oficial(state): ...", "has a function load_oficial, but not load_official"),
         ("INPUT_BITS = 12", "has a wrong INPUT_BITS: Input should be 8 or 16"),
         ("VIEWS = ('left', 'middle')", r"has a wrong VIEWS\.1: Input should be 'left'"),
         ("VIEWS = ()", "has a wrong VIEWS: "),
@@ -226,7 +227,8 @@ def test_a_module_that_breaks_the_contract(
     add: Adder, tmp_path: Path, line: str, message: str
 ) -> None:
     (tmp_path / "somebody_parts.py").write_text("SURROGAT = 'no code'")
-    method = get_method("dim", load_experiment(add(f"{MODULE}\n{line}\n")))
+    source = MODULE.split("def load_official")[0] if "def" in line else MODULE
+    method = get_method("dim", load_experiment(add(f"{source}\n{line}\n")))
     with pytest.raises(ConfigError, match=message) as caught:
         method.build()
     assert "module 'somebody_dim'" in str(caught.value)

@@ -128,11 +128,11 @@ def test_a_metric_module_that_breaks_the_contract(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, message: str
 ) -> None:
     source = "UNIT = ''\nHIGHER_IS_BETTER = True\nscore = max\n"
-    (tmp_path / "misspelt_metric.py").write_text(source + line)
+    (tmp_path / "misspelled_metric.py").write_text(source + line)
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(ConfigError, match=f"{message}.*see docs/adding_a_metric.md"):
-        load_metrics({"wrong": MetricEntry(module="misspelt_metric")})
-    sys.modules.pop("misspelt_metric")
+        load_metrics({"wrong": MetricEntry(module="misspelled_metric")})
+    sys.modules.pop("misspelled_metric")
 
 
 @pytest.mark.parametrize(
