@@ -46,7 +46,6 @@ _CONTRACT = Contract("metric", MetricDeclaration, "docs/adding_a_metric.md")
 class Metric:
     """One configured metric."""
 
-    name: str
     declaration: MetricDeclaration
 
     def score(self, prediction: Image, target: Image) -> float | None:
@@ -71,9 +70,7 @@ def load_metrics(entries: Mapping[str, MetricEntry]) -> dict[str, Metric]:
     Raises:
         ConfigError: a module cannot be imported or breaks the contract.
     """
-    return {
-        name: Metric(name, _CONTRACT.load(name, entry.module)) for name, entry in entries.items()
-    }
+    return {name: Metric(_CONTRACT.load(name, entry.module)) for name, entry in entries.items()}
 
 
 def score_image(
