@@ -24,11 +24,11 @@ from statistics import median
 from benchmarks.convolution import CONVOLUTION_MACS
 from benchmarks.forward_process import Forward, ForwardError, forward_in_process
 from benchmarks.table import as_csv
-from pipeline.config.experiment import Experiment, load_experiment
+from pipeline.config.experiment import Experiment, load_experiment, load_methods
 from pipeline.errors import UserError
 from pipeline.evaluation.complexity import count_complexity
 from pipeline.files import write_text
-from pipeline.methods import get_method, list_methods
+from pipeline.methods import get_method
 
 FULL_SIZE = (1120, 1680)
 Measured = tuple[str, tuple[int, int], int, Forward]
@@ -59,7 +59,7 @@ class Row:
 
 def default_methods(experiment: Experiment | None) -> list[str]:
     """The networks, of the DMTNet series the smallest, the middle and the largest."""
-    names = [name for name in list_methods(experiment) if name not in BETWEEN]
+    names = [name for name in (experiment or load_methods()).methods if name not in BETWEEN]
     kinds = {name: get_method(name, experiment).entry.kind for name in names}
     return [name for name in names if kinds[name] == "end-to-end"]
 

@@ -9,11 +9,10 @@ from dmtnet.network import (
     CITATION,
     INPUT_BITS,
     LICENCE,
-    VARIANTS,
     VIEWS,
     DMTNet,
     Trace,
     build,
 )
 
-__all__ = ["CITATION", "INPUT_BITS", "LICENCE", "VARIANTS", "VIEWS", "DMTNet", "Trace", "build"]
+__all__ = ["CITATION", "INPUT_BITS", "LICENCE", "VIEWS", "DMTNet", "Trace", "build"]

@@ -23,7 +23,7 @@ CHOICES = (
     Choice("edges that no blur explains", "sigma 0, kept as data", known=True),
     Choice("smoothing along edges", "weights of stability, gamma 10", known=True),
     Choice("propagation", "recursive domain-transform filter, guided by itself", known=True),
-    Choice("Canny's filters", "scikit-image's: centerd, the authors' are not", known=False),
+    Choice("Canny's filters", "scikit-image's: centered, the authors' are not", known=False),
     Choice("smoothing along edges, solver", "one sparse system for all edges", known=False),
     Choice("no edges", "a map of zeros; the authors' divides by 0", known=False),
     *DECONVOLUTION_CHOICES,

@@ -10,7 +10,6 @@ from baselines.ifan.network import (
     INPUT_BITS,
     LICENCE,
     UNTRAINED,
-    VARIANTS,
     VIEWS,
     build,
 )
@@ -24,7 +23,6 @@ __all__ = [
     "LICENCE",
     "TRAINING_TERMS",
     "UNTRAINED",
-    "VARIANTS",
     "VIEWS",
     "build",
     "load_official",

@@ -5,7 +5,18 @@ from __future__ import annotations
 import sys
 
 # Each registers its commands with `app`, in the order of the help text.
-from pipeline.cli import data, deblur, debug, fetch, history, plan, reports, runs, weights  # noqa: F401
+from pipeline.cli import (  # noqa: F401
+    data,
+    deblur,
+    debug,
+    fetch,
+    history,
+    methods,
+    plan,
+    reports,
+    runs,
+    weights,
+)
 from pipeline.cli.app import app
 from pipeline.errors import RESUMABLE, Stopped, UserError
 

@@ -36,17 +36,6 @@ TileOverlapOption = Annotated[
 MethodArgument = Annotated[str, typer.Argument(help="Method or ablation, see `dmtbench methods`.")]
 
 
-@app.command(epilog=example("methods"))
-def methods(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """List methods and ablations of an experiment."""
-    from pipeline.config.experiment import load_experiment
-
-    experiment = load_experiment(config)
-    for name in [*experiment.methods, *experiment.ablations]:
-        entry = experiment.entry(name)
-        print(f"{name:26s} {entry.row:42s} {entry.recipe or 'nothing to train'}")
-
-
 @app.command(
     epilog=example(
         "train dmtnet-b --store STORE --patches patches.csv --manifest manifest.csv"

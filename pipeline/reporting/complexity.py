@@ -1,4 +1,4 @@
-"""Counted parameters and FLOPs beside those of the paper's Table 1, with a reason for each gap."""
+"""Counted parameters and FLOPs compared with the paper's Table 1, with a reason for each gap."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _INDENT = 11
 
 @dataclass(frozen=True)
 class Comparison:
-    """One network beside a row of the paper's Table 1.
+    """One network compared with a row of the paper's Table 1.
 
     `record`: what was counted, `None` where there is no network. `published`: the printed number
     of `params` (10^6) and of `flops` (10^9), where one is printed. `reasons`: for differences.
@@ -66,7 +66,7 @@ class Comparison:
         return f"{ours - target:+.2f}"
 
     def reason(self, quantity: Quantity) -> str:
-        """Why there is a difference; empty where there is none, `UNKNOWN` where nobody knows."""
+        """Why there is a difference; empty where there is none, `UNKNOWN` where none is known."""
         if self.record is None:
             return self.reasons.get(quantity, "")
         if self.verdict(quantity) in ("", EQUAL, EQUAL_FVCORE):

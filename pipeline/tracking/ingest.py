@@ -62,7 +62,7 @@ def ingest(runs: Path, results: Path, tables: list[Path], uri: str, artifact_roo
     if len(names) > 1:
         raise RecordError(
             f"{results}: records of several data sets ({', '.join(names)}); "
-            "keep each in a folder of its own"
+            "keep each in its own folder"
         )
     with _opened(uri) as client:
         experiment = _experiment(client, names[0], artifact_root)
@@ -107,7 +107,7 @@ class _Ingest:
                 return found
 
     def _add(self, entry: Entry) -> None:
-        """Write one run; the digest comes last, so that a broken-off run is known as such."""
+        """Write one run; the digest comes last, so that an interrupted one is recognized."""
         record = entry.record
         end = _milliseconds(record.provenance.created)
         run_id = self.client.create_run(
@@ -211,7 +211,7 @@ def _opened(uri: str) -> Iterator[MlflowClient]:
         database = Path(uri.removeprefix(_SQLITE))
         database.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(database.with_name(f".{database.name}.lock")):
-            # A schema that is broken off half-way spoils the file for good: rename a whole one.
+            # A file with half a schema cannot be repaired: create it elsewhere, then rename it.
             if not database.exists():
                 with atomic_file(database) as temporary:
                     MlflowClient(tracking_uri=f"{_SQLITE}{temporary}")
