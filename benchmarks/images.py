@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import data
 
+from pipeline.data.canon import CANON_SIZE
 from pipeline.data.sampling.windows import Window
 from pipeline.data.store.reader import FORMAT, INDEX, PIXELS, STORED_VIEWS, PixelStore, StoredScene
 from pipeline.data.store.tiles import scene_elements, tile_rows
 
-HEIGHT, WIDTH = 1120, 1680
+HEIGHT, WIDTH = CANON_SIZE
 _PHOTOGRAPHS = (data.astronaut, data.coffee, data.chelsea, data.rocket)
 
 

@@ -30,6 +30,7 @@ from pipeline.config.methods import (
 )
 from pipeline.config.recipe import Recipe
 from pipeline.config.yaml_files import merged, read_with_bases, read_yaml
+from pipeline.data.canon import CANON_SIZE
 from pipeline.errors import ConfigError
 
 _CONFIG = Path(__file__).resolve().parents[2] / "config"
@@ -63,7 +64,7 @@ class Experiment(MethodList):
     trained_size: dict[str, dict[str, Any]]
     budgets: dict[str, Budget] = Field(default_factory=dict)
     compute: Compute
-    complexity_size: Listed[tuple[int, int]]
+    complexity_size: Listed[tuple[int, int]] = CANON_SIZE
     sample_images: int = Field(ge=0)
 
     @model_validator(mode="after")

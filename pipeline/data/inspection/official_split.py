@@ -6,12 +6,10 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
+from pipeline.data.canon import INDOOR, OUTDOOR
 from pipeline.data.csv_files import read_table
 from pipeline.data.inspection.layout import SPLITS, Location
 from pipeline.data.inspection.pairing import SceneFiles
-
-INDOOR, OUTDOOR = 37, 39
-"""Test scenes of each category (Abuolaim & Brown, ECCV 2020)."""
 
 SPLIT_FILE_NAMES = Path(__file__).with_name("dpdd_split_file_names.csv")
 """Published list of all scenes: split, source and target, without ending."""

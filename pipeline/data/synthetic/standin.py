@@ -14,6 +14,7 @@ import numpy as np
 
 from pipeline.compute.process_pool import spread
 from pipeline.data.bit_depth import to_uint16
+from pipeline.data.canon import CANON_SCENES
 from pipeline.data.csv_files import read_table
 from pipeline.data.inspection.layout import SPLITS
 from pipeline.data.inspection.official_split import SPLIT_FILE_NAMES
@@ -25,12 +26,6 @@ from pipeline.data.synthetic.writer import SCENE_COLUMNS
 from pipeline.errors import ConfigError, DataError
 from pipeline.files import need_room, write_text, writing
 from pipeline.progress_bars import watched
-
-CANON_SIZE = (1120, 1680)
-"""Height and width of the images of the Canon set, in pixels."""
-
-CANON_SCENES = {"train": 350, "val": 74, "test": 76}
-"""Scenes of the Canon set by split."""
 
 BYTES_PER_PIXEL = 20
 """What a scene takes on disk per pixel, its four files together; measured."""
