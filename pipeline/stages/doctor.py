@@ -44,7 +44,7 @@ def examine_set(
     return DoctorReport(
         root=str(root),
         layout=f"{inventory.place.layout} layout in {inventory.place.folder}",
-        labels=inventory.labels,
+        labels=inventory.labels_from,
         ground_truth=inventory.truth,
         scenes=dict(Counter(scene.split for scene in inventory.scenes)),
         unjudged=judged.count(None),

@@ -1,1 +1,1 @@
-"""The pixel store: every image of a set as memory-mapped tiles of uint16."""
+"""The pixel store: training and validation images as memory-mapped tiles of uint16."""

@@ -1,1 +1,1 @@
-"""Synthetic dual-pixel data: scenes, camera, the sets made of them, and a stand-in for Canon."""
+"""Synthetic dual-pixel data: scenes, camera, generated sets, and a stand-in for the Canon set."""
