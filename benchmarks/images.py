@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import data
 
+from pipeline.data.bit_depth import to_uint16
 from pipeline.data.canon import CANON_SIZE
 from pipeline.data.sampling.windows import Window
 from pipeline.data.store.reader import FORMAT, INDEX, PIXELS, STORED_VIEWS, PixelStore, StoredScene
@@ -39,10 +40,7 @@ def scene(number: int) -> dict[str, NDArray[np.uint16]]:
     left = cv2.GaussianBlur(sharp, (0, 0), 2 + number % 3)
     right = np.roll(left, 5, axis=1)
     views = {"combined": (left + right) / 2, "left": left, "right": right, "target": sharp}
-    return {
-        view: np.rint(np.clip(image, 0, 1) * 65535).astype(np.uint16)
-        for view, image in views.items()
-    }
+    return {view: to_uint16(image) for view, image in views.items()}
 
 
 def write_store(folder: Path, scenes: int) -> PixelStore:
