@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import data
 
-from pipeline.data.bit_depth import to_uint16
+from pipeline.data.bit_depth import to_uint16, unit_range
 from pipeline.data.canon import CANON_SIZE
 from pipeline.data.sampling.windows import Window
 from pipeline.data.store.reader import FORMAT, INDEX, PIXELS, STORED_VIEWS, PixelStore, StoredScene
@@ -28,7 +28,7 @@ def scene(number: int) -> dict[str, NDArray[np.uint16]]:
     Cubic enlargement fills the lower bits, as a camera does: the PNG files shrink to 70 to 75 %,
     those of the Canon set to 70 %.
     """
-    photograph = _PHOTOGRAPHS[number % len(_PHOTOGRAPHS)]().astype(np.float32) / 255
+    photograph = unit_range(_PHOTOGRAPHS[number % len(_PHOTOGRAPHS)](), np.float32)
     half = int(min(photograph.shape[0] / 2, photograph.shape[1] / 3))
     middle = [
         (side - count * half) // 2 for side, count in zip(photograph.shape[:2], (2, 3), strict=True)

@@ -84,7 +84,15 @@ def build_store(
             if not _is_there(target, sha256):
                 work = target.with_name(f"{target.name}.partial")
                 work.mkdir(exist_ok=True)
-                _fill(work, target, root, rows, sha256, workers, progress)
+                _fill(
+                    work,
+                    root=root,
+                    rows=rows,
+                    manifest_sha256=sha256,
+                    target=target,
+                    workers=workers,
+                    progress=progress,
+                )
                 _put_in_place(work, target)
             # Only now that the store is in place: without the journal, a build would start over.
             (target / _JOURNAL).unlink(missing_ok=True)
@@ -118,10 +126,11 @@ def _is_there(target: Path, manifest_sha256: str) -> bool:
 
 def _fill(
     work: Path,
-    target: Path,
+    *,
     root: Path,
     rows: list[ManifestRow],
     manifest_sha256: str,
+    target: Path,
     workers: int,
     progress: bool,
 ) -> None:
@@ -143,7 +152,14 @@ def _fill(
         journal.add([number, checksum])
         sums[number] = checksum
     scenes = [
-        StoredScene(row.split, row.source, offsets[number], row.height, row.width, sums[number])
+        StoredScene(
+            split=row.split,
+            source=row.source,
+            offset=offsets[number],
+            height=row.height,
+            width=row.width,
+            sha256=sums[number],
+        )
         for number, row in enumerate(rows)
     ]
     index = {

@@ -77,11 +77,11 @@ def pieces(height: int, width: int, window: tuple[int, int, int, int]) -> Iterat
             wide = min(SIDE, width - x)
             begin, end = max(left, x), min(left + columns, x + wide)
             yield Piece(
-                len(VIEWS) * CHANNELS * (y * width + x * tall),
-                tall,
-                wide,
-                slice(first - y, last - y),
-                slice(begin - x, end - x),
-                slice(first - top, last - top),
-                slice(begin - left, end - left),
+                offset=len(VIEWS) * CHANNELS * (y * width + x * tall),
+                height=tall,
+                width=wide,
+                rows=slice(first - y, last - y),
+                columns=slice(begin - x, end - x),
+                to_rows=slice(first - top, last - top),
+                to_columns=slice(begin - left, end - left),
             )

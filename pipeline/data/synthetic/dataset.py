@@ -85,7 +85,16 @@ def _scene_specs(spec: Synthetic) -> list[_SceneSpec]:
             # stereo pair was taken indoors.
             category = CATEGORIES[counts[kind] % 2]
             counts[kind] += 1
-            specs.append(_SceneSpec(split, index, kind, category, image, 2 * len(specs) + 2))
+            specs.append(
+                _SceneSpec(
+                    split=split,
+                    index=index,
+                    kind=kind,
+                    category=category,
+                    image=image,
+                    first_number=2 * len(specs) + 2,
+                )
+            )
     if not 0 < len(specs) <= MAX_SCENES:
         raise ConfigError(
             f"dataset {spec.name!r} requests {len(specs)} scenes; 1 to {MAX_SCENES} are possible"

@@ -194,13 +194,13 @@ def render(sharp: npt.NDArray[Any], radius: Radii, bokeh: Bokeh, *, exact: bool 
         raise ValueError(f"shapes of image {sharp.shape} and radii {radius.shape} differ")
     # The focal plane is rendered with the kernels of radius +1.
     radius = np.where(radius == 0, 1, radius)
-    reach = max(len(psf(int(r), *bokeh).left) // 2 for r in (radius.min(), radius.max()))
+    reach = max(len(_kernels(int(r), bokeh).left) // 2 for r in (radius.min(), radius.max()))
     correlate = _Correlator(sharp.astype(np.float64), reach)
     left = np.empty(sharp.shape)
     right = np.empty(sharp.shape)
     for value in np.unique(radius):
         here = radius == value
-        kernels = psf(int(value), *bokeh)
+        kernels = _kernels(int(value), bokeh)
         left[here] = correlate(kernels.left)[here]
         right[here] = correlate(kernels.right)[here]
     # The disc is symmetric and the two ramps sum to one, so the combined kernel is the mean of the
@@ -239,6 +239,10 @@ def radial_distortion(
         for channel in range(image.shape[2])
     ]
     return np.stack(planes, axis=2)
+
+
+def _kernels(radius: int, bokeh: Bokeh) -> Kernels:
+    return psf(radius, bokeh.order, bokeh.cutoff, bokeh.beta)
 
 
 def _dipped_disc(radius: int, order: int, cutoff: float, beta: float) -> Floats:
