@@ -1,4 +1,4 @@
-"""Errors that a user can fix: each names the file at fault and the remedy, in one line."""
+"""Errors that a user can mend: each names the file at fault and the remedy, in one line."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ class UserError(Exception):
 
 
 class Stopped(UserError):
-    """A training that was asked to stop and can be resumed; the exit status is `RESUMABLE`."""
+    """A training that was told to stop and can go on; the command ends with status `RESUMABLE`."""
 
 
 RESUMABLE = 75
-"""Exit status of a command that must be run again: the system's `EX_TEMPFAIL`."""
+"""Exit status of a command that is to be run again: `EX_TEMPFAIL` of the system."""
 
 
 class ConfigError(UserError):
-    """An invalid configuration file or method name."""
+    """A configuration file or a method name that cannot be used."""
 
 
 class DataError(UserError):
-    """An image, manifest, store or folder with wrong contents."""
+    """An image, manifest, store or folder that does not hold what it should."""
 
 
 class WeightsError(UserError):
@@ -28,4 +28,4 @@ class WeightsError(UserError):
 
 
 class RecordError(UserError):
-    """A result record that is missing, malformed or has another schema."""
+    """A result record that is missing, malformed or of another schema."""
