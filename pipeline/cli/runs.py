@@ -19,6 +19,7 @@ from pipeline.cli.app import (
     command_line,
     example,
 )
+from pipeline.data.canon import CANON_SIZE
 
 RunOption = Annotated[
     Path | None, typer.Option(help="Run folder with the weights, for methods that learn.")
@@ -183,10 +184,7 @@ def complexity(
     all_rows: Annotated[
         bool, typer.Option("--all", help="Every row of the paper's Table 1, beside its numbers.")
     ] = False,
-    size: Annotated[tuple[int, int], typer.Option(help="Height and width in pixels.")] = (
-        1120,
-        1680,
-    ),
+    size: Annotated[tuple[int, int], typer.Option(help="Height and width in pixels.")] = CANON_SIZE,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     cache: Annotated[Path, typer.Option(help="Folder of the cached records.")] = Path(
         "results/complexity"

@@ -1,4 +1,4 @@
-"""Blocks of an experiment file: data set, patches, recipe, budget, machine."""
+"""Blocks of an experiment file: data sets, patches, budgets, compute."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from filelock import FileLock
 
 from pipeline.errors import ConfigError, DataError, RecordError
 from pipeline.files import atomic_file
+from pipeline.progress_bars import watched
 from pipeline.records import ResultRecord, RunRecord
 from pipeline.tracking.entries import Entry, digest_files, read_entries
 
@@ -86,7 +88,8 @@ class _Ingest:
             self.client.delete_run(run.info.run_id)
         complete = {run.data.tags[DIGEST]: run for run in known if DIGEST in run.data.tags}
         new = [entry for entry in entries if entry.digest not in complete]
-        for entry in _with_progress(new):
+        shown = bool(new) and sys.stderr.isatty()
+        for entry in watched(new, len(new), "Ingesting runs", shown):
             self._add(entry)
         for entry in entries:
             if entry.digest in complete:
@@ -172,16 +175,6 @@ class _Ingest:
         for run in replaced:
             self.client.set_tag(run.info.run_id, SUPERSEDED, "true")
         return len(replaced)
-
-
-def _with_progress(entries: Sequence[Entry]) -> Iterator[Entry]:
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    yield from track(
-        entries, "Ingesting runs", console=console, disable=not (entries and console.is_terminal)
-    )
 
 
 def _milliseconds(created: str) -> int:

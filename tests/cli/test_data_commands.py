@@ -82,7 +82,7 @@ def test_label_arrays_win_loudly(run: Run, config: Config, official: Path, tmp_p
     done = run("data", *given)
     assert done.code == 0
     assert len(done.err) == 2
-    assert all(line.startswith("warning: ") and "win over" in line for line in done.err)
+    assert all(line.startswith("warning: ") and "take precedence over" in line for line in done.err)
     assert [row.category for row in read_manifest(manifest)][-76:] == labels
     seen = run("doctor", "--root", root, "--workers", 1)
     assert seen.code == 0

@@ -147,7 +147,7 @@ def _(root: Path) -> list[Complaint]:
 def _(root: Path) -> list[Complaint]:
     copy = "test_c/source/1P0A0917 (1).png"
     write_image(root / copy, random_image(1, "left"))
-    return [(copy, "other characters")]
+    return [(copy, "characters other than")]
 
 
 @case("names-twice, in small letters and capitals")
@@ -216,7 +216,7 @@ def _(root: Path) -> list[Complaint]:
 @case("pairing-numbers too far apart")
 def _(root: Path) -> list[Complaint]:
     (root / TARGET).rename(root / "test_c/target/1P0A0913.png")
-    return [(SOURCE, "target 1P0A0913.png do not belong together")]
+    return [(SOURCE, "does not belong to target 1P0A0913.png")]
 
 
 @case("pairing-scene in two splits")
@@ -227,7 +227,7 @@ def _(root: Path) -> list[Complaint]:
     for letter, view in (("l", "left"), ("r", "right")):
         path = root / f"val_{letter}/source/1P0A0890_{letter.upper()}.png"
         write_image(path, random_image(7, view))
-    return [("val_c/source/1P0A0890.png", "is in train and in val")]
+    return [("val_c/source/1P0A0890.png", "is in both train and val")]
 
 
 @case("pairing-left is right")
@@ -295,7 +295,7 @@ def _(root: Path) -> list[Complaint]:
 @case("metadata-no text")
 def _(root: Path) -> list[Complaint]:
     (root / "scenes.csv").write_bytes(b"\xff\xfe\0\0")
-    return [("scenes.csv", "is no text file")]
+    return [("scenes.csv", "is not a text file")]
 
 
 @case("metadata-other columns")
@@ -318,13 +318,13 @@ def arrays(root: Path, indoor: object, outdoor: object) -> None:
 @case("metadata-one label array")
 def _(root: Path) -> list[Complaint]:
     np.save(root / "indoor_labels.npy", [1, 2])
-    return [("outdoor_labels.npy", "is missing beside the other")]
+    return [("outdoor_labels.npy", "is missing next to the other")]
 
 
 @case("metadata-pickled label array")
 def _(root: Path) -> list[Complaint]:
     arrays(root, np.array([print], object), [1, 2])
-    return [("indoor_labels.npy", "is no NumPy array")]
+    return [("indoor_labels.npy", "is not a NumPy array")]
 
 
 @case("metadata-label array claims more than it holds")
@@ -332,7 +332,7 @@ def _(root: Path) -> list[Complaint]:
     arrays(root, [1], [2])
     content = (root / "indoor_labels.npy").read_bytes()
     (root / "indoor_labels.npy").write_bytes(content.replace(b"(1,), }    ", b"(10000,), }"))
-    return [("indoor_labels.npy", "is no NumPy array")]
+    return [("indoor_labels.npy", "is not a NumPy array")]
 
 
 @case("metadata-label array of fractions")
@@ -344,13 +344,13 @@ def _(root: Path) -> list[Complaint]:
 @case("metadata-label beyond the test images")
 def _(root: Path) -> list[Complaint]:
     arrays(root, [1], [2, 3])
-    return [("outdoor_labels.npy", "3 is no position among 2")]
+    return [("outdoor_labels.npy", "3 is not a position among 2")]
 
 
 @case("metadata-scene both indoor and outdoor")
 def _(root: Path) -> list[Complaint]:
     arrays(root, [1], [2, 1])
-    return [("outdoor_labels.npy", "which is indoor already")]
+    return [("outdoor_labels.npy", "which is already indoor")]
 
 
 @case("metadata-scene neither indoor nor outdoor")
@@ -363,7 +363,7 @@ def _(root: Path) -> list[Complaint]:
 def _(root: Path) -> list[Complaint]:
     arrays(root, [1], [2])
     arrays(root / "test_c", [2], [1])
-    return [("", "remove those that do not count")]
+    return [("", "remove the wrong ones")]
 
 
 @case("permissions-unreadable image")
@@ -449,7 +449,7 @@ def test_any_file_name_can_be_told_on_one_line(tmp_path: Path, name: bytes) -> N
     for line in (names, same):
         assert line.isprintable()
         assert line.encode()
-    assert "other characters than letters" in names
+    assert "characters other than letters" in names
     assert "same image as" in same
 
 

@@ -1,6 +1,6 @@
 """Fifty distinct causes of damage and more, in eight groups, and the test of each.
 
-Six groups are the cases of `data/test_damage.py`. The archive and the way to it are in `fetch/`:
+Six groups are the cases of `test_damage.py`. The archive and the way to it are in `fetch/`:
 here is their list, cause by cause.
 """
 
@@ -87,12 +87,14 @@ CAUSES = [
 
 def images() -> list[str]:
     """Groups of the cases about images and their set, one for each cause."""
-    spec = importlib.util.spec_from_file_location("damage", TESTS / "data" / "test_damage.py")
+    spec = importlib.util.spec_from_file_location(
+        "damage", TESTS / "data" / "inspection" / "test_damage.py"
+    )
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    # A combination of causes is none of its own.
+    # A combination of causes is not a cause of its own.
     return [name.partition("-")[0] for name in module.CASES if name != "pixels-several at once"]
 
 
