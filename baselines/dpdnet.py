@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines._shared.official_weights import load_named
+from baselines._shared.keras_order import load_keras
+from baselines._shared.official_weights import Published
 from baselines._shared.unet import (
     VIEW_CHANNELS,
     UNet,
@@ -18,7 +19,6 @@ from baselines._shared.unet import (
     conv3x3,
     pad,
     swap_colors,
-    up_kernel,
 )
 
 VIEWS = ("left", "right")
@@ -50,7 +50,7 @@ class DPDNet(UNet):
     ) -> None:
         wide = 16 * width
         bottleneck = {"conv5_1": conv3x3(wide // 2, wide), "conv5_2": conv3x3(wide, wide)}
-        super().__init__(VIEW_CHANNELS, width, bottleneck, up_kernel(variant))
+        super().__init__(VIEW_CHANNELS, width, bottleneck, variant)
         self.dropout = nn.Dropout(dropout)
 
     def forward(
@@ -96,17 +96,14 @@ def build(**kwargs: Any) -> DPDNet:
     return DPDNet(**kwargs)
 
 
-def load_official(state: Mapping[str, Any], **kwargs: Any) -> DPDNet:
+def load_official(state: Published, **kwargs: Any) -> DPDNet:
     """DPDNet with published weights.
 
     Args:
-        state: arrays or tensors by layer, `conv1_1.weight` to `conv10.bias`, kernels as `[out,
-            in, height, width]`; `baselines._shared.keras_order` makes it from Keras' arrays.
+        state: layers of a Keras file, or arrays by name; see `load_keras`.
         kwargs: constructor arguments.
 
     Raises:
-        ValueError: an entry is missing, unknown or of another shape.
+        ValueError: the weights do not fit, or there is no such variant.
     """
-    with torch.device("meta"):
-        outline = build(**kwargs)
-    return load_named(outline, state)
+    return load_keras(partial(build, **kwargs), state)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines._shared.official_weights import load_named
+from baselines._shared.official_weights import Published, load_named
 
 VIEWS = ("combined", "left", "right")
 INPUT_BITS = 8
@@ -221,7 +221,7 @@ def build(**kwargs: Any) -> KPACNet:
     return KPACNet(**kwargs)
 
 
-def load_official(state: Mapping[str, Any] | Sequence[Any], **kwargs: Any) -> KPACNet:
+def load_official(state: Published, **kwargs: Any) -> KPACNet:
     """The network with the authors' weights.
 
     Args:

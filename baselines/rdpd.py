@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from baselines._shared.conv_lstm import ConvLSTM
-from baselines._shared.official_weights import load_named
+from baselines._shared.keras_order import load_keras
+from baselines._shared.official_weights import Published
 from baselines._shared.unet import (
     VIEW_CHANNELS,
     UNet,
@@ -19,7 +21,6 @@ from baselines._shared.unet import (
     conv3x3,
     pad,
     swap_colors,
-    up_kernel,
 )
 
 VIEWS = ("left", "right")
@@ -57,13 +58,13 @@ class RDPD(UNet):
     def __init__(
         self, *, width: int = 32, variant: Variant = "official", dropout: float = 0.4
     ) -> None:
-        kernel, wide = up_kernel(variant), 16 * width
+        wide = 16 * width
         with_mask = variant == "official"
         bottom: dict[str, nn.Module] = {"conv5_1": conv3x3(wide // 2, wide)}
         if variant == "table1":
             bottom["conv5_2"] = conv3x3(wide, wide)
         modules = {**bottom, "convlstm": ConvLSTM(wide, dropout)}
-        super().__init__(VIEW_CHANNELS + with_mask, width, modules, kernel)
+        super().__init__(VIEW_CHANNELS + with_mask, width, modules, variant)
         self.with_mask = with_mask
         self.bottom_convolutions = tuple(bottom)
 
@@ -182,17 +183,14 @@ def build(**kwargs: Any) -> RDPD:
     return RDPD(**kwargs)
 
 
-def load_official(state: Mapping[str, Any], **kwargs: Any) -> RDPD:
+def load_official(state: Published, **kwargs: Any) -> RDPD:
     """RDPD with published weights.
 
     Args:
-        state: arrays or tensors by layer, `conv1_1.weight` to `conv10.bias`, kernels as `[out,
-            in, height, width]`; `baselines._shared.keras_order` makes it from Keras' arrays.
+        state: layers of a Keras file, or arrays by name; see `load_keras`.
         kwargs: constructor arguments.
 
     Raises:
-        ValueError: an entry is missing, unknown or of another shape.
+        ValueError: the weights do not fit, or there is no such variant.
     """
-    with torch.device("meta"):
-        outline = build(**kwargs)
-    return load_named(outline, state)
+    return load_keras(partial(build, **kwargs), state)

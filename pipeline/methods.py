@@ -8,7 +8,7 @@ it only stands in for the published method: rows made with it are then labeled s
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
@@ -80,7 +80,7 @@ class Method:
         counted: nn.Module = getattr(network, "counted", network)
         return counted
 
-    def load_official(self, state: Mapping[str, Any], **kwargs: Any) -> nn.Module:
+    def load_official(self, state: Mapping[str, Any] | Sequence[Any], **kwargs: Any) -> nn.Module:
         """The network with the authors' published weights.
 
         Args:

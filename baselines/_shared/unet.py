@@ -32,13 +32,20 @@ class UNet(nn.Module):
         in_channels: of the image.
         width: channels of the first level; each level doubles them.
         bottleneck: modules between encoder and decoder, by name; used by the method, not here.
-        up_kernel: 2, as published, or 3: symmetric padding, as the DMTNet paper's Table 1 counts.
+        variant: `official` enlarges with 2x2 convolutions, as published; `table1` with 3x3
+            convolutions and symmetric padding, as the DMTNet paper's Table 1 counts.
+
+    Raises:
+        ValueError: there is no such variant.
     """
 
     def __init__(
-        self, in_channels: int, width: int, bottleneck: Mapping[str, nn.Module], up_kernel: int
+        self, in_channels: int, width: int, bottleneck: Mapping[str, nn.Module], variant: Variant
     ) -> None:
         super().__init__()
+        if variant not in ("official", "table1"):
+            raise ValueError(f"variant must be official or table1, not {variant!r}")
+        up_kernel = 2 if variant == "official" else 3
         self.up_padding = (0, 1, 0, 1) if up_kernel == 2 else (1, 1, 1, 1)
         channels = in_channels
         for level in range(1, LEVELS + 1):
@@ -84,17 +91,6 @@ class UNet(nn.Module):
     def cost_basis(self, height: int, width: int) -> tuple[int, ...]:
         """Every operation count is a multiple of the padded image's pixels."""
         return ((height + -height % MULTIPLE) * (width + -width % MULTIPLE),)
-
-
-def up_kernel(variant: Variant) -> int:
-    """Side of the convolutions on the way up.
-
-    Raises:
-        ValueError: there is no such variant.
-    """
-    if variant not in ("official", "table1"):
-        raise ValueError(f"variant must be official or table1, not {variant!r}")
-    return 2 if variant == "official" else 3
 
 
 def conv3x3(in_channels: int, out_channels: int) -> nn.Conv2d:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from baselines._shared.official_weights import Published
 from baselines._shared.two_stage import Floats, TwoStage
 from baselines.dmenet import official
 from baselines.dmenet.network import DMENet, sigma_of
@@ -61,7 +61,7 @@ def build(*, width: int = 64, auxiliary: bool = True, **second_stage: Any) -> DM
     return DMENetDeblurring(DMENet(width=width, auxiliary=auxiliary), **second_stage)
 
 
-def load_official(state: Mapping[str, Any], **kwargs: Any) -> DMENetDeblurring:
+def load_official(state: Published, **kwargs: Any) -> DMENetDeblurring:
     """The method with the authors' weights; `state` as for `official.load_network`.
 
     Args:

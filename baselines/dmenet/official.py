@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from torch import Tensor
 
-from baselines._shared.official_weights import load_named, unwrapped
+from baselines._shared.official_weights import Published, load_named, unwrapped
 from baselines.dmenet.network import ENCODER_CONVS, REFINEMENTS, DMENet
 
 _CONV = {"weight": "kernel", "bias": "bias"}
@@ -19,7 +19,7 @@ _UNUSED = re.compile(r"(^|/)(binary_net|discriminator|encoder/conv6_1|encoder/c_
 _AUXILIARY = re.compile(r"^decoder/u\d_aux/")
 
 
-def load_network(state: Mapping[str, Any], **kwargs: Any) -> DMENet:
+def load_network(state: Published, **kwargs: Any) -> DMENet:
     """The network with the authors' weights.
 
     Args:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
-from baselines._shared.official_weights import load_named
+from baselines._shared.official_weights import Published, load_named, named
 from baselines.ifan.network import IFAN, build
 
 _MODULES = {
@@ -31,7 +30,7 @@ for _stage in range(3):
 _WRAPPERS = re.compile(r"^(module\.)*(Network\.|reblurNet\.)?")
 
 
-def load_official(state: Mapping[str, Any], **kwargs: Any) -> IFAN:
+def load_official(state: Published, **kwargs: Any) -> IFAN:
     """The network with the authors' weights.
 
     Args:
@@ -43,7 +42,7 @@ def load_official(state: Mapping[str, Any], **kwargs: Any) -> IFAN:
     Raises:
         ValueError: an entry is missing, unknown or ill-shaped, or an unknown variant.
     """
-    bare = {_WRAPPERS.sub("", name): value for name, value in state.items()}
+    bare = {_WRAPPERS.sub("", name): value for name, value in named(state).items()}
     kwargs = {"reblurring": any(name.startswith("RBF.") for name in bare), **kwargs}
     network = build(**kwargs)
     if network.reblurring is None:

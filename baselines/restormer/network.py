@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines._shared.official_weights import load_named
+from baselines._shared.official_weights import Published, load_named
 from baselines._shared.row_bands import is_piecewise
 from baselines.restormer.blocks import Block, conv, images, tokens_of
 
@@ -145,7 +145,7 @@ def build(**kwargs: Any) -> Restormer:
     return Restormer(**kwargs)
 
 
-def load_official(state: Mapping[str, Any], **kwargs: Any) -> Restormer:
+def load_official(state: Published, **kwargs: Any) -> Restormer:
     """Restormer with the weights of `dual_pixel_defocus_deblurring.pth` (its entry `params`).
 
     Args:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines._shared.official_weights import load_named
+from baselines._shared.official_weights import Published, load_named
 from baselines.uformer.blocks import Block
 
 VIEWS = ("left", "right")
@@ -194,7 +194,7 @@ def build(**kwargs: Any) -> Uformer:
     return Uformer(**kwargs)
 
 
-def load_official(state: Mapping[str, Any], **kwargs: Any) -> Uformer:
+def load_official(state: Published, **kwargs: Any) -> Uformer:
     """Uformer-B with weights of the authors' program for six input channels.
 
     Args:

@@ -61,7 +61,7 @@ def _split(content: bytes) -> tuple[_Header, bytes]:
 def _plain(name: str, header: _Header, body: bytes) -> Array:
     shape, fortran, kind = header
     if kind.hasobject or kind.names or kind.subdtype or not kind.itemsize:
-        raise Unreadable(f"{name} is of type {kind}, no numbers")
+        raise Unreadable(f"{name} is of type {kind}, not numbers")
     if any(side < 0 for side in shape) or math.prod(shape) * kind.itemsize != len(body):
         raise Unreadable(f"{name} claims the shape {shape} and has {len(body)} bytes")
     return np.frombuffer(body, kind).reshape(shape, order="F" if fortran else "C")

@@ -70,7 +70,7 @@ def _arrays(state: Mapping[str, torch.Tensor]) -> dict[str, Array]:
     arrays = {}
     for name, value in state.items():
         if value.layout != torch.strided or value.is_quantized or value.device.type != "cpu":
-            raise Unreadable(f"{name} is no plain tensor")
+            raise Unreadable(f"{name} is not a plain tensor")
         value = value.detach()
         arrays[name] = (value.float() if value.is_floating_point() else value).numpy()
     return arrays
