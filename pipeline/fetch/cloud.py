@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.errors import ConfigError
 from pipeline.fetch.archive import Unavailable
 from pipeline.fetch.download import accept
-from pipeline.fetch.registry import Archive, Source
+from pipeline.fetch.sources import Archive, Source
 from pipeline.files import need_room, sha256_of, writing
 from pipeline.progress_bars import byte_bar
 

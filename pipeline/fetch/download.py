@@ -18,7 +18,7 @@ from urllib3.exceptions import HTTPError
 from pipeline.fetch.answer import TryAgain, read_answer
 from pipeline.fetch.archive import HEAD_BYTES, Unavailable, kind_of
 from pipeline.fetch.partial import Origin, Partial
-from pipeline.fetch.registry import Archive
+from pipeline.fetch.sources import Archive
 from pipeline.files import need_room, sha256_of, write_text, writing
 from pipeline.progress_bars import byte_bar
 

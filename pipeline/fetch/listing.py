@@ -7,7 +7,8 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.fetch.registry import Archive, Published
+from pipeline.fetch.registry import Published
+from pipeline.fetch.sources import Archive
 
 _WIDTH = 120
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pipeline.errors import ConfigError
-from pipeline.fetch.registry import Archive, Published, Source
+from pipeline.fetch.registry import Published
+from pipeline.fetch.sources import Archive, Source
 
 
 def read_sources(published: Published, texts: Sequence[str]) -> list[Source | Path]:

@@ -20,7 +20,8 @@ from pipeline.fetch.cloud import download_drive, download_snapshot
 from pipeline.fetch.download import Patience, download
 from pipeline.fetch.folder import link_folder
 from pipeline.fetch.places import read_sources
-from pipeline.fetch.registry import Published, Source
+from pipeline.fetch.registry import Published
+from pipeline.fetch.sources import Source
 from pipeline.fetch.tree import data_root
 from pipeline.fetch.unpack import unpack
 from pipeline.files import write_text, writing

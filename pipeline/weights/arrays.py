@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,7 +56,7 @@ def plain(weights: Weights) -> Weights:
     return [*state.values()]
 
 
-def _numbered(weights: list[Array] | list[list[Array]]) -> Iterator[tuple[str, Array]]:
+def _numbered(weights: Sequence[Array | list[Array]]) -> Iterator[tuple[str, Array]]:
     """Arrays of a list under names for error messages, counted from 1."""
     for position, item in enumerate(weights, 1):
         if isinstance(item, list):

@@ -62,7 +62,7 @@ class WeightsFetch:
     def _sources(self, text: str | None) -> list[WeightsSource] | Path:
         known = self.published.sources
         if text is None:
-            return [item for item in known if item.transport == "http" and not item.part]
+            return self.published.automatic
         named = [item for item in known if item.name == text]
         if named:
             return named

@@ -20,7 +20,7 @@ from support.servers import Act, Site, serving
 from pipeline.errors import DataError
 from pipeline.fetch.archive import Unavailable
 from pipeline.fetch.download import Patience, download
-from pipeline.fetch.registry import Archive
+from pipeline.fetch.sources import Archive
 
 CONTENT = zip_of({"train_c/source/1P0A0890.png": noise(300_000)})
 OTHER = zip_of({"train_c/source/1P0A0890.png": noise(300_000, seed=1)})

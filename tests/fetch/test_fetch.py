@@ -20,7 +20,8 @@ from support.servers import Site, serving
 from pipeline.cli import main
 from pipeline.errors import ConfigError, DataError
 from pipeline.fetch.download import Patience
-from pipeline.fetch.registry import Archive, Published, Source
+from pipeline.fetch.registry import Published
+from pipeline.fetch.sources import Archive, Source
 from pipeline.stages.fetch import Fetch
 
 FILES = {

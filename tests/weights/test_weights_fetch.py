@@ -21,7 +21,7 @@ from pipeline.cli import app, main
 from pipeline.config.methods import MethodEntry
 from pipeline.errors import ConfigError, DataError, WeightsError
 from pipeline.fetch.download import Patience
-from pipeline.fetch.registry import Archive
+from pipeline.fetch.sources import Archive
 from pipeline.methods import Method, get_method
 from pipeline.records import ResultRecord, read_record
 from pipeline.stages.evaluate import evaluate_method
