@@ -32,14 +32,14 @@ BOUNDED = "the last layer is a sigmoid"
 
 
 class DPDNet(UNet):
-    """U-Net of five levels on both views, blue first inside, with a sigmoid at the end.
+    """U-Net of five levels on both views, BGR inside, with a sigmoid at the end.
 
     Args:
         width: channels of the first level; 64 as published.
-        variant: `official`; or `table1`, whose convolutions on the way up are 3x3: its counts are
-            those that the DMTNet paper prints. Published weights fit `official` only.
-        dropout: share of values dropped in training, before and after the last pooling; 0.4 in
-            the authors' program.
+        variant: `official`; or `table1`, with 3x3 up-convolutions, whose counts match those that
+            the DMTNet paper prints. Published weights fit `official` only.
+        dropout: probability of dropping a value in training, before and after the last pooling;
+            0.4 in the authors' program.
 
     Raises:
         ValueError: there is no such variant.
@@ -63,23 +63,22 @@ class DPDNet(UNet):
         """Deblur.
 
         The image is padded to multiples of 16 on the right and at the bottom, by reflection
-        (zeros along a side too short for it), and the result cropped; the authors' program takes
-        multiples of 16 only.
+        (zeros along a side too short for it), and the result is cropped; the authors' program
+        takes multiples of 16 only.
 
         Args:
             x: `[B, 6, H, W]`, left then right view, RGB in [0, 1].
-            origin: part of the method contract; position does not matter.
-            full_size: likewise.
+            origin, full_size: part of the method contract; this network does not depend on them.
 
         Returns:
             `[B, 3, H, W]`, RGB in (0, 1).
 
         Raises:
-            ValueError: another number of dimensions or channels.
+            ValueError: the number of dimensions or channels is wrong.
         """
         check_views(x, 4)
         skips = self.encode(pad(swap_colors(x)))
-        # The skip of this level leaves after the dropout.
+        # The skip connection of this level starts after the dropout.
         skips[-1] = self.dropout(skips[-1])
         bottom = self.run(functional.max_pool2d(skips[-1], 2), "conv5_1", "conv5_2")
         restored = torch.sigmoid(self.decode(self.dropout(bottom), skips))

@@ -138,7 +138,7 @@ class MRNet(nn.Module):
             `[B, 3, H, W]`, RGB, not clamped: the mean of the views plus the network's correction.
 
         Raises:
-            ValueError: another number of channels.
+            ValueError: the number of channels is wrong.
         """
         if x.dim() != 4 or x.shape[1] != 3 * len(VIEWS):
             raise ValueError(f"expected [B, {3 * len(VIEWS)}, H, W], got {tuple(x.shape)}")

@@ -55,7 +55,7 @@ def build(*, width: int = 64, auxiliary: bool = True, **second_stage: Any) -> DM
         second_stage: as for `TwoStage`.
 
     Raises:
-        ValueError: an argument is refused.
+        ValueError: an argument is invalid.
         TypeError: unknown argument.
     """
     return DMENetDeblurring(DMENet(width=width, auxiliary=auxiliary), **second_stage)
@@ -69,7 +69,7 @@ def load_official(state: Published, **kwargs: Any) -> DMENetDeblurring:
         kwargs: as for `build`; without `auxiliary`, the weights decide.
 
     Raises:
-        ValueError: an entry is missing, unknown or ill-shaped, or an argument is refused.
+        ValueError: an entry is missing, unknown or ill-shaped, or an argument is invalid.
     """
     own = {name: kwargs.pop(name) for name in ("width", "auxiliary") if name in kwargs}
     return DMENetDeblurring(official.load_network(state, **own), **kwargs)

@@ -29,7 +29,7 @@ def load_network(state: Published, **kwargs: Any) -> DMENet:
         kwargs: as for `DMENet`.
 
     Raises:
-        ValueError: an entry is missing, unknown or ill-shaped, or an argument is refused.
+        ValueError: an entry is missing, unknown or ill-shaped, or an argument is invalid.
     """
     bare = {
         _PREFIX.sub("", name): value

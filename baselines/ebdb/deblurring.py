@@ -42,7 +42,7 @@ def build(**kwargs: Any) -> EBDB:
     """The method with the published settings; `kwargs` are those of `EBDB`.
 
     Raises:
-        ValueError: an argument is refused.
+        ValueError: an argument is invalid.
         TypeError: unknown argument.
     """
     return EBDB(**kwargs)

@@ -122,7 +122,7 @@ class IFAN(nn.Module):
             `[B, 3, H, W]`, RGB, not clamped.
 
         Raises:
-            ValueError: another number of channels.
+            ValueError: the number of channels is wrong.
         """
         padded = _padded(_check(x, 9 if self.dual else 3))
         filters, _ = self._predict_filters(self._filter_input(padded))
@@ -148,7 +148,7 @@ class IFAN(nn.Module):
             view. Besides, `disparity`, which moved it, and the `filters`.
 
         Raises:
-            ValueError: another number of channels, or there is no reblurring network.
+            ValueError: the number of channels is wrong, or there is no reblurring network.
         """
         if self.reblurring is None:
             raise ValueError("training needs the reblurring network: build(reblurring=True)")
@@ -193,7 +193,7 @@ class IFAN(nn.Module):
 
 
 def build(variant: str = "dual", **kwargs: Any) -> IFAN:
-    """A published variant, freshly initialized; `kwargs` replace constructor arguments.
+    """A published variant, freshly initialized; `kwargs` override constructor arguments.
 
     Raises:
         ValueError: unknown variant.

@@ -47,7 +47,7 @@ def build(**kwargs: Any) -> JNB:
     """The method with the published settings; `kwargs` are those of `JNB`.
 
     Raises:
-        ValueError: an argument is refused.
+        ValueError: an argument is invalid.
         TypeError: unknown argument.
     """
     return JNB(**kwargs)

@@ -96,7 +96,7 @@ class Restormer(nn.Module):
             `[B, 3, H, W]`, RGB, not clamped.
 
         Raises:
-            ValueError: another number of channels.
+            ValueError: the number of channels is wrong.
         """
         if x.dim() != 4 or x.shape[1] != 3 * len(VIEWS):
             raise ValueError(f"expected [B, {3 * len(VIEWS)}, H, W], got {tuple(x.shape)}")
@@ -136,10 +136,10 @@ def _padded(x: Tensor) -> Tensor:
 
 
 def build(**kwargs: Any) -> Restormer:
-    """Restormer as published for dual-pixel pairs; `kwargs` replace constructor arguments.
+    """Restormer as published for dual-pixel pairs; `kwargs` override constructor arguments.
 
     Raises:
-        ValueError: a choice the constructor refuses.
+        ValueError: the constructor rejects an argument.
         TypeError: unknown argument.
     """
     return Restormer(**kwargs)

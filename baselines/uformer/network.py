@@ -116,7 +116,7 @@ class Uformer(nn.Module):
             `[B, 3, H, W]`, RGB, not clamped.
 
         Raises:
-            ValueError: another number of channels.
+            ValueError: the number of channels is wrong.
         """
         if x.dim() != 4 or x.shape[1] != 3 * len(VIEWS):
             raise ValueError(f"expected [B, {3 * len(VIEWS)}, H, W], got {tuple(x.shape)}")
@@ -185,10 +185,10 @@ def _initialize(module: nn.Module) -> None:
 
 
 def build(**kwargs: Any) -> Uformer:
-    """Uformer-B for dual-pixel pairs; `kwargs` replace constructor arguments.
+    """Uformer-B for dual-pixel pairs; `kwargs` override constructor arguments.
 
     Raises:
-        ValueError: a choice the constructor refuses.
+        ValueError: the constructor rejects an argument.
         TypeError: unknown argument.
     """
     return Uformer(**kwargs)
