@@ -15,7 +15,7 @@ from baselines.dmenet.network import DMENet, sigma_of
 
 
 class DMENetDeblurring(TwoStage):
-    """The map of a DMENet, and hyper-Laplacian deconvolution by it.
+    """Defocus map of a DMENet, then hyper-Laplacian deconvolution with it.
 
     Args:
         network: estimates the map.
@@ -28,7 +28,7 @@ class DMENetDeblurring(TwoStage):
 
     @property
     def counted(self) -> nn.Module:
-        """What has parameters and operations to count."""
+        """The part whose parameters and operations are counted."""
         return self.network
 
     def defocus_map(self, x: Tensor) -> Tensor:
@@ -66,7 +66,7 @@ def load_official(state: Published, **kwargs: Any) -> DMENetDeblurring:
 
     Args:
         state: the authors' variables.
-        kwargs: as for `build`; without `auxiliary`, the weights decide.
+        kwargs: as for `build`; `auxiliary` defaults to what the weights hold.
 
     Raises:
         ValueError: an entry is missing, unknown or ill-shaped, or an argument is invalid.

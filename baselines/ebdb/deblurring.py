@@ -9,7 +9,7 @@ from baselines.ebdb.estimation import Propagation, ebdb_map
 
 
 class EBDB(TwoStage):
-    """The edge-based map, and hyper-Laplacian deconvolution by it.
+    """The edge-based map, then hyper-Laplacian deconvolution with it.
 
     Args:
         linearise, keep_zeros, propagation: as for `ebdb_map`.
