@@ -42,20 +42,20 @@ class Edges:
     scale: Floats
 
 
-def estimation_luma(image: Floats, *, linearise: bool) -> Floats:
+def estimation_luma(image: Floats, *, linearize: bool) -> Floats:
     """The gray image on which blur is measured; the deconvolution uses the encoded colors.
 
     Known from the authors' program.
 
     Args:
         image: `[H, W, 3]`, RGB, sRGB-encoded values in [0, 1].
-        linearise: raise to the power of 2.4, an approximate inverse of the encoding.
+        linearize: raise to the power of 2.4, an approximate inverse of the encoding.
 
     Returns:
         `[H, W]`; between 16/255 and 235/255 if not linearized.
     """
     luma: Floats = _BLACK + image @ _LUMA
-    return luma**_POWER if linearise else luma
+    return luma**_POWER if linearize else luma
 
 
 def reliable_edges(luma: Floats) -> Edges:

@@ -39,7 +39,7 @@ class SparseBlur:
 def ebdb_map(
     image: Floats,
     *,
-    linearise: bool = True,
+    linearize: bool = True,
     keep_zeros: bool = True,
     propagation: Propagation = "domain_transform",
     matting_lambda: float = 1e-3,
@@ -49,7 +49,7 @@ def ebdb_map(
 
     Args:
         image: `[H, W, 3]`, RGB, sRGB-encoded values in [0, 1]; each side at least 23 px.
-        linearise: measure on the luma to the power of 2.4.
+        linearize: measure on the luma to the power of 2.4.
         keep_zeros: count pixels whose gradients no blur explains as sharp (known); otherwise, they
             are ignored.
         propagation: `domain_transform` (known), or `matting` as an ablation, many times slower.
@@ -69,7 +69,7 @@ def ebdb_map(
         raise ValueError(f"unknown propagation {propagation!r}; known: domain_transform, matting")
     if not matting_lambda > 0:
         raise ValueError(f"matting_lambda must be above 0, not {matting_lambda}")
-    known = sparse_blur(image, linearise=linearise, keep_zeros=keep_zeros)
+    known = sparse_blur(image, linearize=linearize, keep_zeros=keep_zeros)
     sigma = spread(image, known.filtered, known.mask)
     if propagation == "matting":
         sigma = interpolate(image, known.filtered, known.mask, sigma, matting_lambda)
@@ -78,10 +78,10 @@ def ebdb_map(
     return through_eight_bits(sigma, MAX_SIGMA) if eight_bit_map else sigma
 
 
-def sparse_blur(image: Floats, *, linearise: bool = True, keep_zeros: bool = True) -> SparseBlur:
+def sparse_blur(image: Floats, *, linearize: bool = True, keep_zeros: bool = True) -> SparseBlur:
     """Blur at the reliable edges, before it is spread; arguments and errors as for `ebdb_map`."""
     _check(image)
-    luma = estimation_luma(image, linearise=linearise)
+    luma = estimation_luma(image, linearize=linearize)
     edges = reliable_edges(luma)
     raw = edge_blur(luma, edges)
     mask = edges.mask if keep_zeros else edges.mask & (raw > 0)

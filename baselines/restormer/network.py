@@ -1,4 +1,4 @@
-"""The U of four levels: Restormer's model for dual-pixel pairs."""
+"""The U-shaped network of four levels: Restormer's model for dual-pixel pairs."""
 
 from __future__ import annotations
 
@@ -32,13 +32,14 @@ class Restormer(nn.Module):
 
     Args:
         embed_dim: C of the first level; doubled at each of the three others.
-        num_blocks: per level, of encoder and decoder.
-        num_refinement_blocks: after the decoder, at full resolution.
-        num_heads: per level; decoder level 1 and refinement (2 C channels) have those of level 1.
+        num_blocks: blocks per level, of encoder and decoder.
+        num_refinement_blocks: blocks after the decoder, at full resolution.
+        num_heads: heads per level; decoder level 1 and refinement (2 C channels) have those of
+            level 1.
         expansion: hidden width of the feed-forward network over C.
 
     Raises:
-        ValueError: not four levels, or a width that its heads do not divide.
+        ValueError: there are not four levels, or a width is not a multiple of its heads.
     """
 
     def __init__(
@@ -85,8 +86,8 @@ class Restormer(nn.Module):
     ) -> Tensor:
         """Deblur.
 
-        Sides are padded on the right and at the bottom to multiples of 8 and the result cropped:
-        by reflection, as in the authors' program, or with zeros if a side is too short for that.
+        The image is padded on the right and at the bottom to multiples of 8, by reflection as in
+        the authors' program, or with zeros if a side is too short; the result is cropped.
 
         Args:
             x: `[B, 6, H, W]`, left view then right view, RGB in [0, 1], any H and W.
@@ -102,7 +103,7 @@ class Restormer(nn.Module):
             raise ValueError(f"expected [B, {3 * len(VIEWS)}, H, W], got {tuple(x.shape)}")
         height, width = x.shape[-2:]
         embedded = tokens_of(self.embedding(_padded(x)))
-        # Blocks may overwrite what they are given, and the embedding is needed once more.
+        # Blocks may overwrite their input, and the embedding is needed again.
         features = self.encoder[0](embedded.clone() if is_piecewise(embedded) else embedded)
         skips = []
         for level, down in enumerate(self.down, start=1):
