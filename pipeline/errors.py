@@ -13,11 +13,11 @@ class UserError(Exception):
 
 
 class Stopped(UserError):
-    """A training that was told to stop and can go on; the command ends with status `RESUMABLE`."""
+    """A training that was asked to stop and can resume; the command exits with `RESUMABLE`."""
 
 
 RESUMABLE = 75
-"""Exit status of a command that is to be run again: `EX_TEMPFAIL` of the system."""
+"""Exit status of a command that should be run again: the system's `EX_TEMPFAIL`."""
 
 
 class ConfigError(UserError):

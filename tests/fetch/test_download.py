@@ -412,7 +412,7 @@ def test_a_redirect_loop(lab: Lab) -> None:
 
 def test_a_redirect_to_something_that_is_no_web_address(lab: Lab) -> None:
     lab.acts(usual=servers.redirect("file:///etc/passwd"))
-    assert "cannot be asked for" in lab.fails()
+    assert "cannot be requested" in lab.fails()
 
 
 def test_an_endless_trickle_is_bounded(lab: Lab) -> None:

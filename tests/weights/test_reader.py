@@ -285,15 +285,15 @@ EMPTY = RECONSTRUCT + NDARRAY + b"K\x00\x85U\x01b\x87R"
             EMPTY + b"(K\x01K\x01\x85" + python2_type("O8", "|") + b"\x89U\x08abcdefghtb",
             "without data",
         ),
-        (EMPTY + b"(K\x01K\x01\x85" + FLOAT + b"\x89U\x04abcdtb", "no list of arrays"),
-        (EMPTY, "no list of arrays"),
-        (b"cnumpy\ndtype\nU\x02V8\x85R", "no number"),
+        (EMPTY + b"(K\x01K\x01\x85" + FLOAT + b"\x89U\x04abcdtb", "not a list of arrays"),
+        (EMPTY, "not a list of arrays"),
+        (b"cnumpy\ndtype\nU\x02V8\x85R", "not a number"),
         (FLOAT[:-2] + b"tb(K\x03U\x01<(U\x01at}NJ\xff\xff\xff\xfftb", "uses EMPTY_DICT"),
         (FLOAT + b"(K\x03U\x01<NU\x01xNK\x04K\x01K\x00tb", "structured type"),
         (b"K\x01r\xff\xff\xff\x7f", "memo"),
         (b"\x8e\xff\xff\xff\xff\xff\xff\xff\x7f", "damaged"),
         (b"\x96\x01\x00\x00\x00\x00\x00\x00\x00a", "BYTEARRAY8"),
-        (b"]" * 100_000 + b"a" * 99_999, "no list of arrays"),
+        (b"]" * 100_000 + b"a" * 99_999, "not a list of arrays"),
         (b"N" * 300_000, "longer than any"),
         (b"U\x01xQ", "BINPERSID"),
         (b"\x82\x01", "EXT1"),
@@ -350,13 +350,13 @@ def test_without_a_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         ("<f4", "(-1,)", "claims the shape"),
         ("|V8", "(1,)", "not numbers"),
         ("<U2", "(1,)", "not numbers"),
-        ("<f4", "(" + "9" * 100 + ",)", "no array of NumPy"),
-        ("<f4", "__import__('os')", "no array of NumPy"),
+        ("<f4", "(" + "9" * 100 + ",)", "not a NumPy array"),
+        ("<f4", "__import__('os')", "not a NumPy array"),
     ],
 )
 def test_headers_that_lie(tmp_path: Path, kind: str, shape: str, message: str) -> None:
     path = npz(tmp_path / "x.npz", b"12345678", kind, shape)
-    if message == "no array of NumPy":
+    if message == "not a NumPy array":
         refused(path)
     else:
         refused(path, message)
@@ -530,12 +530,12 @@ def damage_shape(file: Any) -> None:
     [
         (damage_link, "a link instead"),
         (damage_soft_link, "a link instead"),
-        (damage_external, "no weights of a convolution"),
-        (damage_text, "no weights of a convolution"),
+        (damage_external, "not weights of a convolution"),
+        (damage_text, "not weights of a convolution"),
         (damage_bomb, "more than any published network"),
         (damage_names, "no attribute layer_names"),
         (damage_absent, "lacks 'bias:0'"),
-        (damage_kind, "no weights of a convolution"),
+        (damage_kind, "not weights of a convolution"),
     ],
 )
 def test_damaged_files_of_keras(

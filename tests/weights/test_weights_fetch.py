@@ -220,7 +220,7 @@ def test_the_commands(
     assert (tmp_path / "weights/dpdnet/net.pth").exists()
     code, _, err = run("fetch", "dpdnet")
     assert code == 1
-    assert err.startswith("error: dpdnet: no source delivers by itself; by hand: open https://ln2")
+    assert err.startswith("error: dpdnet: no source works without a browser; by hand: open https://ln2")
     assert err.count("\n") == 1
 
 
