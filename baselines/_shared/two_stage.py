@@ -128,8 +128,8 @@ class TwoStage(nn.Module):
         if x.dim() != 4 or x.shape[1] != 3:
             raise ValueError(f"expected [B, 3, H, W], got {tuple(x.shape)}")
         sharp = []
-        for one in x:
-            image = self._image(one)
+        for combined in x:
+            image = self._image(combined)
             sharp.append(self._deconvolve(image, self.sigma_map(image), self.settings()))
         return torch.stack([_tensor(image) for image in sharp]).to(x)
 

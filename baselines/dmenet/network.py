@@ -101,7 +101,8 @@ class DMENet(nn.Module):
         widths = [width, 2 * width, 4 * width, 8 * width, 8 * width]
         sources = [3, *widths[:-1]]
         self.encoder = nn.ModuleList(
-            _encoder_stage(*stage) for stage in zip(sources, widths, ENCODER_CONVS, strict=True)
+            _encoder_stage(source, wide, convs)
+            for source, wide, convs in zip(sources, widths, ENCODER_CONVS, strict=True)
         )
         self.decoder = nn.ModuleList(
             _decoder_stage(2 * skip, out)
