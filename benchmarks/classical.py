@@ -108,7 +108,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def main() -> None:
     options = parse()
     # The scenes are blurred in their encoded values.
-    estimate = partial(ebdb_map, linearise=False)
+    estimate = partial(ebdb_map, linearize=False)
     holds = figures(estimate) if options.command == "figures" else speed(options)
     if not holds:
         raise SystemExit(1)

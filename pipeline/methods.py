@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -121,7 +121,7 @@ class Method:
         counted: nn.Module = getattr(network, "counted", network)
         return counted
 
-    def load_official(self, state: Mapping[str, Any], **kwargs: Any) -> nn.Module:
+    def load_official(self, state: Mapping[str, Any] | Sequence[Any], **kwargs: Any) -> nn.Module:
         """The network with the authors' published weights.
 
         Args:

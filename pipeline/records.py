@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipeline.errors import RecordError
+from pipeline.errors import RecordError, first_problem
 from pipeline.files import write_text
 
 Label = Literal["reproduced", "official weights", "published", "surrogate", "demo"]
@@ -211,11 +211,8 @@ def read_record(path: Path, kind: type[AnyRecord]) -> AnyRecord:
             f"{path}: cannot be read ({error.strerror}); run its stage again"
         ) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise RecordError(
-            f"{path}: {where}: {first['msg']}; delete the file and run its stage again"
-        ) from error
+        problem = first_problem(error, unknown_key="unknown key")
+        raise RecordError(f"{path}: {problem}; delete the file and run its stage again") from error
 
 
 def write_schemas(folder: Path) -> list[Path]:

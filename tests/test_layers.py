@@ -96,6 +96,12 @@ def test_baselines_never_import_the_harness(module: str) -> None:
     assert "pipeline" not in roots(imported(module))
 
 
+@pytest.mark.parametrize("module", inside("pipeline"))
+def test_the_harness_never_imports_a_method(module: str) -> None:
+    # The configuration names the modules of methods.
+    assert "baselines" not in roots(imported(module))
+
+
 @pytest.mark.parametrize("module", [*inside("pipeline.reporting"), "pipeline.stages.report"])
 def test_reports_never_load_torch(module: str) -> None:
     assert "torch" not in roots(imported(module))

@@ -1,8 +1,8 @@
 """EBDB: edge-based defocus blur with adaptive scale selection (Karaali and Jung, TIP 2018).
 
-A defocus map from one image, without training; then deconvolution. Written from a description of
-the authors' program. The edge detector is scikit-image's: the authors' one moves edges by half a
-pixel, so their published maps can be approached but not repeated.
+Estimates a defocus map from one image, without training; then deconvolution. Written from a
+description of the authors' program. The edge detector is scikit-image's; the authors' detector
+shifts edges by half a pixel, so their published maps can be approximated but not reproduced.
 """
 
 from baselines._shared.two_stage import AS_PUBLISHED, DECONVOLUTION_CHOICES, Choice

@@ -1,7 +1,7 @@
 """IFAN, dual-pixel variant: iterative filter adaptive network (Lee et al., CVPR 2021).
 
 It has 10.48 M parameters and 739.7 G multiply-accumulates at 1120x1680. Table 1 prints 14.48 M and
-855.31 G, which fit no published variant (the largest, N = 44, has 13.60 M).
+855.31 G, which match no published variant (the largest, N = 44, has 13.60 M parameters).
 """
 
 from baselines.ifan.network import (

@@ -28,7 +28,7 @@ from pipeline.config.methods import NOT_TRAINED, MethodList
 from pipeline.config.recipe import Recipe
 from pipeline.config.yaml_files import merged, read_with_bases, read_yaml
 from pipeline.data.canon import CANON_SIZE
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, first_problem
 
 _CONFIG = Path(__file__).resolve().parents[2] / "config"
 METHODS_FILE, RECIPES_FILE = _CONFIG / "methods.yaml", _CONFIG / "recipes.yaml"
@@ -158,13 +158,6 @@ def digest_of(data: Any) -> str:
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
-def _explain(path: Path, error: ValidationError) -> ConfigError:
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"]) or "the file"
-    what = "unknown key, remove it" if first["type"] == "extra_forbidden" else first["msg"]
-    return ConfigError(f"{path}: {where}: {what}")
-
-
 def load_methods(path: Path = METHODS_FILE) -> MethodList:
     """Read a method list.
 
@@ -174,7 +167,7 @@ def load_methods(path: Path = METHODS_FILE) -> MethodList:
     try:
         return MethodList.model_validate(read_yaml(path))
     except ValidationError as error:
-        raise _explain(path, error) from error
+        raise ConfigError(f"{path}: {first_problem(error)}") from error
 
 
 def load_experiment(path: Path) -> Experiment:
@@ -203,7 +196,7 @@ def load_experiment(path: Path) -> Experiment:
     try:
         return Experiment.model_validate(data)
     except ValidationError as error:
-        raise _explain(path, error) from error
+        raise ConfigError(f"{path}: {first_problem(error)}") from error
 
 
 def _select(data: dict[str, Any]) -> None:

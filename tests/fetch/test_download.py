@@ -20,7 +20,7 @@ from support.servers import Act, Site, serving
 from pipeline.errors import DataError
 from pipeline.fetch.archive import Unavailable
 from pipeline.fetch.download import Patience, download
-from pipeline.fetch.registry import Archive
+from pipeline.fetch.sources import Archive
 
 CONTENT = zip_of({"train_c/source/1P0A0890.png": noise(300_000)})
 OTHER = zip_of({"train_c/source/1P0A0890.png": noise(300_000, seed=1)})
@@ -412,7 +412,7 @@ def test_a_redirect_loop(lab: Lab) -> None:
 
 def test_a_redirect_to_something_that_is_no_web_address(lab: Lab) -> None:
     lab.acts(usual=servers.redirect("file:///etc/passwd"))
-    assert "cannot be asked for" in lab.fails()
+    assert "cannot be requested" in lab.fails()
 
 
 def test_an_endless_trickle_is_bounded(lab: Lab) -> None:

@@ -20,7 +20,8 @@ from support.servers import Site, serving
 from pipeline.cli import main
 from pipeline.errors import ConfigError, DataError
 from pipeline.fetch.download import Patience
-from pipeline.fetch.registry import Archive, Published, Source
+from pipeline.fetch.registry import Published
+from pipeline.fetch.sources import Archive, Source
 from pipeline.stages.fetch import Fetch
 
 FILES = {
@@ -128,7 +129,7 @@ def test_no_mirror_delivers(lab: Lab, capsys: pytest.CaptureFixture[str]) -> Non
     lab.site.usual["/set.zip"] = servers.page("text/html")
     lab.site.usual["/third/set.zip"] = servers.status(503)
     line = lab.fails()
-    assert "canon: none of first, second, third delivers (see above); by hand: open https" in line
+    assert "canon: none of first, second, third works (see above); by hand: open https" in line
     assert line.endswith("dmtbench fetch canon --source set.zip")
     shown = capsys.readouterr().err.splitlines()
     again = "set.zip: answers 503; again in 2 s"
@@ -254,7 +255,7 @@ def test_nothing_is_done_twice(lab: Lab, archive: Path) -> None:
 def test_something_else_is_never_touched(lab: Lab, archive: Path) -> None:
     lab.target.mkdir(parents=True)
     (lab.target / "thesis.txt").write_text("years of work")
-    assert "holds something that was not fetched; use it as it is" in lab.fails(archive)
+    assert "holds something that was not fetched; use it as is" in lab.fails(archive)
     assert lab.content() == {"thesis.txt": b"years of work"}
 
 
@@ -287,7 +288,7 @@ def test_files_that_have_gone_since(lab: Lab, archive: Path, spoil: str) -> None
         victim.unlink()
     else:
         victim.write_bytes(b"short")
-    assert "have gone since it was fetched; remove it and fetch again" in lab.fails(archive)
+    assert "are missing since it was fetched; remove it and fetch again" in lab.fails(archive)
 
 
 def test_files_added_since_are_welcome(lab: Lab, archive: Path) -> None:
