@@ -22,8 +22,8 @@ STALE_S = 600.0
 class RunLock:
     """Held while a training runs, as a context manager.
 
-    A lock file that only the living hold keeps out trainers on this machine; a note beside it says
-    who holds it. On shared folders whose locks do not reach other machines, the note alone does,
+    A file lock, which ends with its process, keeps out trainers on this machine; a note next to it
+    names the holder. On shared folders whose locks do not reach other machines, only the note does,
     as long as its owner renews it.
 
     Args:
@@ -38,7 +38,7 @@ class RunLock:
         """Take the lock.
 
         Raises:
-            UserError: another process holds it; who, where and since when is told.
+            UserError: another process holds it; the message says which, where and since when.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -50,7 +50,10 @@ class RunLock:
             self._lock.release()
             raise UserError(message)
         if self.note.is_file():
-            print(f"{self.folder}: {self._owner()} ended without a word; going on", file=sys.stderr)
+            print(
+                f"{self.folder}: {self._owner()} ended without releasing the lock; resuming",
+                file=sys.stderr,
+            )
         owner = {"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}
         write_text(self.note, json.dumps(owner))
         return self

@@ -76,4 +76,4 @@ def test_a_second_trainer(run: Run, tiny: Tiny, tmp_path: Path) -> None:
 
 def test_what_is_no_length_of_time(run: Run, tiny: Tiny, tmp_path: Path) -> None:
     done = run(*given(tiny, tmp_path, "--time-limit", "soon"))
-    assert "'soon' is no length of time" in done.err[0]
+    assert "'soon' is not a duration" in done.err[0]
