@@ -12,6 +12,7 @@ from torch import nn
 
 from pipeline.compute.compilation import compile_network
 from pipeline.errors import ConfigError
+from pipeline.training import train_step as train_step_module
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +56,7 @@ def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_switch(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[nn.Module] = []
     monkeypatch.setattr(
-        "pipeline.training.train_step.compile_network", lambda network, _: seen.append(network)
+        train_step_module, "compile_network", lambda network, _: seen.append(network)
     )
     network = narrow()
     make_train_step(network, recipe(), compute(compile=False))
