@@ -4,7 +4,7 @@
 
 Steps of the loop that `dmtbench train` runs take turns with bare ones: forward, loss, backward and
 Adam, on a batch that is there already. The loop's read their crops from a pixel store (without
-`--workers`, nothing is read ahead), check loss and gradient, keep a progress file, and may be told
+`--workers`, nothing is read ahead), check loss and gradient, keep a progress file, and may be asked
 to stop. Shares are of the time of the bare steps. `state`: time to write one, by the seconds from
 one to the next. The first steps of both do not count; validation is no overhead and is left out.
 """
@@ -24,8 +24,8 @@ from statistics import median
 import torch
 
 from benchmarks.convolution import timed
+from benchmarks.crop_loader import PATCHES, VIEWS, Enough, Timed, compute, recipe
 from benchmarks.dmtnet_process import PRECISIONS
-from benchmarks.feed import PATCHES, VIEWS, Enough, Timed, compute, recipe
 from benchmarks.images import write_store
 from benchmarks.table import as_csv
 from dmtnet import build

@@ -1,4 +1,4 @@
-"""Commands that look into a training before it is worth its time."""
+"""Commands that examine a training before it takes its full time."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pipeline.cli.runs import MethodArgument
 if TYPE_CHECKING:
     from pipeline.stages.debug import Trial
 
-debug = typer.Typer(help="Look into a training: can it learn, does it run, where is the time?")
+debug = typer.Typer(help="Examine a training: can it learn, does it run, where is the time spent?")
 app.add_typer(debug, name="debug", epilog=example("debug overfit dmtnet-b"))
 
 StoreOption = Annotated[
     Path | None, typer.Option(help="Pixel store; that of the workflow if absent.")
 ]
 PatchesOption = Annotated[
-    Path | None, typer.Option(help="Its windows; those of the workflow if absent.")
+    Path | None, typer.Option(help="Its patch index; that of the workflow if absent.")
 ]
 
 
@@ -33,7 +33,7 @@ def overfit(
     patches: PatchesOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Train on one crop of 64 x 64 pixels until it is known by heart: more than 40 dB, or fail."""
+    """Overfit one crop of 64 x 64 pixels: more than 40 dB, or fail."""
     from pipeline.errors import UserError
     from pipeline.stages.debug import TARGET_DB
     from pipeline.stages.debug import overfit as overfit_crop
@@ -90,7 +90,7 @@ def profile(
     patches: PatchesOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Where the time of a step goes: a table, and a trace for chrome://tracing."""
+    """Profile training steps: a table, and a trace for chrome://tracing."""
     from pipeline.stages.debug import profiled
 
     trial = _trial(config, method, store=store, patches=patches)

@@ -28,7 +28,7 @@ WeightsOption = Annotated[
 ]
 TileOption = Annotated[
     int | None,
-    typer.Option(help="Cut images into tiles of this side, in pixels: a protocol of its own."),
+    typer.Option(help="Cut images into tiles of this side, in pixels: a separate protocol."),
 ]
 TileOverlapOption = Annotated[
     int | None, typer.Option(help="Pixels that neighboring tiles share, 64 if not given.")
@@ -96,7 +96,7 @@ def train(
     with gpus_held(experiment.compute, experiment.training_gpus(method)) as slots:
         if len(slots.devices) > 1:
             raise typer.Exit(run_together(slots, sys.argv[1:]))
-        # They load torch, which must not see the GPUs of others.
+        # They load torch, which must not see the GPUs of other jobs.
         from pipeline.stages.train import TrainingFiles, train_method
         from pipeline.training.checkpointing import CheckpointPolicy
 
@@ -140,7 +140,7 @@ def evaluate(
 
     this = Run.of(load_experiment(config), method, repetition)
     with gpus_held(this.experiment.compute, 1):
-        # They load torch, which must not see the GPUs of others.
+        # They load torch, which must not see the GPUs of other jobs.
         from pipeline.evaluation.protocol import tiling_from
         from pipeline.stages.evaluate import evaluate_method
 

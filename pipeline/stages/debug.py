@@ -1,4 +1,4 @@
-"""Short trainings that answer one question each: can it learn, does it run, where is the time?"""
+"""Short trainings that answer one question each: can it learn, does it run, what takes time?"""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from pipeline.training.schedule import TrainingSchedule, cosine
 from pipeline.training.train_step import TrainStep, forward
 
 TARGET_DB = 40.0
-"""PSNR on a single crop that a network which can learn at all goes beyond."""
+"""PSNR in dB that every network which can learn exceeds on a single crop."""
 
 OVERFIT_RATE = 4e-3
 _WARMUP = 30

@@ -33,7 +33,7 @@ class Scaler:
         self.enabled = compute.precision == "float16"
         self.skipped = 0
         self._scaler = torch.amp.GradScaler(device.type, enabled=self.enabled)
-        # Its first use makes it ready, and a process may have no loss to scale.
+        # Its first use initializes it, and a process may have no loss to scale.
         self._scaler.scale(torch.zeros((), device=device))
 
     def scale(self, loss: Tensor) -> Tensor:

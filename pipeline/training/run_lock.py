@@ -16,7 +16,7 @@ from pipeline.errors import UserError
 from pipeline.files import write_text
 
 STALE_S = 600.0
-"""Owners on other machines give a sign of life more often than this, in seconds."""
+"""Seconds after which a note from another machine no longer counts; its owner renews it before."""
 
 
 class RunLock:
@@ -68,7 +68,7 @@ class RunLock:
         self._lock.release()
 
     def renew(self) -> None:
-        """Give a sign of life."""
+        """Renew the note, so that other machines see that the training runs."""
         self.note.touch()
 
     def _read(self) -> dict[str, object]:

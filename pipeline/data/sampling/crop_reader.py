@@ -110,7 +110,7 @@ class CropReader:
             store.read_into(upright, crop.window.scene, _place(crop), names)
             if self.bits != 16:
                 pixels[:] = at_depth(pixels, self.bits)
-        # Rows that are written backwards cost more than to turn them afterwards.
+        # Writing rows backwards costs more than flipping them afterwards.
         if crop.flip_horizontal and not crop.transpose:
             rows = pixels.reshape(-1, side)
             cv2.flip(rows, 1, dst=rows)

@@ -44,9 +44,9 @@ class Batch:
     scenes: tuple[str, ...] = ()
 
     def parts(self, count: int) -> list[Batch]:
-        """The batch in at most so many parts, as even as can be; clips stay whole.
+        """The batch in at most `count` parts of nearly equal size; clips stay whole.
 
-        No part is empty: an empty batch has none.
+        No part is empty: an empty batch has no parts.
         """
         clips = len(self.target) // self.frames
         sizes = [clips // count + (number < clips % count) for number in range(count)]

@@ -2,7 +2,7 @@
 
 A training crop takes a few hundred short rows of an image that is stored row by row, each on
 pages of its own. Stored as tiles, it touches some 25 runs of neighboring pages, and planes of one
-channel need no transposition. `benchmarks/feed.py` measures what that is worth.
+channel need no transposition. `benchmarks/crop_loader.py` measures what that is worth.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How fast training crops come: the pixel store against pre-cut patches decoded one by one.
 
-    python -m benchmarks.feed --scenes 16 --workers 2
+    python -m benchmarks.crop_loader --scenes 16 --workers 2
 
 Both ways give the same crops (256 pixels; left, right and target as float32 in [0, 1]) through a
 `DataLoader` with the same number of workers. The usual way decodes three pre-cut 512-pixel 16-bit
