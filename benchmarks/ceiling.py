@@ -3,7 +3,7 @@
     python -m benchmarks.ceiling --config config/demo.yaml
 
 The deconvolution of EBDB and JNB with the maps that the scenes were made with, as Gaussians and as
-discs, beside their own maps and the blurred image. Every row chooses its settings on the
+discs, next to their own maps and the blurred image. Every row chooses its settings on the
 validation split, by the rule and from the candidates of `config/methods.yaml`. PSNR in dB, mean
 over the test scenes of the main group; `make table1` (or `dmtbench data`) makes the set.
 """

@@ -82,8 +82,8 @@ def measure(job: Job) -> Found:
     first = ours()
     peak = peak_memory_mib() - before
     difference = max(
-        float((one.float() - two.float()).abs().max())
-        for one, two in zip(first, plain(), strict=True)
+        float((own.float() - other.float()).abs().max())
+        for own, other in zip(first, plain(), strict=True)
     )
     del first
     ours_s, plain_s, convolution_s = [], [], []

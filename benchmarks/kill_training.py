@@ -3,8 +3,8 @@
     python -m benchmarks.kill_training --kills 20
 
 The miniature of the demo (tests/e2e/tiny.yaml), trained for longer, a state every 0.1 s. SIGKILL
-hits the whole command at random moments of its training; then it is let finish. The weights and the
-curve must be the same bytes as those of a run that nobody disturbed. Status 1 if they are not.
+hits the whole command at random moments of its training; then it may finish. The weights and the
+curve must be the same bytes as those of an undisturbed run. Status 1 if they are not.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 
 Steps of the loop that `dmtbench train` runs take turns with bare ones: forward, loss, backward and
 Adam, on a batch that is there already. The loop's read their crops from a pixel store (without
-`--workers`, nothing is read ahead), check loss and gradient, keep a progress file, and may be told
+`--workers`, nothing is read ahead), check loss and gradient, keep a progress file, and may be asked
 to stop. Shares are of the time of the bare steps. `state`: time to write one, by the seconds from
 one to the next. The first steps of both do not count; validation is no overhead and is left out.
 """
@@ -24,8 +24,8 @@ from statistics import median
 import torch
 
 from benchmarks.convolution import timed
+from benchmarks.crop_loader import PATCHES, VIEWS, Enough, Timed, compute, recipe
 from benchmarks.dmtnet_process import PRECISIONS
-from benchmarks.feed import PATCHES, VIEWS, Enough, Timed, compute, recipe
 from benchmarks.images import write_store
 from benchmarks.table import as_csv
 from dmtnet import build
@@ -93,38 +93,38 @@ class Watched:
         self.checkpointer = checkpointer
         self.seen: tuple[TrainState, TrainStep] | None = None
 
-    def restore(self, updater: TrainStep) -> TrainState:
-        return self.checkpointer.restore(updater)
+    def restore(self, train_step: TrainStep) -> TrainState:
+        return self.checkpointer.restore(train_step)
 
-    def after_step(self, done: TrainState, updater: TrainStep) -> None:
-        self.seen = done, updater
-        self.checkpointer.after_step(done, updater)
+    def after_step(self, state: TrainState, train_step: TrainStep) -> None:
+        self.seen = state, train_step
+        self.checkpointer.after_step(state, train_step)
 
-    def at_end(self, done: TrainState, updater: TrainStep) -> None:
+    def at_end(self, state: TrainState, train_step: TrainStep) -> None:
         raise AssertionError("too few windows")
 
     def save_s(self) -> float:
         """Seconds to write a state, with the best weights in it."""
         assert self.seen is not None
-        done, updater = self.seen
-        done.state = updater.network.state_dict()
+        state, train_step = self.seen
+        state.best_state = train_step.network.state_dict()
         return median(
-            timed(lambda: self.checkpointer.at_end(done, updater))[0] for _ in range(SAVES)
+            timed(lambda: self.checkpointer.at_end(state, train_step))[0] for _ in range(SAVES)
         )
 
 
-def bare_step(variant: str, how: Recipe, machine: Compute) -> Callable[[], None]:
+def bare_step(variant: str, settings: Recipe, machine: Compute) -> Callable[[], None]:
     """A step on a batch of random numbers."""
-    assert isinstance(how.crop, int)
+    assert isinstance(settings.crop, int)
     network = build(variant).train()
-    optimizer = make_optimizer(network, how)
-    x = torch.rand(how.batch_size, 3 * len(VIEWS), how.crop, how.crop)
-    target = torch.rand(how.batch_size, 3, how.crop, how.crop)
+    optimizer = make_optimizer(network, settings)
+    x = torch.rand(settings.batch_size, 3 * len(VIEWS), settings.crop, settings.crop)
+    target = torch.rand(settings.batch_size, 3, settings.crop, settings.crop)
 
     def step() -> None:
         with autocast(machine, CPU):
             prediction = network(x)
-        charbonnier(prediction.float(), target, how.charbonnier_eps).backward()  # type: ignore[no-untyped-call]
+        charbonnier(prediction.float(), target, settings.charbonnier_eps).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
@@ -136,29 +136,38 @@ def measure(
 ) -> Row:
     windows = index_windows(store, PATCHES)
     passes = -(-(options.steps + 1) * options.batch // len(windows))
-    how = recipe(options.batch, options.crop, passes)
+    settings = recipe(options.batch, options.crop, passes)
     machine = Compute.model_validate(
         compute(options.workers).model_dump()
         | {"torch_threads": options.threads, "precision": precision, "channels_last": True}
     )
-    feed = Timed(store, VIEWS, windows, how, machine, seed=0)
+    loader = Timed(store, windows, views=VIEWS, recipe=settings, compute=machine, seed=0)
+    train_step = TrainStep(build(variant), settings, machine, CPU)
     every_s = machine.save_every_s
     with (
         checkpointing(CheckpointPolicy(folder / "state", every_s), {}, ALONE) as checkpointer,
         Progress(variant, folder / "progress.json") as progress,
     ):
-        turns = Turns(progress, bare_step(variant, how, machine), options.steps)
+        turns = Turns(progress, bare_step(variant, settings, machine), options.steps)
         watched = Watched(checkpointer)
         with suppress(Enough):
-            train(build(variant), store, feed, how, machine, CPU, turns, watched)
+            train(train_step, store=store, loader=loader, observer=turns, checkpointer=watched)
         save_s = watched.save_s()
         checkpointer.store.remove()
     looped, bare = sum(turns.loop_s[1:]), sum(turns.bare_s[1:])
-    data, logging = sum(feed.waits[1:]) / bare, sum(turns.logging_s[1:]) / bare
+    data, logging = sum(loader.waits[1:]) / bare, sum(turns.logging_s[1:]) / bare
     beyond, state = looped / bare - 1, save_s / every_s
     return Row(
-        *(variant, precision, options.steps, median(turns.loop_s[1:]), median(turns.bare_s[1:])),
-        *(data, logging, beyond - data - logging, state, beyond + state),
+        variant=variant,
+        precision=precision,
+        steps=options.steps,
+        loop_s=median(turns.loop_s[1:]),
+        bare_s=median(turns.bare_s[1:]),
+        data=data,
+        logging=logging,
+        checks=beyond - data - logging,
+        state=state,
+        overhead=beyond + state,
     )
 
 

@@ -18,7 +18,6 @@ from pipeline.config.experiment import Experiment, load_methods
 from pipeline.config.methods import MethodEntry, unknown_method
 from pipeline.errors import ConfigError, WeightsError
 from pipeline.plugins import Contract, Text, function_field
-from pipeline.records import Label
 
 if TYPE_CHECKING:
     from torch import nn
@@ -192,10 +191,3 @@ def get_method(name: str, experiment: Experiment | None = None) -> Method:
     if name not in source.methods and name not in source.ablations:
         raise unknown_method(name, [*source.methods, *source.ablations])
     return Method(name, source.entry(name))
-
-
-def label_of(experiment: Experiment, method: Method) -> Label:
-    """The honest label of what this experiment makes with a method, on whatever data set."""
-    if method.surrogate is not None:
-        return "surrogate"
-    return "reproduced" if experiment.dataset.kind == "canon" else "demo"

@@ -37,12 +37,13 @@ _MIB = 2**20
 
 def collect(
     experiment: Experiment,
+    *,
     command: str,
     seeds: Mapping[str, int],
-    manifest: Path | None,
-    weights: Path | None,
     started: float,
+    manifest: Path | None = None,
     companion_sha256: str | None = None,
+    weights: Path | None = None,
 ) -> Provenance:
     """Everything needed to judge or repeat a result, as of now.
 
@@ -50,10 +51,10 @@ def collect(
         experiment: the resolved configuration.
         command: the command line that made the result.
         seeds: the seeds it used, by purpose.
-        manifest: the data manifest it read, if any.
-        weights: the weights it used or made, if any.
         started: `time.perf_counter()` at its start; `wall_s` is the time since then.
+        manifest: the data manifest it read, if any.
         companion_sha256: checksum of the manifest of the companion set it used, if any.
+        weights: the weights it used or made, if any.
 
     Raises:
         DataError: `manifest` or `weights` cannot be read.

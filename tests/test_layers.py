@@ -119,12 +119,48 @@ def test_metrics_load_torch_only_where_they_score(module: str) -> None:
     [
         "pipeline.cli",
         "pipeline.compute.launch",
+        "pipeline.run",
         "pipeline.workflow.experiment",
         "pipeline.workflow.run",
     ],
 )
 def test_what_runs_before_a_job_never_loads_torch(module: str) -> None:
     assert "torch" not in roots(loaded_by(module))
+
+
+def packages_of(names: set[str]) -> set[str]:
+    """The packages and modules right inside `pipeline` that these modules are or belong to."""
+    return {".".join(name.split(".")[:2]) for name in names}
+
+
+@pytest.mark.parametrize("module", inside("pipeline.compute"))
+def test_compute_is_below_everything_that_computes(module: str) -> None:
+    above = {"data", "evaluation", "planning", "stages", "training", "workflow"}
+    assert not packages_of(imported(module)) & {f"pipeline.{name}" for name in above}
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        *inside("pipeline.compute"),
+        *inside("pipeline.evaluation"),
+        *inside("pipeline.planning"),
+        *inside("pipeline.data"),
+        "pipeline.run",
+        "pipeline.stages.deblur",
+        "pipeline.stages.evaluate",
+        "pipeline.stages.plan",
+        "pipeline.stages.predict",
+    ],
+)
+def test_only_what_trains_imports_training(module: str) -> None:
+    assert "pipeline.training" not in packages_of(imported(module))
+
+
+@pytest.mark.parametrize("module", inside("pipeline.stages"))
+def test_no_stage_imports_another(module: str) -> None:
+    others = {name for name in imported(module) if name.startswith("pipeline.stages")}
+    assert not others
 
 
 def test_nothing_imports_the_command_line() -> None:

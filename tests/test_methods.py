@@ -19,6 +19,7 @@ from pipeline.config.experiment import load_experiment, load_methods
 from pipeline.errors import ConfigError, WeightsError
 from pipeline.methods import get_method
 from pipeline.records import MAIN_GROUP
+from pipeline.run import Run, WeightsOrigin
 from pipeline.stages.evaluate import evaluate_method
 from pipeline.stages.report import make_table1
 from pipeline.workflow.experiment import Workflow
@@ -165,7 +166,14 @@ def test_its_row_is_in_the_workflow_and_in_the_table(
     experiment = workflow.experiment.model_copy(update={"metrics": metrics})
     results = tmp_path / "results"
     target = results / "dim-seed0"
-    record = evaluate_method(experiment, "dim", 0, tiny.raw, tiny.manifest, None, target, "test")
+    record = evaluate_method(
+        Run.of(experiment, "dim"),
+        origin=WeightsOrigin(),
+        root=tiny.raw,
+        manifest=tiny.manifest,
+        target=target,
+        command="test",
+    )
     make_table1(experiment, results, tmp_path, PUBLISHED, tmp_path)
     table = pd.read_csv(tmp_path / "table1.csv").set_index("method")
     row = table.loc["Dim"]

@@ -59,7 +59,14 @@ def test_git_state_is_none_without_git(repository: Path, monkeypatch: pytest.Mon
 def collect(manifest: Path | None = None, weights: Path | None = None) -> Provenance:
     experiment = load_experiment(DEMO)
     started = time.perf_counter() - 5
-    return provenance.collect(experiment, "dmtbench x", {"init": 3}, manifest, weights, started)
+    return provenance.collect(
+        experiment,
+        command="dmtbench x",
+        seeds={"init": 3},
+        started=started,
+        manifest=manifest,
+        weights=weights,
+    )
 
 
 def test_collect_fills_every_field(tmp_path: Path) -> None:

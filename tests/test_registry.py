@@ -23,11 +23,12 @@ from pipeline.artifacts import WEIGHTS
 from pipeline.config.experiment import Experiment, load_experiment, load_methods
 from pipeline.config.methods import MethodList
 from pipeline.errors import ConfigError
-from pipeline.methods import Method, get_method, label_of
+from pipeline.methods import Method, get_method
+from pipeline.run import Run, WeightsOrigin
 from pipeline.stages.evaluate import evaluate_method
 from pipeline.stages.predict import ORIGIN, predict_method
 from pipeline.stages.report import make_table1
-from pipeline.stages.train import train_method
+from pipeline.stages.train import TrainingFiles, train_method
 from pipeline.training.progress import Progress
 from pipeline.workflow.experiment import Workflow
 
@@ -166,13 +167,18 @@ def table_of(path: Path, tiny: Tiny, folder: Path) -> pd.DataFrame:
     metrics = {k: v for k, v in experiment.metrics.items() if k != "lpips"}
     experiment = experiment.model_copy(update={"metrics": metrics})
     run, results = folder / "run", folder / "results"
-    inputs = (tiny.store, tiny.patches, tiny.manifest)
-    train_method(experiment, "tiny-net", 0, *inputs, run, "test", Progress("tiny-net"))
+    this, origin = Run.of(experiment, "tiny-net"), WeightsOrigin(run)
+    train_method(
+        this,
+        files=TrainingFiles(tiny.store, tiny.patches, tiny.manifest),
+        target=run,
+        command="test",
+        progress=Progress("tiny-net"),
+    )
     assert (run / WEIGHTS).exists()
-    target = results / "tiny-net-seed0"
-    evaluate_method(experiment, "tiny-net", 0, tiny.raw, tiny.manifest, run, target, "test")
-    made = (tiny.raw, tiny.manifest, run, folder / "sharp")
-    assert predict_method(experiment, "tiny-net", 0, *made)[1] == 2
+    images: dict[str, Any] = {"origin": origin, "root": tiny.raw, "manifest": tiny.manifest}
+    evaluate_method(this, **images, target=results / "tiny-net-seed0", command="test")
+    assert predict_method(this, **images, target=folder / "sharp")[1] == 2
     make_table1(experiment, results, folder, PUBLISHED, folder)
     return pd.read_csv(folder / "table1.csv").set_index("method")
 
@@ -210,7 +216,7 @@ def test_a_surrogate_is_labeled_wherever_it_leaves_a_number(
 
 def test_a_surrogate_is_labeled_on_the_official_set_too() -> None:
     canon = load_experiment(CONFIG / "canon.yaml")
-    labels = {name: label_of(canon, get_method(name)) for name in ("mrnet", "dmtnet-h", "input")}
+    labels = {name: Run.of(canon, name).label for name in ("mrnet", "dmtnet-h", "input")}
     assert labels == {"mrnet": "surrogate", "dmtnet-h": "reproduced", "input": "reproduced"}
-    assert label_of(demo(), get_method("dmtnet-h")) == "demo"
-    assert label_of(demo(), get_method("mrnet")) == "surrogate"
+    assert Run.of(demo(), "dmtnet-h").label == "demo"
+    assert Run.of(demo(), "mrnet").label == "surrogate"

@@ -1,4 +1,4 @@
-"""The command for photographs of one's own."""
+"""The command for your own photographs."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ def deblur(
     from pipeline.errors import ConfigError
     from pipeline.evaluation.protocol import tiling_from
     from pipeline.progress_bars import steps_bar
+    from pipeline.run import Run, WeightsOrigin
     from pipeline.stages.deblur import deblur as deblur_image
 
     images = dict(zip(("left", "right"), views or (), strict=False))
@@ -44,14 +45,12 @@ def deblur(
         images["combined"] = combined
     with steps_bar(method, sys.stderr.isatty()) as progress:
         done = deblur_image(
-            load_experiment(config),
-            method,
-            images,
-            output,
-            run,
-            weights,
-            tiling_from(tile, tile_overlap),
-            progress,
+            Run.of(load_experiment(config), method),
+            origin=WeightsOrigin(run, weights),
+            images=images,
+            target=output,
+            tiling=tiling_from(tile, tile_overlap),
+            progress=progress,
         )
     if done.mean_for_combined:
         print("combined view: the mean of left and right; give --combined for the camera's own")

@@ -1,4 +1,4 @@
-"""Commands that look into a training before it is worth its time."""
+"""Commands that examine a training before it takes its full time."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pipeline.cli.runs import MethodArgument
 if TYPE_CHECKING:
     from pipeline.stages.debug import Trial
 
-debug = typer.Typer(help="Look into a training: can it learn, does it run, where is the time?")
+debug = typer.Typer(help="Examine a training: can it learn, does it run, where is the time spent?")
 app.add_typer(debug, name="debug", epilog=example("debug overfit dmtnet-b"))
 
 StoreOption = Annotated[
     Path | None, typer.Option(help="Pixel store; that of the workflow if absent.")
 ]
 PatchesOption = Annotated[
-    Path | None, typer.Option(help="Its windows; those of the workflow if absent.")
+    Path | None, typer.Option(help="Its patch index; that of the workflow if absent.")
 ]
 
 
@@ -33,14 +33,14 @@ def overfit(
     patches: PatchesOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Train on one crop of 64 x 64 pixels until it is known by heart: more than 40 dB, or fail."""
+    """Overfit one crop of 64 x 64 pixels: more than 40 dB, or fail."""
     from pipeline.errors import UserError
     from pipeline.stages.debug import TARGET_DB
-    from pipeline.stages.debug import overfit as run
+    from pipeline.stages.debug import overfit as overfit_crop
 
     changes = {"batch_size": 1, "crop": 64, "accumulate": 1, "phases": (), "max_grad_norm": 1.0}
-    psnr = 0.0
-    for step, psnr in run(_trial(config, method, store, patches, **changes), steps, learning_rate):
+    trial, psnr = _trial(config, method, store=store, patches=patches, **changes), 0.0
+    for step, psnr in overfit_crop(trial, steps, learning_rate):
         print(f"step {step:5d}: {psnr:.2f} dB", flush=True)
     if psnr <= TARGET_DB:
         raise UserError(
@@ -61,9 +61,9 @@ def limit(
     from pipeline.stages.debug import limited
     from pipeline.training.progress import Progress
 
-    one = _trial(config, method, store, patches, max_steps=steps, validations=1)
+    trial = _trial(config, method, store=store, patches=patches, max_steps=steps, validations=1)
     with Progress(method) as progress:
-        point = limited(one, progress)
+        point = limited(trial, progress)
     print(
         f"{method}: {steps} steps, {point.samples} crops, loss {point.loss:.4f}, "
         f"validation {point.psnr:.2f} dB"
@@ -78,32 +78,38 @@ def fast_dev(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """One step and the validation: does it run at all?"""
-    limit(method, 1, store, patches, config)
+    limit(method, steps=1, store=store, patches=patches, config=config)
 
 
 @debug.command(epilog=example("debug profile dmtnet-b --steps 3 -o trace.json"))
 def profile(
     method: MethodArgument,
     output: Annotated[Path, typer.Option("--output", "-o", help="Trace to write, JSON.")],
-    steps: Annotated[int, typer.Option(min=1, help="Steps that are looked at.")] = 3,
+    steps: Annotated[int, typer.Option(min=1, help="Steps that are profiled.")] = 3,
     store: StoreOption = None,
     patches: PatchesOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Where the time of a step goes: a table, and a trace for chrome://tracing."""
+    """Profile training steps: a table, and a trace for chrome://tracing."""
     from pipeline.stages.debug import profiled
 
-    print(profiled(_trial(config, method, store, patches), steps, output))
+    trial = _trial(config, method, store=store, patches=patches)
+    print(profiled(trial, steps, output))
     print(f"{output}: open it in chrome://tracing or ui.perfetto.dev")
 
 
 def _trial(
-    config: Path, method: str, store: Path | None, patches: Path | None, **changes: Any
+    config: Path, method: str, *, store: Path | None, patches: Path | None, **changes: Any
 ) -> Trial:
     from pipeline.config.experiment import load_experiment
-    from pipeline.stages.debug import trial
+    from pipeline.run import Run
+    from pipeline.stages.debug import prepare_trial
 
     experiment = load_experiment(config)
     folder = Path("data") / experiment.dataset.name
-    where = (store or folder / "store", patches or folder / "patches.csv")
-    return trial(experiment, method, *where, **changes)
+    return prepare_trial(
+        Run.of(experiment, method),
+        store=store or folder / "store",
+        patches=patches or folder / "patches.csv",
+        **changes,
+    )

@@ -29,7 +29,7 @@ WeightsOption = Annotated[
 ]
 TileOption = Annotated[
     int | None,
-    typer.Option(help="Cut images into tiles of this side, in pixels: a protocol of its own."),
+    typer.Option(help="Cut images into tiles of this side, in pixels: a separate protocol."),
 ]
 TileOverlapOption = Annotated[
     int | None, typer.Option(help="Pixels that neighboring tiles share, 64 if not given.")
@@ -59,7 +59,8 @@ def train(
         Path | None, typer.Option(help="JSON file kept up to date for `dmtbench run`.")
     ] = None,
     state: Annotated[
-        Path | None, typer.Option(help="Folder of the state to go on from; OUTPUT.state if absent.")
+        Path | None,
+        typer.Option(help="Folder of the state to resume from; OUTPUT.state if absent."),
     ] = None,
     time_limit: Annotated[
         str | None, typer.Option(help="Save and end in time, with status 75; like 3h50m.")
@@ -70,33 +71,37 @@ def train(
 ) -> None:
     """Train (or fit) one method; keeps the weights with the best validation PSNR.
 
-    Interrupted, the same command goes on where it was. DPDNet+ and RDPD+ learn from a second set
-    too: add --companion data/clips/store
+    After an interruption, the same command resumes. DPDNet+ and RDPD+ learn from a second set too:
+    add --companion data/clips/store
     """
     from pipeline.compute.launch import gpus_held, run_together
     from pipeline.config.experiment import load_experiment
+    from pipeline.run import Run
     from pipeline.training.progress import Progress
     from pipeline.training.stop import duration
 
     experiment = load_experiment(config)
+    this = Run.of(experiment, method, repetition)
     limit_s = duration(time_limit) if time_limit else None
     with gpus_held(experiment.compute, experiment.training_gpus(method)) as slots:
         if len(slots.devices) > 1:
             raise typer.Exit(run_together(slots, sys.argv[1:]))
-        # They load torch, which must not see the GPUs of others.
-        from pipeline.stages.train import train_method
+        # They load torch, which must not see the GPUs of other jobs.
+        from pipeline.stages.train import TrainingFiles, train_method
         from pipeline.training.checkpointing import CheckpointPolicy
 
-        how = CheckpointPolicy(
-            state or output.with_name(f"{output.name}.state"),
-            experiment.compute.save_every_s,
-            limit_s,
-            fork,
-        )
-        data = (store, patches, manifest)
-        origin = (command_line(), Progress(method, progress_file))
         record = train_method(
-            *(experiment, method, repetition, *data, output, *origin, companion, how)
+            this,
+            files=TrainingFiles(store, patches, manifest, companion),
+            target=output,
+            command=command_line(),
+            progress=Progress(method, progress_file),
+            policy=CheckpointPolicy(
+                folder=state or output.with_name(f"{output.name}.state"),
+                every_s=experiment.compute.save_every_s,
+                limit_s=limit_s,
+                fork=fork,
+            ),
         )
     if record is None:
         return
@@ -121,24 +126,22 @@ def evaluate(
     """Score one method on the images of the test split."""
     from pipeline.compute.launch import gpus_held
     from pipeline.config.experiment import load_experiment
+    from pipeline.run import Run, WeightsOrigin
 
-    experiment = load_experiment(config)
-    with gpus_held(experiment.compute, 1):
-        # They load torch, which must not see the GPUs of others.
+    this = Run.of(load_experiment(config), method, repetition)
+    with gpus_held(this.experiment.compute, 1):
+        # They load torch, which must not see the GPUs of other jobs.
         from pipeline.evaluation.protocol import tiling_from
         from pipeline.stages.evaluate import evaluate_method
 
         record = evaluate_method(
-            experiment,
-            method,
-            repetition,
-            root,
-            manifest,
-            run,
-            output,
-            command_line(),
-            weights,
-            tiling_from(tile, tile_overlap),
+            this,
+            origin=WeightsOrigin(run, weights),
+            root=root,
+            manifest=manifest,
+            target=output,
+            command=command_line(),
+            tiling=tiling_from(tile, tile_overlap),
         )
     mean = record.scores["combined"].mean
     print(f"{output}: combined {mean['psnr']:.2f} dB, SSIM {mean['ssim']:.3f} ({record.label})")
@@ -162,18 +165,16 @@ def predict(
     """Deblur the test split into 16-bit PNG files; needs no ground truth (Pixel 4)."""
     from pipeline.config.experiment import load_experiment
     from pipeline.evaluation.protocol import tiling_from
+    from pipeline.run import Run, WeightsOrigin
     from pipeline.stages.predict import predict_method
 
     count, made = predict_method(
-        load_experiment(config),
-        method,
-        repetition,
-        root,
-        manifest,
-        run,
-        output,
-        weights,
-        tiling_from(tile, tile_overlap),
+        Run.of(load_experiment(config), method, repetition),
+        origin=WeightsOrigin(run, weights),
+        root=root,
+        manifest=manifest,
+        target=output,
+        tiling=tiling_from(tile, tile_overlap),
     )
     print(f"{output}: {count} images, {made} of them made now")
 
@@ -182,7 +183,7 @@ def predict(
 def complexity(
     methods: Annotated[list[str] | None, typer.Argument(help="Methods or ablations.")] = None,
     all_rows: Annotated[
-        bool, typer.Option("--all", help="Every row of the paper's Table 1, beside its numbers.")
+        bool, typer.Option("--all", help="Every row of the paper's Table 1, next to its numbers.")
     ] = False,
     size: Annotated[tuple[int, int], typer.Option(help="Height and width in pixels.")] = CANON_SIZE,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
@@ -207,7 +208,8 @@ def complexity(
         for record in count_methods(experiment, methods or [], size, cache):
             print(complexity_line(record, as_json=json), flush=True)
         return
-    for number, one in enumerate(compare_with_table1(experiment, size, cache, published)):
+    comparisons = compare_with_table1(experiment, size, cache, published)
+    for number, comparison in enumerate(comparisons):
         if number == 0 and not json:
             print(heading())
-        print(comparison_json(one) if json else comparison_text(one), flush=True)
+        print(comparison_json(comparison) if json else comparison_text(comparison), flush=True)

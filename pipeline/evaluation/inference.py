@@ -7,35 +7,32 @@ high byte of both / 255, as OpenCV's 8-bit reading truncates them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import track
 from torch import Tensor, nn
 
 from pipeline.artifacts import IMAGES_FOLDER, PER_IMAGE_FILE
-from pipeline.compute.device import HALF
+from pipeline.compute.device import autocast, memory_format
 from pipeline.config.blocks import Compute
 from pipeline.data.bit_depth import at_depth, to_tensor, to_uint8, unit_range
 from pipeline.data.manifest import ManifestRow
 from pipeline.errors import DataError
+from pipeline.evaluation.loading import Prepared
 from pipeline.evaluation.metrics import Metric, score_image
 from pipeline.evaluation.protocol import Tiling
 from pipeline.evaluation.scores import ImageScores, aggregate, write_per_image
 from pipeline.evaluation.tiling import tiled
-from pipeline.methods import Method
-from pipeline.records import MAIN_GROUP, Protocol, Scores
+from pipeline.progress_bars import watched
+from pipeline.records import MAIN_GROUP, Scores
 
 Scene = Mapping[str, NDArray[np.uint16]]
-Precision = Literal["float32", "bfloat16", "float16"]
 
 
 @dataclass(frozen=True)
@@ -71,11 +68,11 @@ def ground_truth(scene: Scene, bits: int = 16) -> NDArray[np.float64]:
 def predict(
     network: nn.Module,
     scene: Scene,
+    *,
     views: Sequence[str],
-    input_bits: int = 16,
-    device: torch.device | str = "cpu",
-    precision: Precision = "float32",
-    channels_last: bool = False,
+    input_bits: int,
+    compute: Compute,
+    device: torch.device,
     tiling: Tiling | None = None,
 ) -> NDArray[np.float64]:
     """Deblur one image, whole or tile by tile.
@@ -85,9 +82,8 @@ def predict(
         scene: uint16 arrays `[H, W, 3]`, RGB, by view.
         views: views in the method's channel order.
         input_bits: bit depth that the method expects, 8 or 16.
+        compute: precision (half types compute under autocast) and memory layout.
         device: where to compute.
-        precision: `bfloat16` and `float16` compute under autocast.
-        channels_last: memory layout; changes speed, not meaning.
         tiling: tiles to cut the image into; `None` keeps it whole.
 
     Returns:
@@ -97,21 +93,18 @@ def predict(
         DataError: the prediction is not finite.
         ValueError: the network returned another shape.
     """
-    layout = torch.channels_last if channels_last else torch.contiguous_format
-    where = torch.device(device)
-    network = network.to(device=where, memory_format=layout).eval()  # type: ignore[call-overload]
-    half = precision != "float32"
-    cast = torch.autocast(where.type, HALF[precision]) if half else nullcontext()
+    layout = memory_format(compute)
+    network = network.to(device=device, memory_format=layout).eval()  # type: ignore[call-overload]
 
     def forward(x: Tensor, **position: tuple[int, int]) -> Tensor:
-        output = network(x.to(where).contiguous(memory_format=layout), **position)
+        output = network(x.to(device).contiguous(memory_format=layout), **position)
         expected = (1, 3, *x.shape[-2:])
         if tuple(output.shape) != expected:
             raise ValueError(f"the network returned {tuple(output.shape)}, expected {expected}")
         return output
 
     x = model_input(scene, views, input_bits)
-    with torch.inference_mode(), cast:
+    with torch.inference_mode(), autocast(compute, device):
         output = forward(x) if tiling is None else tiled(forward, x, tiling)
     image = output[0].permute(1, 2, 0).double().cpu().numpy()
     bad = int(np.count_nonzero(~np.isfinite(image)))
@@ -124,38 +117,27 @@ def predict(
 
 
 def evaluate(
-    network: nn.Module,
-    method: Method,
-    protocol: Protocol,
-    rows: Sequence[ManifestRow],
+    ready: Prepared,
+    *,
     read: Callable[[ManifestRow], Scene],
     metrics: Mapping[str, Metric],
     folder: Path,
-    *,
-    compute: Compute,
-    device: torch.device | str,
-    sample_images: int,
-    tiling: Tiling | None = None,
 ) -> Evaluation:
     """Score a network on test scenes; writes `per_image.csv` and `images/` into `folder`.
 
+    The experiment's `sample_images` scenes of the main group, from the first, are kept as images.
+
     Args:
-        network: the method's network with its weights.
-        method: gives the name.
-        protocol: gives views and bit depths.
-        rows: the scenes to score, in the order of the table to write.
+        ready: the method, and the scenes to score in the order of the table to write.
         read: reads one scene, e.g. `partial(read_scene, root)`.
         metrics: what `load_metrics` returned.
         folder: existing folder that takes the files.
-        compute: precision and memory layout.
-        device: where to compute.
-        sample_images: how many scenes of the main group, from the first, are kept as images.
-        tiling: tiles to cut the images into, as `protocol` says; `None` keeps them whole.
 
     Raises:
         DataError: there are no scenes, one has no ground truth or cannot be read, or a prediction
             is not finite.
     """
+    rows, sample_images = ready.rows, ready.loaded.run.experiment.sample_images
     for row in rows:
         if not row.target:
             raise DataError(
@@ -164,10 +146,9 @@ def evaluate(
     kept = [row.source for row in rows if row.group == MAIN_GROUP][:sample_images]
     table: list[ImageScores] = []
     images: list[str] = []
-    for row, scene, prediction in predictions(
-        network, method, protocol, rows, read, compute=compute, device=device, tiling=tiling
-    ):
-        name, target = Path(row.source).stem, ground_truth(scene, protocol.ground_truth_bits)
+    for row, scene, prediction in predictions(ready, rows, read=read):
+        name = Path(row.source).stem
+        target = ground_truth(scene, ready.protocol.ground_truth_bits)
         values = score_image(metrics, prediction, target)
         table.append(ImageScores(name, row.group, row.category, values))
         if row.source in kept:
@@ -180,17 +161,14 @@ def evaluate(
 
 
 def predictions(
-    network: nn.Module,
-    method: Method,
-    protocol: Protocol,
-    rows: Sequence[ManifestRow],
-    read: Callable[[ManifestRow], Scene],
-    *,
-    compute: Compute,
-    device: torch.device | str,
-    tiling: Tiling | None = None,
+    ready: Prepared, rows: Sequence[ManifestRow], *, read: Callable[[ManifestRow], Scene]
 ) -> Iterator[tuple[ManifestRow, Scene, NDArray[np.float64]]]:
-    """Deblur scene after scene, with a progress bar; arguments as for `evaluate`.
+    """Deblur scene after scene, with a progress bar on a terminal.
+
+    Args:
+        ready: the method.
+        rows: the scenes, all of `ready` or some.
+        read: reads one scene, e.g. `partial(read_scene, root)`.
 
     Yields:
         The row, its images and the prediction: float64 `[H, W, 3]`, RGB, in [0, 1].
@@ -200,19 +178,26 @@ def predictions(
     """
     if not rows:
         raise DataError("no scenes to evaluate; the manifest has no rows of this split")
-    how = (protocol.views, protocol.input_bits, device, compute.precision, compute.channels_last)
-    for row in _progress(rows, method.name):
-        scene = read(row)
-        try:
-            prediction = predict(network, scene, *how, tiling)
-        except (DataError, ValueError) as error:
-            raise DataError(f"{method.name} on {row.source}: {error}") from error
-        yield row, scene, prediction
+    name, protocol = ready.loaded.run.method.name, ready.protocol
 
+    def predicted() -> Iterator[tuple[ManifestRow, Scene, NDArray[np.float64]]]:
+        for row in rows:
+            scene = read(row)
+            try:
+                prediction = predict(
+                    ready.loaded.network,
+                    scene,
+                    views=protocol.views,
+                    input_bits=protocol.input_bits,
+                    compute=ready.loaded.run.experiment.compute,
+                    device=ready.device,
+                    tiling=ready.tiling,
+                )
+            except (DataError, ValueError) as error:
+                raise DataError(f"{name} on {row.source}: {error}") from error
+            yield row, scene, prediction
 
-def _progress(rows: Sequence[ManifestRow], name: str) -> Iterable[ManifestRow]:
-    console = Console(stderr=True)
-    return track(rows, name, console=console, disable=not console.is_terminal, transient=True)
+    yield from watched(predicted(), len(rows), name, sys.stderr.isatty())
 
 
 def _write_sample(

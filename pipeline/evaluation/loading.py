@@ -1,56 +1,57 @@
-"""A method as it goes to work: its network with the weights of a run or of its authors."""
+"""A method ready for use: its network with the weights of a run or of its authors."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
 
 from pipeline.artifacts import WEIGHTS
 from pipeline.compute.device import prepare_device
-from pipeline.config.experiment import Experiment
 from pipeline.data.manifest import ManifestRow, read_manifest
 from pipeline.errors import ConfigError
 from pipeline.evaluation.protocol import Tiling, check_bit_depth, protocol_for
-from pipeline.methods import Method, get_method, label_of
+from pipeline.methods import Method
 from pipeline.records import Label, Protocol
-from pipeline.seeds import derive_seed
+from pipeline.run import Run, WeightsOrigin
 from pipeline.weights.own_file import load_weights
 from pipeline.weights.reader import read_weights
 
 OFFICIAL: Label = "official weights"
 
 
-class Loaded(NamedTuple):
-    """A method with its network on the CPU.
+@dataclass(frozen=True)
+class LoadedMethod:
+    """A run's method with its network on the CPU.
 
-    `arguments` are those that the network was built with, `label` the one of what it makes,
-    `weights` the file they came from, if any.
+    `kwargs`: constructor arguments of the network. `label`: that of what it makes. `weights`: the
+    file that they came from, if any.
     """
 
-    method: Method
+    run: Run
     network: nn.Module
-    arguments: dict[str, Any]
+    kwargs: dict[str, Any]
     label: Label
     weights: Path | None
 
 
-def check_origin(method: Method, run: Path | None, official: Path | None) -> None:
+def check_origin(method: Method, origin: WeightsOrigin) -> None:
     """Refuse a method without the weights that it needs, or with more than it needs.
 
     Raises:
-        ConfigError: `run` or `official` is missing or superfluous.
+        ConfigError: the run folder or the published weights are missing or superfluous.
     """
-    if official is not None and run is not None:
+    if origin.official is not None and origin.run_folder is not None:
         raise ConfigError(f"method {method.name!r} takes a run or published weights; leave out one")
-    if official is None and method.entry.recipe == "official":
+    if origin.official is None and method.entry.recipe == "official":
         raise ConfigError(
             f"method {method.name!r} runs with published weights only; "
             f"`dmtbench weights fetch {method.name}`, then give the file with --weights"
         )
-    if official is None and method.trainable != (run is not None):
+    if origin.official is None and method.trainable != (origin.run_folder is not None):
         remedy = "leave out --run"
         if method.trainable:
             remedy = "give its folder with --run, or published weights with --weights"
@@ -58,84 +59,64 @@ def check_origin(method: Method, run: Path | None, official: Path | None) -> Non
         raise ConfigError(f"method {method.name!r} needs {needs} run; {remedy}")
 
 
-def load_method(
-    experiment: Experiment, name: str, run: Path | None, official: Path | None
-) -> Loaded:
-    """Load a method; without a run and published weights, as it is built.
+def load_method(run: Run, origin: WeightsOrigin) -> LoadedMethod:
+    """Load a method; without any weights, as it is built.
 
     Args:
-        experiment: the experiment.
-        name: method or ablation.
-        run: run folder with the weights.
-        official: file of weights that the authors published: the method is built at full size,
-            and what it makes bears the label for them.
+        run: the method, and the size of its network.
+        origin: where the weights are. With published ones, the method is built at full size, and
+            what it makes bears the label for them.
 
     Raises:
-        ConfigError: unknown method.
         WeightsError: the weights are damaged or of another architecture.
     """
-    method = get_method(name, experiment)
-    if official is not None:
-        network = method.load_official(read_weights(official))
-        return Loaded(method, network, method.entry.kwargs, OFFICIAL, official)
-    arguments = experiment.trained_kwargs(name)
-    network = method.build(**arguments)
-    weights = None if run is None else run / WEIGHTS
+    method = run.method
+    if origin.official is not None:
+        network = method.load_official(read_weights(origin.official))
+        return LoadedMethod(run, network, method.entry.kwargs, OFFICIAL, origin.official)
+    network = method.build(**run.kwargs)
+    weights = None if origin.run_folder is None else origin.run_folder / WEIGHTS
     if weights is not None:
-        load_weights(weights, network, name)
-    return Loaded(method, network, arguments, label_of(experiment, method), weights)
+        load_weights(weights, network, method.name)
+    return LoadedMethod(run, network, run.kwargs, run.label, weights)
 
 
-class Prepared(NamedTuple):
-    """A method ready to predict: its network on the CPU, and everything that it depends on.
+@dataclass(frozen=True)
+class Prepared:
+    """A method ready to predict test scenes, with everything that its predictions depend on.
 
-    `arguments` are those that the network was built with, `label` the one of what it makes.
+    `tiling`: tiles to cut images into; `None` keeps them whole. `device`: where to compute. `rows`:
+    the scenes, in the order of the manifest.
     """
 
-    method: Method
-    network: nn.Module
-    arguments: dict[str, Any]
-    label: Label
-    weights: Path | None
+    loaded: LoadedMethod
     protocol: Protocol
     tiling: Tiling | None
     device: torch.device
-    seed: int
     rows: list[ManifestRow]
 
 
 def prepare(
-    experiment: Experiment,
-    name: str,
-    repetition: int,
-    manifest: Path,
-    run: Path | None,
-    official: Path | None = None,
-    tiling: Tiling | None = None,
+    run: Run, *, origin: WeightsOrigin, manifest: Path, tiling: Tiling | None = None
 ) -> Prepared:
     """Load a method with its weights, and the test scenes of a manifest.
 
     Args:
-        experiment: the experiment.
-        name: method or ablation.
-        repetition: which seed trained it.
+        run: the method, and which of its repetitions.
+        origin: where its weights are.
         manifest: of the test scenes.
-        run: run folder with the weights; `None` for a method that learns nothing.
-        official: file of weights that the authors published, instead of a run: the method is
-            built at full size, and what it makes bears the label for them.
         tiling: tiles to cut images into; `None` keeps them whole.
 
     Raises:
-        ConfigError: unknown method, or `run` is missing or superfluous.
+        ConfigError: weights are missing or superfluous.
         DataError: the manifest is malformed, or its images have too few bits for the protocol.
         WeightsError: the weights are damaged or of another architecture.
     """
-    check_origin(get_method(name, experiment), run, official)
+    check_origin(run.method, origin)
     rows = [row for row in read_manifest(manifest) if row.split == "test"]
     for row in rows:
-        check_bit_depth(experiment, row.bit_depth, str(manifest))
-    seed = derive_seed(experiment.seed, "evaluate", repetition)
-    device = prepare_device(experiment.compute, seed)
-    loaded = load_method(experiment, name, run, official)
-    protocol = protocol_for(experiment, loaded.method, tiling)
-    return Prepared(*loaded, protocol, tiling, device, seed, rows)
+        check_bit_depth(run.experiment, row.bit_depth, str(manifest))
+    device = prepare_device(run.experiment.compute, run.seed("evaluate"))
+    loaded = load_method(run, origin)
+    protocol = protocol_for(run.experiment, run.method, tiling)
+    return Prepared(loaded, protocol, tiling, device, rows)

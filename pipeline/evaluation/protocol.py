@@ -42,7 +42,7 @@ class Tiling:
         return self.overlap // 4
 
     def describe(self) -> str:
-        """What the protocol of a record says."""
+        """Text for the protocol of a record."""
         return (
             f"tiles of {self.size} x {self.size} pixels, overlap {self.overlap}, outer "
             f"{self.margin} not used, linear ramp between"
@@ -67,7 +67,7 @@ def protocol_for(experiment: Experiment, method: Method, tiling: Tiling | None =
 
     `dpdd-16` takes 16 bits of input and ground truth (the input of a method that was made for 8
     bits keeps its high byte only); `dpdd-8` takes the high byte of both.
-    With a `tiling` the protocol is another one, such as `dpdd-16-tiled-512-64`.
+    With a `tiling` the protocol has another name, such as `dpdd-16-tiled-512-64`.
     """
     bits = _BITS[experiment.protocol]
     return Protocol(
@@ -83,7 +83,7 @@ def protocol_for(experiment: Experiment, method: Method, tiling: Tiling | None =
 
 
 def check_bit_depth(experiment: Experiment, bit_depth: int, where: str) -> None:
-    """Make sure that the images have the bits that the protocol speaks of.
+    """Make sure that the images have the bits that the protocol needs.
 
     Args:
         experiment: names the protocol.

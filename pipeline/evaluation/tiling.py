@@ -1,7 +1,7 @@
-"""A whole image in overlapping tiles: for machines that cannot take it at once.
+"""An image in overlapping tiles, for machines without the memory for a whole one.
 
-Results differ from those of the whole image wherever a network looks further than a tile shows it,
-so their protocol bears a name of its own.
+Results differ from those of the whole image where a network's receptive field exceeds a tile, so
+their protocol has a different name.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def tiled(forward: Callable[..., Tensor], x: Tensor, tiling: Tiling) -> Tensor:
     """Apply a network tile by tile and blend the results.
 
     No tile is cut short: the last of a row or column moves back to the image's edge. Each
-    is told where it lies. Where tiles overlap, the outer `margin` pixels of each are dropped and
+    is passed its position. Where tiles overlap, the outer `margin` pixels of each are dropped and
     the rest is weighted by a linear ramp; the weights of a pixel sum to one. So a network that
     looks at most `margin` pixels far, and the same way at every position, gives what it gives for
     the whole image. An image no larger than a tile is whole.

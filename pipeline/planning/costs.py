@@ -12,12 +12,12 @@ from pipeline.compute.activation_checkpointing import checkpoint_activations
 from pipeline.compute.device import autocast
 from pipeline.config.blocks import Compute
 from pipeline.config.experiment import Experiment
+from pipeline.data.sampling.steps import TrainingLength
 from pipeline.errors import RecordError
 from pipeline.evaluation.complexity import complexity_key
 from pipeline.evaluation.flops_fvcore import flops_fvcore
 from pipeline.methods import Method, get_method
 from pipeline.records import ComplexityRecord, read_record
-from pipeline.training.schedule import Plan
 
 FORWARD_AND_BACKWARD = 3
 """Cost of a training step over that of a forward pass: the gradients of inputs and of weights."""
@@ -72,19 +72,19 @@ def training_cost(
     method = get_method(name, experiment)
     network = method.build(**experiment.trained_kwargs(name))
     crop = min(recipe.crop or experiment.patches.size, experiment.patches.size)
-    plan = Plan.of(recipe, windows)
+    length = TrainingLength(recipe, windows)
     macs = macs_of(experiment, method, network, crop, complexity)
     parameters = sum(parameter.numel() for parameter in network.parameters())
     if experiment.compute.activation_checkpointing:
         checkpoint_activations(network)
     kept = saved_bytes(network, 3 * len(method.views), crop, experiment.compute)
-    work = FORWARD_AND_BACKWARD * FLOPS_PER_MAC * macs * plan.samples
+    work = FORWARD_AND_BACKWARD * FLOPS_PER_MAC * macs * length.samples
     return TrainingCost(
         run=run,
         row=method.entry.row,
         crop=crop,
-        samples=plan.samples,
-        steps=plan.steps,
+        samples=length.samples,
+        steps=length.steps,
         macs_per_sample=macs,
         memory_bytes=kept * -(-recipe.batch_size // recipe.accumulate) + _STATE_BYTES * parameters,
         weight_bytes=4 * parameters,

@@ -9,72 +9,77 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from pipeline.compute.device import prepare_device
-from pipeline.config.experiment import Experiment
 from pipeline.data.bit_depth import to_uint16
 from pipeline.data.png import Image, read_png, write_png16
 from pipeline.errors import DataError
 from pipeline.evaluation.inference import predict
 from pipeline.evaluation.loading import check_origin, load_method
 from pipeline.evaluation.protocol import Tiling
-from pipeline.methods import Method, get_method
-from pipeline.seeds import derive_seed
+from pipeline.methods import Method
+from pipeline.run import Run, WeightsOrigin
 
 Progress = Callable[[int, int], None]
 
 
 class Deblurred(NamedTuple):
-    """What was done: the settings of a method that ran without a run, and whether the combined
-    view was made as the mean of the other two."""
+    """How an image was deblurred.
+
+    `settings`: those of the publication, if the method ran with them and without a run.
+    `mean_for_combined`: whether the combined view was made as the mean of the other two.
+    """
 
     settings: str | None
     mean_for_combined: bool
 
 
 def deblur(
-    experiment: Experiment,
-    name: str,
+    run: Run,
+    *,
+    origin: WeightsOrigin,
     images: Mapping[str, Path],
     target: Path,
-    run: Path | None = None,
-    official: Path | None = None,
     tiling: Tiling | None = None,
     progress: Progress | None = None,
 ) -> Deblurred:
     """Deblur one image into a 16-bit PNG.
 
     Args:
-        experiment: gives the method's arguments and the device.
-        name: method or ablation.
+        run: the method; its experiment gives the network's arguments and the device.
+        origin: where its weights are. A method with published settings does without.
         images: RGB PNG files of 8 or 16 bits, by view: left, right, combined.
         target: the file to write; it appears complete or not at all.
-        run: run folder with the weights. A method with published settings does without.
-        official: published weights, instead of a run.
         tiling: tiles to cut the image into; `None` keeps it whole.
-        progress: called with the steps done and their number by methods that tell them.
+        progress: called with the steps done and their number by methods that report them.
 
     Raises:
-        ConfigError: unknown method, or it needs a run or published weights.
+        ConfigError: the method needs a run or published weights.
         DataError: a view is missing, cannot be read or has another size; or the image is too
             small for the method; no space left.
         WeightsError: the weights are damaged or of another architecture.
     """
-    method = get_method(name, experiment)
-    alone = method.as_published if run is None and official is None else None
-    if alone is None:
-        check_origin(method, run, official)
+    method, compute = run.method, run.experiment.compute
+    settings = method.as_published if origin == WeightsOrigin() else None
+    if settings is None:
+        check_origin(method, origin)
     views, mean = _views(method, images)
-    device = prepare_device(experiment.compute, derive_seed(experiment.seed, "deblur", 0))
-    network = load_method(experiment, name, run, official).network
+    device = prepare_device(compute, run.seed("deblur"))
+    network = load_method(run, origin).network
     if hasattr(network, "progress"):
         cast(Any, network).progress = progress
-    compute = experiment.compute
-    how = (method.input_bits, device, compute.precision, compute.channels_last, tiling)
     try:
-        sharp = predict(network, views, method.views, *how)
+        sharp = predict(
+            network,
+            views,
+            views=method.views,
+            input_bits=method.input_bits,
+            compute=compute,
+            device=device,
+            tiling=tiling,
+        )
     except ValueError as error:
-        raise DataError(f"{name} cannot deblur {_names(images)}: {error}") from error
+        raise DataError(f"{method.name} cannot deblur {_names(images)}: {error}") from error
     write_png16(target, to_uint16(sharp))
-    return Deblurred(alone, mean)
+    return Deblurred(settings, mean)
 
 
 def _views(method: Method, images: Mapping[str, Path]) -> tuple[dict[str, Image], bool]:

@@ -1,8 +1,7 @@
-"""Short trainings that answer one question each: can it learn, does it run, where is the time?"""
+"""Short trainings that answer one question each: can it learn, does it run, what takes time?"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -10,30 +9,26 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
-from pipeline.compute.device import memory_format, prepare_device
-from pipeline.compute.distributed import ALONE
-from pipeline.config.experiment import Experiment
+from pipeline.compute.device import prepare_device
 from pipeline.config.recipe import Recipe
 from pipeline.data.sampling.loader import Batch, CropLoader
 from pipeline.data.sampling.patch_index import read_patch_index
 from pipeline.data.store.reader import PixelStore
 from pipeline.errors import ConfigError
+from pipeline.evaluation.metrics.psnr import psnr_from_mse
 from pipeline.files import atomic_file
-from pipeline.methods import Method, get_method
-from pipeline.seeds import derive_seed
+from pipeline.run import Run
 from pipeline.training.loop import CurvePoint, Observer, train
 from pipeline.training.loss import check_terms
-from pipeline.training.schedule import Plan, cosine
-from pipeline.training.train_step import TrainStep, run
+from pipeline.training.schedule import TrainingSchedule, cosine
+from pipeline.training.train_step import TrainStep, forward
 
 TARGET_DB = 40.0
-"""PSNR on a single crop that a network which can learn at all goes beyond."""
+"""PSNR in dB that every network which can learn exceeds on a single crop."""
 
 OVERFIT_RATE = 4e-3
-_CROP = 64
 _WARMUP = 30
 _ROWS = 15
 
@@ -43,70 +38,64 @@ class Trial:
     """A method, ready to be trained for a while.
 
     Args:
-        experiment: says how.
-        method: network and views.
-        recipe: cut short.
+        run: method and settings.
+        recipe: that of the run, cut short.
         store: pixels of training and validation split.
-        feed: training batches.
+        loader: training batches.
         device: where to train.
     """
 
-    experiment: Experiment
-    method: Method
+    run: Run
     recipe: Recipe
     store: PixelStore
-    feed: CropLoader
+    loader: CropLoader
     device: torch.device
 
-    def network(self) -> nn.Module:
-        """The network that the experiment trains, freshly initialized, on the device."""
-        network = self.method.build(
-            **self.experiment.trained_kwargs(self.method.name), **self.recipe.kwargs
-        )
-        layout = memory_format(self.experiment.compute)
-        network.to(device=self.device, memory_format=layout)  # type: ignore[call-overload]
-        return network
-
-    def updater(self, network: nn.Module) -> TrainStep:
-        """What takes its steps."""
-        return TrainStep(network, self.recipe, self.experiment.compute, self.device, ALONE)
+    def train_step(self) -> TrainStep:
+        """The network that the experiment trains, freshly initialized, and its optimizer."""
+        network = self.run.method.build(**self.run.kwargs, **self.recipe.kwargs)
+        return TrainStep(network, self.recipe, self.run.experiment.compute, self.device)
 
 
-def trial(experiment: Experiment, name: str, store: Path, patches: Path, **changes: Any) -> Trial:
+def prepare_trial(run: Run, *, store: Path, patches: Path, **changes: Any) -> Trial:
     """Prepare a method.
 
     Args:
-        experiment: says how.
-        name: method or ablation.
+        run: method and settings.
         store: folder of the pixel store.
         patches: index of its windows.
         changes: of the recipe.
 
     Raises:
-        ConfigError: unknown method, or one that is not trained by gradients.
+        ConfigError: the method is not trained by gradients.
         DataError: store or index are missing or damaged.
     """
-    method, recipe = get_method(name, experiment), experiment.recipe_of(name)
-    if recipe is None:
-        raise ConfigError(f"method {name!r} is not trained by gradients: nothing to debug")
+    method, experiment = run.method, run.experiment
+    if run.recipe is None:
+        raise ConfigError(f"method {method.name!r} is not trained by gradients: nothing to debug")
     # One set is enough to see whether it learns.
-    recipe = Recipe.model_validate({**recipe.model_dump(), "companion": None, **changes})
+    recipe = Recipe.model_validate({**run.recipe.model_dump(), "companion": None, **changes})
     check_terms(recipe, method.training_terms)
-    seed = derive_seed(experiment.seed, "debug", 0)
+    seed = run.seed("debug")
     device = prepare_device(experiment.compute, seed)
     pixels = PixelStore(store)
-    windows = read_patch_index(patches, pixels, experiment.patches)
-    feed = CropLoader(
-        pixels, method.views, windows, recipe, experiment.compute, seed, method.input_bits
+    loader = CropLoader(
+        pixels,
+        read_patch_index(patches, pixels, experiment.patches),
+        views=method.views,
+        recipe=recipe,
+        compute=experiment.compute,
+        seed=seed,
+        input_bits=method.input_bits,
     )
-    return Trial(experiment, method, recipe, pixels, feed, device)
+    return Trial(run, recipe, pixels, loader, device)
 
 
-def overfit(one: Trial, steps: int, rate: float = OVERFIT_RATE) -> Iterator[tuple[int, float]]:
+def overfit(trial: Trial, steps: int, rate: float = OVERFIT_RATE) -> Iterator[tuple[int, float]]:
     """Train on the same crop again and again.
 
     Args:
-        one: of batches of one crop.
+        trial: of batches of one crop.
         steps: optimizer steps: a short warm-up, then a cosine.
         rate: highest learning rate.
 
@@ -116,38 +105,45 @@ def overfit(one: Trial, steps: int, rate: float = OVERFIT_RATE) -> Iterator[tupl
     Raises:
         UserError: the loss or a gradient is not finite.
     """
-    network = one.network().train()
-    updater, batch = one.updater(network), next(one.feed.epoch(1))
+    train_step = trial.train_step()
+    train_step.network.train()
+    batch = next(trial.loader.epoch(1))
     for step in range(steps):
         now = cosine(step, steps, min(_WARMUP, steps), rate, 0.0)
-        updater.step(batch, len(batch.target), now, f"step {step}")
+        train_step.step(batch, len(batch.target), now, f"step {step}")
         if (step + 1) * 10 // steps > step * 10 // steps:
-            yield step + 1, _psnr(one, network, batch)
+            yield step + 1, _psnr(train_step, batch)
 
 
-def _psnr(one: Trial, network: nn.Module, batch: Batch) -> float:
+def _psnr(train_step: TrainStep, batch: Batch) -> float:
     with torch.no_grad():
-        made = run(network, batch, one.recipe, one.experiment.compute, one.device)["output"]
-    error = (made.float().clamp(0, 1).cpu() - batch.target).double().square().mean().item()
-    return -10 * math.log10(max(error, 1e-10))
+        outputs = forward(
+            train_step.network,
+            batch,
+            recipe=train_step.recipe,
+            compute=train_step.compute,
+            device=train_step.device,
+        )
+    prediction = outputs["output"].float().clamp(0, 1).cpu()
+    return psnr_from_mse((prediction - batch.target).double().square().mean().item())
 
 
-def limited(one: Trial, observer: Observer) -> CurvePoint:
+def limited(trial: Trial, observer: Observer) -> CurvePoint:
     """The first steps of the training, and the validation after them; nothing is written.
 
     Raises:
         UserError: the loss, a gradient or the validation PSNR is not finite.
     """
-    how = (one.store, one.feed, one.recipe, one.experiment.compute, one.device)
-    return train(one.network(), *how, observer).curve[-1]
+    trained = train(trial.train_step(), store=trial.store, loader=trial.loader, observer=observer)
+    return trained.curve[-1]
 
 
-def profiled(one: Trial, steps: int, trace: Path) -> str:
+def profiled(trial: Trial, steps: int, trace: Path) -> str:
     """Steps of the training under PyTorch's profiler.
 
     Args:
-        one: the trial.
-        steps: how many are looked at; one more, the first, is not.
+        trial: the method and its data.
+        steps: how many are profiled; one more, the first, is not.
         trace: JSON file to write, for `chrome://tracing` or Perfetto.
 
     Returns:
@@ -157,23 +153,24 @@ def profiled(one: Trial, steps: int, trace: Path) -> str:
         DataError: no space, or no right to write.
         UserError: the loss or a gradient is not finite.
     """
-    network = one.network().train()
-    updater, plan = one.updater(network), Plan.of(one.recipe, len(one.feed.windows))
+    train_step, loader = trial.train_step(), trial.loader
+    train_step.network.train()
+    schedule = TrainingSchedule(trial.recipe, len(loader.windows))
     kinds = [ProfilerActivity.CPU]
-    if one.device.type == "cuda":
+    if trial.device.type == "cuda":
         kinds.append(ProfilerActivity.CUDA)
-    epochs = (one.feed.epoch(number) for number in range(1, plan.epochs + 1))
+    epochs = (loader.epoch(number) for number in range(1, schedule.epochs + 1))
     batches = enumerate(chain.from_iterable(epochs))
 
     def take(count: int) -> None:
         for number, batch in islice(batches, count):
-            crops, rate = plan.crops_of(number), plan.learning_rate(number)
-            updater.step(batch, crops, rate, f"step {number}")
+            crops, rate = schedule.crops_of(number), schedule.learning_rate(number)
+            train_step.step(batch, crops, rate, f"step {number}")
 
     take(1)
-    with profile(activities=kinds, record_shapes=True, profile_memory=True) as found:
+    with profile(activities=kinds, record_shapes=True, profile_memory=True) as profiler:
         take(steps)
     with atomic_file(trace) as temporary:
-        found.export_chrome_trace(str(temporary))
-    longest = "self_cuda_time_total" if one.device.type == "cuda" else "self_cpu_time_total"
-    return found.key_averages().table(sort_by=longest, row_limit=_ROWS)
+        profiler.export_chrome_trace(str(temporary))
+    longest = "self_cuda_time_total" if trial.device.type == "cuda" else "self_cpu_time_total"
+    return profiler.key_averages().table(sort_by=longest, row_limit=_ROWS)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from pipeline.config.experiment import Experiment
 from pipeline.data.bit_depth import to_uint16
 from pipeline.data.manifest import ManifestRow, read_scene
 from pipeline.data.png import check_png16, write_png16
@@ -16,77 +14,66 @@ from pipeline.evaluation.inference import predictions
 from pipeline.evaluation.loading import Prepared, prepare
 from pipeline.evaluation.protocol import Tiling
 from pipeline.files import sha256_of, write_text
+from pipeline.run import Run, WeightsOrigin
 
 ORIGIN = "predictions.json"
 
 
 def predict_method(
-    experiment: Experiment,
-    name: str,
-    repetition: int,
+    run: Run,
+    *,
+    origin: WeightsOrigin,
     root: Path,
     manifest: Path,
-    run: Path | None,
     target: Path,
-    official: Path | None = None,
     tiling: Tiling | None = None,
 ) -> tuple[int, int]:
     """Deblur every test scene into `target`, one 16-bit PNG each, named after its source.
 
-    Each image appears complete or not at all. `predictions.json` in the same folder says what
-    made them; images of the same origin are kept, so that a killed run goes on.
+    Each image appears complete or not at all. `predictions.json` in the same folder records what
+    made them; images of the same origin are kept, so that a killed run resumes.
 
     Args:
-        experiment: the experiment.
-        name: method or ablation.
-        repetition: which seed trained it.
+        run: the method, and which of its repetitions.
+        origin: where its weights are; `predictions.json` bears the label for published ones.
         root: folder of the images.
         manifest: their manifest; ground truth is not needed.
-        run: run folder with the weights; `None` for a method that learns nothing.
         target: folder to fill.
-        official: published weights, instead of a run; the note bears the label for them.
         tiling: tiles to cut images into, by a protocol of another name; `None` keeps them whole.
 
     Returns:
         How many images there are, and how many of them were made now.
 
     Raises:
-        ConfigError: unknown method, or `run` is missing or superfluous.
+        ConfigError: weights are missing or superfluous.
         DataError: an image is not the one in the manifest or has too few bits for the protocol;
             `target` holds something else; no space left.
         WeightsError: the weights are damaged or of another architecture.
     """
-    ready = prepare(experiment, name, repetition, manifest, run, official, tiling)
-    _claim(target, _origin(experiment, name, ready, manifest))
+    ready = prepare(run, origin=origin, manifest=manifest, tiling=tiling)
+    _claim(target, _origin(ready, manifest))
     missing = [row for row in ready.rows if not _is_done(target / row.source, row)]
-    # Nothing to do is no error, nothing to predict is.
+    # Nothing left to do is not an error, no scenes at all are.
     if missing or not ready.rows:
-        how: dict[str, Any] = {
-            "compute": experiment.compute,
-            "device": ready.device,
-            "tiling": ready.tiling,
-        }
-        made = predictions(
-            ready.network, ready.method, ready.protocol, missing, partial(read_scene, root), **how
-        )
-        for row, _, prediction in made:
+        for row, _, prediction in predictions(ready, missing, read=partial(read_scene, root)):
             write_png16(target / row.source, to_uint16(prediction))
     return len(ready.rows), len(missing)
 
 
-def _origin(experiment: Experiment, name: str, ready: Prepared, manifest: Path) -> str:
+def _origin(ready: Prepared, manifest: Path) -> str:
     """All that the images depend on."""
+    loaded, run = ready.loaded, ready.loaded.run
     origin = {
-        "method": name,
-        "dataset": experiment.dataset.name,
-        "label": ready.label,
-        "arguments": ready.arguments,
-        "code": ready.method.code_hash(),
+        "method": run.method.name,
+        "dataset": run.experiment.dataset.name,
+        "label": loaded.label,
+        "arguments": loaded.kwargs,
+        "code": run.method.code_hash(),
         "manifest_sha256": sha256_of(manifest),
-        "weights_sha256": ready.weights and sha256_of(ready.weights),
+        "weights_sha256": loaded.weights and sha256_of(loaded.weights),
         "protocol": ready.protocol.model_dump(mode="json"),
         "device": str(ready.device),
-        "compute": experiment.compute.model_dump(mode="json", exclude={"loader_workers"}),
+        "compute": run.experiment.compute.model_dump(mode="json", exclude={"loader_workers"}),
     }
     return json.dumps(origin, indent=2) + "\n"
 

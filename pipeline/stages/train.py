@@ -7,15 +7,13 @@ import time
 from contextlib import ExitStack, nullcontext
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
-from torch import nn
+import torch
 
 from pipeline.artifacts import CURVE, RECORD, WEIGHTS
-from pipeline.code_hash import PYTHON
 from pipeline.compute.device import prepare_device
 from pipeline.compute.distributed import World, world
-from pipeline.config.experiment import Experiment
+from pipeline.config.recipe import Recipe
 from pipeline.data.sampling.loader import CropLoader
 from pipeline.data.sampling.patch_index import read_patch_index
 from pipeline.data.sampling.windows import Window
@@ -23,178 +21,180 @@ from pipeline.data.store.reader import PixelStore
 from pipeline.errors import ConfigError
 from pipeline.files import atomic_folder, sha256_of
 from pipeline.finished_runs import keep_finished
-from pipeline.methods import Method, get_method, label_of
+from pipeline.methods import Method
 from pipeline.provenance import collect
 from pipeline.records import RunRecord, write_record
-from pipeline.results_versions import MAKERS_OF_WEIGHTS, results_versions
-from pipeline.seeds import derive_seed
+from pipeline.run import Run
 from pipeline.training.checkpointing import CheckpointPolicy, FileCheckpointer, checkpointing
 from pipeline.training.fit import fit
 from pipeline.training.loop import CurvePoint, NullObserver, Trained, train
 from pipeline.training.loss import check_terms
 from pipeline.training.progress import Progress
+from pipeline.training.train_step import TrainStep
 from pipeline.weights.own_file import save_weights
 
 
 @dataclass(frozen=True)
-class _Job:
-    """One training: the method, what it learns from, and where its draws begin.
+class TrainingFiles:
+    """Where the data of a training are.
 
-    `index`: file of the `windows`. `companion`: second training set of the methods that have one.
+    `store`: pixels of training and validation split. `patches`: index of the training windows.
+    `manifest`: of the data set. `companion`: store of the companion set, for a method that is
+    trained on it too.
     """
 
-    experiment: Experiment
-    method: Method
+    store: Path
+    patches: Path
+    manifest: Path
+    companion: Path | None = None
+
+
+@dataclass(frozen=True)
+class _TrainingData:
+    """The data of a training, opened and checked."""
+
     store: PixelStore
-    index: Path
     windows: list[Window]
     companion: PixelStore | None
-    seeds: dict[str, int]
-
-    @property
-    def fingerprint(self) -> dict[str, Any]:
-        """All that the result depends on, as JSON-like data."""
-        experiment, name = self.experiment, self.method.name
-        recipe = experiment.recipe_of(name)
-        return {
-            "method": name,
-            "arguments": experiment.trained_kwargs(name),
-            "recipe": recipe and recipe.key(strict=experiment.compute.strict),
-            "compute": experiment.compute.key(),
-            "patches": experiment.patches.model_dump(mode="json"),
-            "seeds": self.seeds,
-            "code": self.method.code_hash(),
-            "python": PYTHON,
-            "results_versions": results_versions(*MAKERS_OF_WEIGHTS),
-            "data": self.store.sha256,
-            "windows": sha256_of(self.index),
-            "companion": self.companion and self.companion.sha256,
-        }
 
 
 def train_method(
-    experiment: Experiment,
-    name: str,
-    repetition: int,
-    store_folder: Path,
-    patches: Path,
-    manifest: Path,
+    run: Run,
+    *,
+    files: TrainingFiles,
     target: Path,
     command: str,
     progress: Progress,
-    companion: Path | None = None,
-    how: CheckpointPolicy | None = None,
+    policy: CheckpointPolicy | None = None,
 ) -> RunRecord | None:
     """Train (or fit) one method and write `target` with weights, curve and record.
 
+    The way to the weights: check method and data; build the network (`_prepare`); train it
+    (`pipeline.training.loop.train`, or `pipeline.training.fit.fit`); write the best weights
+    (`_write`).
+
     Args:
-        experiment: says how.
-        name: method or ablation.
-        repetition: of its training, from 0.
-        store_folder: pixels of training and validation split.
-        patches: index of the training windows.
-        manifest: of the data set.
+        run: what is trained.
+        files: what it learns from.
         target: folder to write.
         command: for the record.
         progress: follows the training.
-        companion: store of the companion set, for a method that is trained on it too.
-        how: where the state of a training is kept; without it, an interrupted one begins anew.
+        policy: where the state of a training is kept; without it, an interrupted one begins anew.
 
     Returns:
         The record; `None` in a process that helps another one to train.
 
     Raises:
-        ConfigError: unknown method, one that has nothing to learn, an unknown loss term, a
-            companion set that is missing or not wanted, or a state of another training.
+        ConfigError: a method that has nothing to learn, an unknown loss term, a companion set that
+            is missing or not wanted, or a state of another training.
         DataError: the store or the patch index is damaged or belongs to another manifest; no space
             left.
-        Stopped: it was told to; the state is kept.
+        Stopped: a signal or the time limit ended the run; the state is kept.
     """
     started = time.perf_counter()
-    method = get_method(name, experiment)
-    _check_learns(method)
-    others = _companion_store(experiment, name, companion)
-    store = PixelStore(store_folder)
-    store.check_manifest(sha256_of(manifest))
-    windows = read_patch_index(patches, store, experiment.patches)
-    seeds = {
-        purpose: derive_seed(experiment.seed, purpose, repetition)
-        for purpose in ("data", f"init/{name}")
-    }
-    device = prepare_device(experiment.compute, seeds[f"init/{name}"])
-    job = _Job(experiment, method, store, patches, windows, others, seeds)
-    with world(device) as together, ExitStack() as until_written:
+    _check_learns(run.method)
+    data = _open(run, files)
+    device = prepare_device(run.experiment.compute, run.init_seed)
+    with world(device) as processes, ExitStack() as until_written:
         checkpointer: FileCheckpointer | None = None
-        learned: dict[str, float] = {}
-        recipe = experiment.recipe_of(name)
-        if recipe is None:
-            trained, learned = fit(experiment, method, store, device)
+        if run.recipe is None:
+            trained = fit(run, data.store, device)
         else:
-            network, feed = _ready(job, together)
-            if how is not None:
-                checkpointer = until_written.enter_context(
-                    checkpointing(how, job.fingerprint, together)
+            train_step, loader = _prepare(
+                run, recipe=run.recipe, data=data, device=device, processes=processes
+            )
+            if policy is not None:
+                fingerprint = run.fingerprint(
+                    data=data.store.sha256,
+                    windows=sha256_of(files.patches),
+                    companion=data.companion.sha256 if data.companion else None,
                 )
-            with progress if together.is_main else nullcontext():
-                observer = progress if together.is_main else NullObserver()
-                rest = (recipe, experiment.compute, device, observer, checkpointer, together)
-                trained = train(network, store, feed, *rest)
-        if not together.is_main:
+                checkpointer = until_written.enter_context(
+                    checkpointing(policy, fingerprint, processes)
+                )
+            with progress if processes.is_main else nullcontext():
+                trained = train(
+                    train_step,
+                    store=data.store,
+                    loader=loader,
+                    observer=progress if processes.is_main else NullObserver(),
+                    checkpointer=checkpointer,
+                )
+        if not processes.is_main:
             return None
-        origin = (command, seeds, manifest)
-        record = _write(job, target, trained, learned, repetition, origin, started)
+        record = _write(
+            run, trained, target=target, command=command, started=started, files=files, data=data
+        )
         if checkpointer is not None:
             checkpointer.store.remove()
     return record
 
 
-def _ready(job: _Job, together: World) -> tuple[nn.Module, CropLoader]:
+def _open(run: Run, files: TrainingFiles) -> _TrainingData:
+    companion = _companion_store(run, files.companion)
+    store = PixelStore(files.store)
+    store.check_manifest(sha256_of(files.manifest))
+    windows = read_patch_index(files.patches, store, run.experiment.patches)
+    return _TrainingData(store, windows, companion)
+
+
+def _prepare(
+    run: Run, *, recipe: Recipe, data: _TrainingData, device: torch.device, processes: World
+) -> tuple[TrainStep, CropLoader]:
     """The network, freshly initialized, and this process's part of the batches."""
-    experiment, method = job.experiment, job.method
-    recipe = experiment.recipe_of(method.name)
-    assert recipe is not None
+    method, compute = run.method, run.experiment.compute
     check_terms(recipe, method.training_terms)
-    network = method.build(**experiment.trained_kwargs(method.name), **recipe.kwargs)
-    feed = CropLoader(
-        *(job.store, method.views, job.windows, recipe, experiment.compute, job.seeds["data"]),
-        method.input_bits,
-        job.companion,
-        (together.rank, together.size),
+    network = method.build(**run.kwargs, **recipe.kwargs)
+    loader = CropLoader(
+        data.store,
+        data.windows,
+        views=method.views,
+        recipe=recipe,
+        compute=compute,
+        seed=run.seed("data"),
+        input_bits=method.input_bits,
+        companion=data.companion,
+        world=processes,
     )
-    return network, feed
+    return TrainStep(network, recipe, compute, device, processes), loader
 
 
 def _write(
-    job: _Job,
-    target: Path,
+    run: Run,
     trained: Trained,
-    learned: dict[str, float],
-    repetition: int,
-    origin: tuple[str, dict[str, int], Path],
+    *,
+    target: Path,
+    command: str,
     started: float,
+    files: TrainingFiles,
+    data: _TrainingData,
 ) -> RunRecord:
-    experiment, method = job.experiment, job.method
-    kwargs = experiment.trained_kwargs(method.name)
+    method = run.method
     # What only training needs is not part of the method that is evaluated.
-    network = method.build(**kwargs)
+    network = method.build(**run.kwargs)
     state = {key: trained.state[key] for key in network.state_dict()}
     with atomic_folder(target) as folder:
-        save_weights(folder / WEIGHTS, state, method.name, kwargs)
+        save_weights(folder / WEIGHTS, state, method.name, run.kwargs)
         _write_curve(folder / CURVE, trained.curve)
         record = RunRecord(
             method=method.name,
             row=method.entry.row,
-            dataset=experiment.dataset.name,
-            repetition=repetition,
-            label=label_of(experiment, method),
+            dataset=run.experiment.dataset.name,
+            repetition=run.repetition,
+            label=run.label,
             trained_params=sum(parameter.numel() for parameter in network.parameters()),
             samples=trained.curve[-1].samples if trained.curve else 0,
             epoch=trained.epoch,
             val_psnr=trained.psnr,
-            learned=learned,
+            learned=trained.learned,
             provenance=collect(
-                *(experiment, *origin, folder / WEIGHTS, started),
-                companion_sha256=job.companion.manifest_sha256 if job.companion else None,
+                run.experiment,
+                command=command,
+                seeds=run.training_seeds,
+                started=started,
+                manifest=files.manifest,
+                companion_sha256=data.companion.manifest_sha256 if data.companion else None,
+                weights=folder / WEIGHTS,
             ),
         )
         write_record(folder / RECORD, record)
@@ -217,19 +217,19 @@ def _check_learns(method: Method) -> None:
         )
 
 
-def _companion_store(experiment: Experiment, name: str, folder: Path | None) -> PixelStore | None:
+def _companion_store(run: Run, folder: Path | None) -> PixelStore | None:
     """The companion set of a method that is trained on one.
 
     Raises:
         ConfigError: it is missing, or the method is not trained on one.
-        DataError: the folder is no store.
+        DataError: the folder is not a store.
     """
-    needed = experiment.needs_companion(name)
-    if needed and folder is None:
+    name = run.method.name
+    if run.needs_companion and folder is None:
         raise ConfigError(f"method {name!r} is trained on a companion set: give --companion")
     if folder is None:
         return None
-    if not needed:
+    if not run.needs_companion:
         raise ConfigError(
             f"method {name!r} is not trained on a companion set: leave out --companion"
         )

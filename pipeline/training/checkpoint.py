@@ -1,4 +1,4 @@
-"""What a training needs to go on, on disk: two generations, each whole and checked or not used."""
+"""Checkpoints of a training on disk: two generations, each checked before it is used."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class CheckpointStore:
 
     def __init__(self, folder: Path, fingerprint: Mapping[str, Any]) -> None:
         self.folder = folder
-        # As it comes back from JSON, where tuples are lists.
+        # As JSON returns it: tuples become lists.
         self.fingerprint: dict[str, Any] = json.loads(json.dumps(fingerprint))
         self.foreign = False
-        """Whether what was loaded is of another fingerprint; the next state takes its place."""
+        """Whether the loaded state is of another fingerprint; the next state replaces it."""
 
     def save(self, snapshot: Snapshot, step: int) -> None:
         """Write a state, then forget all but the newest two.
@@ -66,18 +66,18 @@ class CheckpointStore:
             with temporary.open("rb+") as written:
                 os.fsync(written.fileno())
         others = [path for path in self._newest_first() if path != target]
-        # Another training's may have more steps, and would pass for newer.
+        # States of another training may have more steps and would pass for newer ones.
         for path in others if self.foreign else others[GENERATIONS - 1 :]:
             path.unlink(missing_ok=True)
         self.foreign = False
         for torn in self.folder.glob(".tmp-*"):
             torn.unlink(missing_ok=True)
 
-    def load(self, *, whatever: bool = False) -> Snapshot | None:
-        """The newest state that is whole; `None` if there is none at all.
+    def load(self, *, any_fingerprint: bool = False) -> Snapshot | None:
+        """The newest state that is intact; `None` if there is none at all.
 
         Args:
-            whatever: accept one of another fingerprint.
+            any_fingerprint: accept a state of another fingerprint.
 
         Raises:
             ConfigError: it belongs to another configuration, code or data; the differences are
@@ -85,13 +85,13 @@ class CheckpointStore:
             DataError: every state is damaged.
         """
         damaged: list[Path] = []
-        for path, content in self._whole(damaged):
+        for path, content in self._intact(damaged):
             if damaged:
                 names = ", ".join(str(bad) for bad in damaged)
-                print(f"warning: damaged: {names}; going on from {path}", file=sys.stderr)
+                print(f"warning: damaged: {names}; resuming from {path}", file=sys.stderr)
             known = json.loads(content["fingerprint"])
             self.foreign = known != self.fingerprint
-            if self.foreign and not whatever:
+            if self.foreign and not any_fingerprint:
                 raise ConfigError(self._refusal(path, known))
             snapshot: Snapshot = content["snapshot"]
             return snapshot
@@ -115,7 +115,7 @@ class CheckpointStore:
         found = [path for path in self.folder.glob("*.state") if _NAME.fullmatch(path.name)]
         return sorted(found, reverse=True)
 
-    def _whole(self, damaged: list[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
+    def _intact(self, damaged: list[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
         for path in self._newest_first():
             content = path.read_bytes()
             digest, rest = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
@@ -125,7 +125,7 @@ class CheckpointStore:
             try:
                 loaded = torch.load(io.BytesIO(rest), map_location="cpu", weights_only=True)
             except pickle.UnpicklingError:
-                # Somebody else's file, with a digest to it.
+                # Not a file of ours, but with a valid digest.
                 damaged.append(path)
                 continue
             yield path, loaded

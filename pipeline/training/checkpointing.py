@@ -1,4 +1,4 @@
-"""Keeps a training's state, and takes it up again: the weights end as if nothing had happened."""
+"""Saves and restores the state of a training: an interruption does not change its weights."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from pipeline.training.train_step import TrainStep
 
 @dataclass(frozen=True)
 class CheckpointPolicy:
-    """How one run of a training may end and go on.
+    """When the state of a training is saved, and how a run of it may begin and end.
 
-    `folder`: of its state. `every_s`: seconds between two states. `limit_s`: after so many seconds
+    `folder`: of the states. `every_s`: seconds between two states. `limit_s`: after so many seconds
     the run saves and ends. `fork`: begin a new training with the weights of the state that is
-    there, whatever it belongs to.
+    there, even if it belongs to another training.
     """
 
     folder: Path
@@ -37,12 +37,12 @@ class CheckpointPolicy:
 
 
 class FileCheckpointer:
-    """The `Checkpointer` of a training; every process of it has one, the leading one writes.
+    """A `Checkpointer` of files; every process of a training has one, the main process writes.
 
     Args:
         store: the states.
-        how: when to save.
-        stop: tells when to end.
+        policy: when to save.
+        stop: when to end.
         world: the processes that train together.
         lock: renewed with every state.
     """
@@ -50,23 +50,25 @@ class FileCheckpointer:
     def __init__(
         self,
         store: CheckpointStore,
-        how: CheckpointPolicy,
+        policy: CheckpointPolicy,
         stop: StopRequest,
         world: World,
         lock: RunLock | None = None,
     ) -> None:
-        self.store, self.how, self.stop, self.world, self.lock = store, how, stop, world, lock
+        self.store, self.policy, self.stop = store, policy, stop
+        self.world, self.lock = world, lock
         self._saved = time.monotonic()
 
     def restore(self, train_step: TrainStep) -> TrainState:
-        """Put the train_step where the newest state is, if there is one.
+        """Restore `train_step` to the newest state, if there is one.
 
         Raises:
             ConfigError: the state is of another configuration, code or data.
             DataError: every state is damaged.
         """
-        found = self.store.load(whatever=self.how.fork) if self.world.is_main else None
-        # All processes start from what one of them found whole.
+        fork = self.policy.fork
+        found = self.store.load(any_fingerprint=fork) if self.world.is_main else None
+        # All processes start from the state that the main process found intact.
         snapshot, foreign = self.world.gather((found, self.store.foreign))[0]
         if snapshot is None:
             return TrainState()
@@ -77,39 +79,39 @@ class FileCheckpointer:
         train_step.scaler.load_state_dict(snapshot["scaler"])
         if train_step.average is not None:
             train_step.average.load_state_dict(snapshot["average"])
-        generators = snapshot["generators"]
-        if len(generators) == self.world.size:
-            restore(generators[self.world.rank])
-        return _done_of(snapshot["done"])
+        rng_states = snapshot["rng_state"]
+        if len(rng_states) == self.world.size:
+            restore_rng_state(rng_states[self.world.rank])
+        return _state_of(snapshot["state"])
 
-    def after_step(self, done: TrainState, train_step: TrainStep) -> None:
-        """Save if it is time to, and end the run if it was told to stop.
+    def after_step(self, state: TrainState, train_step: TrainStep) -> None:
+        """Save if it is time to, and end the run if it was asked to stop.
 
         Raises:
             Stopped: it was.
             DataError: no space, or no right to write.
         """
         reason = self.stop.reason
-        due = self.world.is_main and time.monotonic() - self._saved >= self.how.every_s
+        due = self.world.is_main and time.monotonic() - self._saved >= self.policy.every_s
         if not self.world.any(bool(reason) or due):
             return
-        self._save(done, train_step)
+        self._save(state, train_step)
         if self.world.any(bool(reason)):
             why = next(filter(None, self.world.gather(reason)))
             raise Stopped(
-                f"stopped by {why} after step {done.step}; the state is in {self.how.folder}: "
-                "the same command goes on from there"
+                f"stopped by {why} after step {state.step}; the state is in {self.policy.folder}: "
+                "the same command resumes it"
             )
 
-    def at_end(self, done: TrainState, train_step: TrainStep) -> None:
-        """Save what the last epoch has left; errors as for `after_step`."""
-        self._save(done, train_step)
+    def at_end(self, state: TrainState, train_step: TrainStep) -> None:
+        """Save the state after the last epoch; errors as for `after_step`."""
+        self._save(state, train_step)
 
-    def _save(self, done: TrainState, train_step: TrainStep) -> None:
+    def _save(self, state: TrainState, train_step: TrainStep) -> None:
         started = time.monotonic()
-        generators = self.world.gather(rng_state())
+        rng_states = self.world.gather(rng_state())
         if self.world.is_main:
-            self.store.save(_snapshot(done, train_step, generators), done.step)
+            self.store.save(_snapshot(state, train_step, rng_states), state.step)
             if self.lock is not None:
                 self.lock.renew()
         self._saved = time.monotonic()
@@ -118,12 +120,12 @@ class FileCheckpointer:
 
 @contextmanager
 def checkpointing(
-    how: CheckpointPolicy, fingerprint: dict[str, Any], world: World
+    policy: CheckpointPolicy, fingerprint: dict[str, Any], world: World
 ) -> Iterator[FileCheckpointer]:
     """A checkpointer for one run of a training, with its lock and its signals.
 
     Args:
-        how: where and when to save.
+        policy: where and when to save.
         fingerprint: JSON-like data on which the result depends.
         world: the processes that train together.
 
@@ -131,14 +133,14 @@ def checkpointing(
         UserError: another process runs this training.
         NonFinite: numbers stopped being finite; the message names the last good state.
     """
-    store = CheckpointStore(how.folder, fingerprint)
-    with StopRequest(how.limit_s) as stop:
+    store = CheckpointStore(policy.folder, fingerprint)
+    with StopRequest(policy.limit_s) as stop:
         if not world.is_main:
-            yield FileCheckpointer(store, how, stop, world)
+            yield FileCheckpointer(store, policy, stop, world)
             return
-        with RunLock(how.folder) as lock:
+        with RunLock(policy.folder) as lock:
             try:
-                yield FileCheckpointer(store, how, stop, world, lock)
+                yield FileCheckpointer(store, policy, stop, world, lock)
             except NonFinite as error:
                 if store.newest is None:
                     raise
@@ -147,33 +149,33 @@ def checkpointing(
 
 
 def _snapshot(
-    done: TrainState, train_step: TrainStep, generators: list[dict[str, Any]]
+    state: TrainState, train_step: TrainStep, rng_states: list[dict[str, Any]]
 ) -> Snapshot:
     return {
         "network": train_step.network.state_dict(),
         "optimizer": train_step.optimizer.state_dict(),
         "scaler": train_step.scaler.state_dict(),
         "average": train_step.average and train_step.average.state_dict(),
-        "generators": generators,
-        "done": {
-            **{field.name: getattr(done, field.name) for field in fields(done)},
-            "curve": [asdict(point) for point in done.curve],
+        "rng_state": rng_states,
+        "state": {
+            **{field.name: getattr(state, field.name) for field in fields(state)},
+            "curve": [asdict(point) for point in state.curve],
         },
     }
 
 
-def _done_of(kept: dict[str, Any]) -> TrainState:
-    return TrainState(**{**kept, "curve": [CurvePoint(**point) for point in kept["curve"]]})
+def _state_of(saved: dict[str, Any]) -> TrainState:
+    return TrainState(**{**saved, "curve": [CurvePoint(**point) for point in saved["curve"]]})
 
 
 def rng_state() -> dict[str, Any]:
-    """Of the CPU's generator, and of each CUDA device's."""
+    """State of the CPU's random number generator, and of each CUDA device's."""
     devices = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     return {"cpu": torch.get_rng_state(), "cuda": devices}
 
 
-def restore(state: dict[str, Any]) -> None:
-    """Put every generator where it was; of another number of devices, only the CPU's."""
+def restore_rng_state(state: dict[str, Any]) -> None:
+    """Restore every generator; after a change in the number of devices, only the CPU's."""
     torch.set_rng_state(state["cpu"])
     if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
         torch.cuda.set_rng_state_all(state["cuda"])

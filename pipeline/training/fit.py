@@ -9,10 +9,9 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor
 
-from pipeline.config.experiment import Experiment
 from pipeline.data.store.reader import PixelStore
 from pipeline.errors import DataError
-from pipeline.methods import Method
+from pipeline.run import Run
 from pipeline.training.loop import Trained, validate, whole_scene
 
 Pair = tuple[Tensor, Tensor]
@@ -39,23 +38,29 @@ class ScenePairs:
             yield whole_scene(self.store, number, self.views)
 
 
-def fit(
-    experiment: Experiment, method: Method, store: PixelStore, device: torch.device
-) -> tuple[Trained, dict[str, float]]:
-    """Fit a method: what was learned, and the named numbers it comes down to.
+def fit(run: Run, store: PixelStore, device: torch.device) -> Trained:
+    """Fit a method without gradients, and score it on the validation split.
 
     Raises:
         DataError: the data set does not fit the method.
     """
-    network = method.build(**experiment.trained_kwargs(method.name))
-    pairs = [ScenePairs(store, split, method.views) for split in ("train", "val")]
+    method = run.method
+    network = method.build(**run.kwargs)
+    train, val = (ScenePairs(store, split, method.views) for split in ("train", "val"))
     try:
-        learned = cast(Fitted, network).fit(*pairs)
+        learned = cast(Fitted, network).fit(train, val)
     except ValueError as error:
         raise DataError(
             f"{method.name} cannot be fitted to this data set: {error}; "
             "or leave it out with `not_run:` in the experiment file"
         ) from error
     network.to(device)
-    psnr = validate(network, store, method.views, method.input_bits, experiment.compute, device)
-    return Trained(network.state_dict(), 0, psnr, []), learned
+    psnr = validate(
+        network,
+        store=store,
+        views=method.views,
+        input_bits=method.input_bits,
+        compute=run.experiment.compute,
+        device=device,
+    )
+    return Trained(network.state_dict(), epoch=0, psnr=psnr, curve=[], learned=learned)

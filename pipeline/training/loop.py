@@ -18,7 +18,8 @@ from pipeline.data.bit_depth import at_depth, to_tensor
 from pipeline.data.sampling.loader import CropLoader
 from pipeline.data.store.reader import PixelStore
 from pipeline.errors import UserError
-from pipeline.training.schedule import Plan
+from pipeline.evaluation.metrics.psnr import psnr_from_mse
+from pipeline.training.schedule import TrainingSchedule
 from pipeline.training.train_step import TrainStep
 
 
@@ -54,32 +55,36 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class Trained:
-    """What training leaves: the best weights, when they were reached, and the whole curve."""
+    """What training leaves: the best weights, when they were reached, and the whole curve.
+
+    `learned`: the named numbers that a fit without gradients comes down to.
+    """
 
     state: dict[str, Tensor]
     epoch: int
     psnr: float
     curve: list[CurvePoint]
+    learned: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
 class TrainState:
-    """How far a training is; with its train_step, all that it needs to go on.
+    """How far a training is; with its `TrainStep`, all that it needs to resume.
 
-    `step`: optimizer steps taken. `loss_sum`: loss times crops over the epoch at hand. `state`,
-    `epoch`, `psnr`: the best weights so far, as in `Trained`.
+    `step`: optimizer steps taken. `loss_sum`: loss times crops over the current epoch.
+    `best_state`, `best_epoch`, `best_psnr`: the best weights so far, as in `Trained`.
     """
 
     step: int = 0
     loss_sum: float = 0.0
-    state: dict[str, Tensor] = field(default_factory=dict)
-    epoch: int = -1
-    psnr: float = -math.inf
+    best_state: dict[str, Tensor] = field(default_factory=dict)
+    best_epoch: int = -1
+    best_psnr: float = -math.inf
     curve: list[CurvePoint] = field(default_factory=list)
 
 
 class Observer(Protocol):
-    """Whoever wants to follow a training."""
+    """Follows a training."""
 
     def step(self, step: Step, total: int) -> None:
         """After each optimizer step; `total`: crops in the whole training."""
@@ -89,7 +94,7 @@ class Observer(Protocol):
 
 
 class NullObserver:
-    """An observer that says nothing."""
+    """An observer that does nothing."""
 
     def step(self, step: Step, total: int) -> None:
         """See `Observer`."""
@@ -99,81 +104,87 @@ class NullObserver:
 
 
 class Checkpointer(Protocol):
-    """Whoever sees to it that a training can be interrupted."""
+    """Saves and restores the state of a training, so that it can be interrupted."""
 
     def restore(self, train_step: TrainStep) -> TrainState:
-        """Put the train_step where an earlier run of the same training stopped."""
+        """Restore `train_step` to where an earlier run of the same training stopped."""
 
-    def after_step(self, done: TrainState, train_step: TrainStep) -> None:
+    def after_step(self, state: TrainState, train_step: TrainStep) -> None:
         """May save, and may raise to end the run here."""
 
-    def at_end(self, done: TrainState, train_step: TrainStep) -> None:
+    def at_end(self, state: TrainState, train_step: TrainStep) -> None:
         """After the last epoch."""
 
 
 def train(
-    network: nn.Module,
+    train_step: TrainStep,
+    *,
     store: PixelStore,
-    feed: CropLoader,
-    recipe: Recipe,
-    compute: Compute,
-    device: torch.device,
+    loader: CropLoader,
     observer: Observer,
     checkpointer: Checkpointer | None = None,
-    world: World = ALONE,
 ) -> Trained:
-    """Train `network` and keep the checkpoint with the best validation PSNR (paper 4.2).
+    """Train a network and keep the weights with the best validation PSNR (paper 4.2).
+
+    For each epoch: its optimizer steps; the validation, if one is due; its point of the curve.
 
     Args:
-        network: takes `[B, 3 * views, H, W]` in [0, 1]; initialized by the caller.
-        store: pixels of the training and validation splits.
-        feed: the training batches, this process's part of each.
-        recipe: the training recipe.
-        compute: precision, memory layout and other switches.
-        device: where to train.
-        observer: told of every step and epoch.
-        checkpointer: takes up and keeps the state of the training.
-        world: the processes that train together.
+        train_step: the network, freshly initialized, and how it takes its steps.
+        store: pixels of the validation split.
+        loader: the training batches, this process's part of each.
+        observer: called after every step and epoch.
+        checkpointer: restores and saves the state of the training.
 
     Raises:
         UserError: the loss, a gradient or the validation PSNR stops being finite.
     """
-    network.to(device=device, memory_format=memory_format(compute))  # type: ignore[call-overload]
-    train_step = TrainStep(network, recipe, compute, device, world)
-    plan = Plan.of(recipe, len(feed.windows))
-    done = TrainState() if checkpointer is None else checkpointer.restore(train_step)
-    for epoch in range(len(done.curve) + 1, plan.epochs + 1):
+    network, recipe = train_step.network, train_step.recipe
+    schedule = TrainingSchedule(recipe, len(loader.windows))
+    state = TrainState() if checkpointer is None else checkpointer.restore(train_step)
+    for epoch in range(len(state.curve) + 1, schedule.epochs + 1):
+        # The steps that are left of this epoch.
         network.train()
-        first = (epoch - 1) * plan.steps_per_epoch
-        last = min(first + plan.steps_per_epoch, plan.steps)
-        before, samples = plan.samples_at(first), plan.samples_at(done.step)
-        for batch in islice(feed.epoch(epoch, done.step - first), last - done.step):
-            crops, rate = plan.crops_of(done.step), plan.learning_rate(done.step)
-            where = f"epoch {epoch}, step {done.step}"
+        first = (epoch - 1) * schedule.steps_per_epoch
+        last = min(first + schedule.steps_per_epoch, schedule.steps)
+        before, samples = schedule.samples_at(first), schedule.samples_at(state.step)
+        for batch in islice(loader.epoch(epoch, state.step - first), last - state.step):
+            crops, rate = schedule.crops_of(state.step), schedule.learning_rate(state.step)
+            where = f"epoch {epoch}, step {state.step}"
             terms = train_step.step(batch, crops, rate, where)
             samples += crops
-            step = Step(done.step, samples, rate, terms, tuple(batch.x.shape))
-            done.step += 1
-            done.loss_sum += step.loss * crops
-            observer.step(step, plan.samples)
+            step = Step(state.step, samples, rate, terms, tuple(batch.x.shape))
+            state.step += 1
+            state.loss_sum += step.loss * crops
+            observer.step(step, schedule.samples)
             if checkpointer is not None:
-                checkpointer.after_step(done, train_step)
+                checkpointer.after_step(state, train_step)
+        # The validation, and the weights if they are the best so far.
         psnr = None
-        if is_validated(epoch, recipe) or done.step == plan.steps:
+        if is_validated(epoch, recipe) or state.step == schedule.steps:
             learned = train_step.learned
-            psnr = validate(learned, store, feed.views, feed.input_bits, compute, device, world)
+            psnr = validate(
+                learned,
+                store=store,
+                views=loader.views,
+                input_bits=loader.input_bits,
+                compute=train_step.compute,
+                device=train_step.device,
+                world=train_step.world,
+            )
             # Weights can overflow in the very last step, after its loss.
             _check_finite("validation PSNR", psnr, epoch)
-            if psnr > done.psnr:
-                done.state, done.epoch, done.psnr = _copy_of(learned), epoch, psnr
-        rate = plan.learning_rate(done.step - 1)
-        point = CurvePoint(epoch, samples, rate, done.loss_sum / (samples - before), psnr)
-        done.curve.append(point)
-        done.loss_sum = 0.0
+            if psnr > state.best_psnr:
+                state.best_state, state.best_epoch = _copy_of(learned), epoch
+                state.best_psnr = psnr
+        # The epoch's point of the curve.
+        rate = schedule.learning_rate(state.step - 1)
+        point = CurvePoint(epoch, samples, rate, state.loss_sum / (samples - before), psnr)
+        state.curve.append(point)
+        state.loss_sum = 0.0
         observer.epoch(point)
     if checkpointer is not None:
-        checkpointer.at_end(done, train_step)
-    return Trained(done.state, done.epoch, done.psnr, done.curve)
+        checkpointer.at_end(state, train_step)
+    return Trained(state.best_state, state.best_epoch, state.best_psnr, state.curve)
 
 
 def _check_finite(what: str, value: float, epoch: int) -> None:
@@ -196,6 +207,7 @@ def is_validated(epoch: int, recipe: Recipe) -> bool:
 
 def validate(
     network: nn.Module,
+    *,
     store: PixelStore,
     views: tuple[str, ...],
     input_bits: int,
@@ -217,7 +229,7 @@ def validate(
             x = x.to(device, memory_format=memory_format(compute))
             prediction = network(x).float().clamp(0, 1).cpu()
             error = (prediction.double() - target.double()).square().mean().item()
-            scores[number] = -10 * math.log10(max(error, 1e-10))
+            scores[number] = psnr_from_mse(error)
     for found in world.gather(scores):
         scores |= found
     # In the order of the images, however they were shared: sums depend on it.

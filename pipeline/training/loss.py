@@ -24,7 +24,7 @@ _EDGES = {"edge_3": (3, 2), "edge_7": (3, 100), "edge_11": (11, 12096)}
 LOSSES = ("charbonnier", "mse", "l1", *_EDGES)
 
 FIRST_SAMPLE_ONLY = frozenset(_EDGES)
-"""Terms that look at the first sample of a batch alone; the others are means over all of it."""
+"""Terms of the first sample of a batch only; the others are means over the whole batch."""
 
 
 def charbonnier(prediction: Tensor, target: Tensor, eps: float) -> Tensor:

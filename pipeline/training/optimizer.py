@@ -17,8 +17,8 @@ _KINDS: dict[str, type[optim.Adam] | type[optim.AdamW] | type[optim.RAdam]] = {
 def make_optimizer(network: nn.Module, recipe: Recipe) -> optim.Optimizer:
     """The recipe's optimizer over all parameters; the loop sets the learning rate of each step.
 
-    Weight decay is an L2 term of the gradient for `adam` and `radam`, decoupled for `adamw`; no
-    parameter is spared it, as none is in the authors' programs.
+    Weight decay is an L2 term of the gradient for `adam` and `radam`, decoupled for `adamw`; it
+    applies to every parameter, as in the authors' programs.
     """
     return _KINDS[recipe.optimizer](
         network.parameters(),

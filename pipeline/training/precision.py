@@ -15,7 +15,7 @@ MAX_SKIPPED = 20
 
 
 class NonFinite(UserError):
-    """A training whose loss or gradient is infinite or no number; no weight was changed."""
+    """A training whose loss or gradient is infinite or not a number; no weight was changed."""
 
 
 class Scaler:
@@ -33,7 +33,7 @@ class Scaler:
         self.enabled = compute.precision == "float16"
         self.skipped = 0
         self._scaler = torch.amp.GradScaler(device.type, enabled=self.enabled)
-        # Its first use makes it ready, and a process may have no loss to scale.
+        # Its first use initializes it, and a process may have no loss to scale.
         self._scaler.scale(torch.zeros((), device=device))
 
     def scale(self, loss: Tensor) -> Tensor:
@@ -65,6 +65,6 @@ class Scaler:
         return {"scaler": self._scaler.state_dict(), "skipped": self.skipped}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` gave, of the same precision."""
+        """Restore what `state_dict` returned, of the same precision."""
         self._scaler.load_state_dict(state["scaler"])
         self.skipped = state["skipped"]

@@ -65,7 +65,7 @@ class Progress(ExitStack[None]):
     def step(self, step: Step, total: int) -> None:
         """Note that a step is done, of a training of `total` crops."""
         if self._first is None:
-            # A training that goes on has samples that this run did not see.
+            # A resumed training has samples that this run did not see.
             self._first = step.samples - step.shape[0]
         rate = (step.samples - self._first) / max(1e-9, time.monotonic() - self._started)
         state = self.state._replace(samples=step.samples, total=total, loss=step.loss, rate=rate)

@@ -16,14 +16,14 @@ from pipeline.errors import UserError
 from pipeline.files import write_text
 
 STALE_S = 600.0
-"""Owners on other machines give a sign of life more often than this, in seconds."""
+"""Seconds after which a note from another machine no longer counts; its owner renews it before."""
 
 
 class RunLock(ExitStack[None]):
     """Held while a training runs, as a context manager.
 
-    A lock file that only the living hold keeps out trainers on this machine; a note beside it says
-    who holds it. On shared folders whose locks do not reach other machines, the note alone does,
+    A file lock, which ends with its process, keeps out trainers on this machine; a note next to it
+    names the holder. On shared folders whose locks do not reach other machines, only the note does,
     as long as its owner renews it.
 
     Args:
@@ -39,7 +39,7 @@ class RunLock(ExitStack[None]):
         """Take the lock.
 
         Raises:
-            UserError: another process holds it; who, where and since when is told.
+            UserError: another process holds it; the message says which, where and since when.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -51,7 +51,10 @@ class RunLock(ExitStack[None]):
             self._lock.release()
             raise UserError(message)
         if self.note.is_file():
-            print(f"{self.folder}: {self._owner()} ended without a word; going on", file=sys.stderr)
+            print(
+                f"{self.folder}: {self._owner()} ended without releasing the lock; resuming",
+                file=sys.stderr,
+            )
         owner = {"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}
         write_text(self.note, json.dumps(owner))
         self.callback(self._lock.release)
@@ -59,7 +62,7 @@ class RunLock(ExitStack[None]):
         return self
 
     def renew(self) -> None:
-        """Give a sign of life."""
+        """Renew the note, so that other machines see that the training runs."""
         self.note.touch()
 
     def _read(self) -> dict[str, object]:

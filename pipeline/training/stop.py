@@ -1,4 +1,4 @@
-"""Being told to stop: by a signal, or by a limit of time."""
+"""Requests to stop: a signal, or a time limit."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def duration(text: str) -> float:
     """Seconds of a text like `3h50m`, `90s` or `1d2h`.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: it is not a duration.
     """
     found = _DURATION.fullmatch(text.strip())
     if found is None or not any(found.groups()):
-        raise ConfigError(f"{text!r} is no length of time; write it like 3h50m, 90s or 1d2h")
+        raise ConfigError(f"{text!r} is not a duration; write it like 3h50m, 90s or 1d2h")
     return float(
         sum(
             int(number) * seconds
@@ -63,7 +63,7 @@ class StopRequest(ExitStack[None]):
         return "the time limit" if left <= _SAVES_IN_HAND * self._longest_save else ""
 
     def note_save(self, seconds: float) -> None:
-        """Say how long it took to save, so that there is time for it at the end."""
+        """Note how long a save took, so that there is time for one at the end."""
         self._longest_save = max(self._longest_save, seconds)
 
     def _note(self, number: int, _: FrameType | None) -> None:

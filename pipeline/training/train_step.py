@@ -15,7 +15,7 @@ from torch.optim.swa_utils import AveragedModel
 from pipeline.compute.activation_checkpointing import checkpoint_activations
 from pipeline.compute.compilation import compile_network
 from pipeline.compute.device import autocast, memory_format
-from pipeline.compute.distributed import World
+from pipeline.compute.distributed import ALONE, World
 from pipeline.config.blocks import Compute
 from pipeline.config.recipe import Recipe
 from pipeline.data.sampling.loader import Batch
@@ -29,10 +29,10 @@ class TrainStep:
     """A network, its optimizer, and how its gradients are made.
 
     Args:
-        network: takes `[N, 3 * views, side, side]` in [0, 1]; on its device.
+        network: takes `[N, 3 * views, side, side]` in [0, 1]; moved to `device`.
         recipe: losses, optimizer, parts of a batch.
         compute: precision, memory layout, compilation, checkpointing.
-        device: where the network is.
+        device: where to train.
         world: the processes that train together; each is given its part of every batch.
     """
 
@@ -40,12 +40,14 @@ class TrainStep:
     recipe: Recipe
     compute: Compute
     device: torch.device
-    world: World
+    world: World = ALONE
     optimizer: torch.optim.Optimizer = field(init=False)
     scaler: Scaler = field(init=False)
     average: AveragedModel | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
+        layout = memory_format(self.compute)
+        self.network.to(device=self.device, memory_format=layout)  # type: ignore[call-overload]
         self.optimizer = make_optimizer(self.network, self.recipe)
         self.scaler = Scaler(self.compute, self.device)
         if self.recipe.ema is not None:
@@ -86,10 +88,10 @@ class TrainStep:
         self.scaler.unscale_(self.optimizer)
         parameters = [value for value in self.network.parameters() if value.grad is not None]
         norm = nn.utils.get_total_norm([cast(Tensor, value.grad) for value in parameters])
-        # Here alone the CPU waits for a GPU.
+        # The only host-device synchronization of a step.
         *values, size = torch.cat([terms, norm.to(terms).view(1)]).tolist()
-        found = dict(zip(names, self.world.total(values), strict=True))
-        self._check("loss", sum(found.values()), where, batch)
+        loss = dict(zip(names, self.world.total(values), strict=True))
+        self._check("loss", sum(loss.values()), where, batch)
         if self.scaler.skipped >= MAX_SKIPPED or not self.scaler.enabled:
             self._check("norm of the gradient", size, where, batch)
         if self.recipe.max_grad_norm is not None and math.isfinite(size):
@@ -99,12 +101,18 @@ class TrainStep:
         self.optimizer.zero_grad(set_to_none=True)
         if taken and self.average is not None:
             self.average.update_parameters(self.network)
-        return found
+        return loss
 
     def _backward(self, batch: Batch, share: float, first: bool) -> Tensor:
         """Add one part's gradients; its terms, as they enter the loss of the whole batch."""
         with autocast(self.compute, self.device):
-            outputs = run(self.network, batch, self.recipe, self.compute, self.device)
+            outputs = forward(
+                self.network,
+                batch,
+                recipe=self.recipe,
+                compute=self.compute,
+                device=self.device,
+            )
         target = batch.target.to(self.device, non_blocking=True)
         terms = loss_terms(outputs, target, self.recipe, batch.frames)
         weighted = {
@@ -126,8 +134,8 @@ class TrainStep:
         )
 
 
-def run(
-    network: nn.Module, batch: Batch, recipe: Recipe, compute: Compute, device: torch.device
+def forward(
+    network: nn.Module, batch: Batch, *, recipe: Recipe, compute: Compute, device: torch.device
 ) -> Mapping[str, Tensor]:
     """What the loss compares: the prediction as `output`, `[N, 3, side, side]`, and own terms."""
     x = batch.x.to(device, memory_format=memory_format(compute), non_blocking=True)

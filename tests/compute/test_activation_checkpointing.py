@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from support.miniatures import compute, recipe
-from support.steps import TRAINED, batch, trainee, updater
+from support.steps import TRAINED, batch, make_train_step, trainee
 from torch import Tensor, nn
 
 from pipeline.compute.activation_checkpointing import checkpoint_activations
@@ -79,9 +79,9 @@ def test_a_running_mean_is_not_counted_twice() -> None:
 
 def test_the_switch(capsys: pytest.CaptureFixture[str]) -> None:
     network = Net()
-    engine = updater(network, recipe(), compute(activation_checkpointing=True))
-    engine.step(batch(), 2, 1e-3, "a step")
+    train_step = make_train_step(network, recipe(), compute(activation_checkpointing=True))
+    train_step.step(batch(), 2, 1e-3, "a step")
     assert [block.passes for block in network.blocks] == [2] * 9
     assert capsys.readouterr().err == ""
-    updater(Net(nn.BatchNorm2d(6)), recipe(), compute(activation_checkpointing=True))
+    make_train_step(Net(nn.BatchNorm2d(6)), recipe(), compute(activation_checkpointing=True))
     assert "has no blocks" in capsys.readouterr().err

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from support.miniatures import compute, image, narrow, recipe
-from support.steps import CPU, trainee, updater
+from support.steps import CPU, make_train_step, trainee
 from torch import nn
 
 from pipeline.compute.compilation import compile_network
@@ -59,7 +59,7 @@ def test_the_switch(monkeypatch: pytest.MonkeyPatch) -> None:
         train_step_module, "compile_network", lambda network, _: seen.append(network)
     )
     network = narrow()
-    updater(network, recipe(), compute(compile=False))
+    make_train_step(network, recipe(), compute(compile=False))
     assert seen == []
-    updater(network, recipe(), compute(compile=True))
+    make_train_step(network, recipe(), compute(compile=True))
     assert seen == [network]

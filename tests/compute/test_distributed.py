@@ -20,6 +20,7 @@ from pipeline.data.sampling.windows import index_windows
 from pipeline.data.store.reader import PixelStore
 from pipeline.errors import UserError
 from pipeline.training.loop import train
+from pipeline.training.train_step import TrainStep
 
 CPU = torch.device("cpu")
 STEPS = 50
@@ -56,13 +57,15 @@ def trained(
 ) -> Result:
     """Weights after the last step, the losses of the steps and the last validation PSNR."""
     torch.set_num_threads(1)
-    store, plan = PixelStore(folder), recipe(**{**HOW, **changes})
+    store, settings = PixelStore(folder), recipe(**{**HOW, **changes})
     machine = compute(precision=precision, device=device.type)
     windows = index_windows(store, Patches(size=16, overlap=0.5, discard=0))
-    share = (together.rank, together.size)
-    feed = CropLoader(store, VIEWS, windows, plan, machine, 7, share=share)
+    loader = CropLoader(
+        store, windows, views=VIEWS, recipe=settings, compute=machine, seed=7, world=together
+    )
     network, watcher = narrow(), Watcher()
-    result = train(network, store, feed, plan, machine, device, watcher, world=together)
+    train_step = TrainStep(network, settings, machine, device, together)
+    result = train(train_step, store=store, loader=loader, observer=watcher)
     state = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
     assert result.curve[-1].psnr is not None
     return state, [step.loss for step in watcher.steps], result.curve[-1].psnr

@@ -31,14 +31,15 @@ from pipeline.data.sampling.patch_index import read_patch_index, write_patch_ind
 from pipeline.data.store.build import build_store
 from pipeline.data.store.reader import PixelStore
 from pipeline.evaluation.metrics import load_metrics
+from pipeline.run import Run, WeightsOrigin
 from pipeline.stages.complexity import count_methods
 from pipeline.stages.data import make_data
 from pipeline.stages.evaluate import evaluate_method
 from pipeline.stages.report import make_table1
-from pipeline.stages.train import train_method
+from pipeline.stages.train import TrainingFiles, train_method
 from pipeline.training.checkpointing import CheckpointPolicy
 from pipeline.training.progress import Progress
-from pipeline.training.schedule import Plan
+from pipeline.training.schedule import TrainingSchedule
 from pipeline.workflow.experiment import Workflow
 
 CLIPS = Clips(
@@ -126,16 +127,28 @@ def run_everything(experiment: Experiment, folder: Path) -> None:
     patches = folder / "patches.csv"
     write_patch_index(PixelStore(store), experiment.patches, patches)
     name = "dmtnet-b-fixed"
-    how = CheckpointPolicy(run.with_name("state"), experiment.compute.save_every_s)
-    inputs = (store, patches, manifest, run, "test", Progress(name))
-    train_method(experiment, name, 0, *inputs, how=how)
+    train_method(
+        Run.of(experiment, name),
+        files=TrainingFiles(store, patches, manifest),
+        target=run,
+        command="test",
+        progress=Progress(name),
+        policy=CheckpointPolicy(run.with_name("state"), experiment.compute.save_every_s),
+    )
     draw_every_recipe(experiment, folder, PixelStore(store), patches)
     load_metrics(experiment.metrics)
     # LPIPS takes longer than all the rest.
     metrics = {name: entry for name, entry in experiment.metrics.items() if name != "lpips"}
     quick = experiment.model_copy(update={"metrics": metrics})
     results = folder / "results"
-    evaluate_method(quick, name, 0, raw, manifest, run, results / f"{name}-seed0", "test")
+    evaluate_method(
+        Run.of(quick, name),
+        origin=WeightsOrigin(run),
+        root=raw,
+        manifest=manifest,
+        target=results / f"{name}-seed0",
+        command="test",
+    )
     list(count_methods(experiment, ["dmtnet-t"], (64, 64), None))
     make_table1(experiment, results, folder, PUBLISHED, folder)
 
@@ -153,8 +166,18 @@ def draw_every_recipe(
         # The images are smaller than the demo's.
         small = recipe.model_copy(update={"crop": 32, "phases": recipe.phases[:1]})
         others = PixelStore(folder / "clip-store") if small.companion else None
-        next(CropLoader(store, ("left",), windows, small, demo.compute, 1, 8, others).epoch(1))
-        Plan.of(small, len(windows)).learning_rate(1)
+        loader = CropLoader(
+            store,
+            windows,
+            views=("left",),
+            recipe=small,
+            compute=demo.compute,
+            seed=1,
+            input_bits=8,
+            companion=others,
+        )
+        next(loader.epoch(1))
+        TrainingSchedule(small, len(windows)).learning_rate(1)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)

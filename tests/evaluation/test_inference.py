@@ -26,15 +26,18 @@ from pipeline.evaluation.inference import (
     model_input,
     predict,
 )
+from pipeline.evaluation.loading import LoadedMethod, Prepared
 from pipeline.evaluation.metrics import load_metrics
 from pipeline.evaluation.protocol import check_bit_depth, protocol_for
 from pipeline.evaluation.scores import ImageScores, aggregate, write_per_image
 from pipeline.methods import Method, get_method
+from pipeline.run import Run
 
 DEMO = CONFIG / "demo.yaml"
 DPDD_16 = load_experiment(DEMO)
 DPDD_8 = DPDD_16.model_copy(update={"protocol": "dpdd-8"})
 SIZE = (20, 28)
+CPU = torch.device("cpu")
 COMPUTE = Compute(
     device="cpu",
     torch_threads=1,
@@ -88,10 +91,23 @@ def read(item: ManifestRow) -> dict[str, NDArray[np.uint16]]:
 
 def run(network: nn.Module, rows: list[ManifestRow], folder: Path, **changes: Any) -> Evaluation:
     metrics = load_metrics({k: v for k, v in load_methods().metrics.items() if k != "lpips"})
-    how: dict[str, Any] = {"compute": COMPUTE, "device": "cpu", "sample_images": 0}
-    method = get_method("input")
-    how = {"metrics": metrics, "protocol": protocol_for(DPDD_16, method), **how, **changes}
-    return evaluate(network, method, rows=rows, read=read, folder=folder, **how)
+    settings = {"compute": COMPUTE, "sample_images": changes.get("sample_images", 0)}
+    this = Run.of(DPDD_16.model_copy(update=settings), "input")
+    ready = Prepared(
+        LoadedMethod(this, network, kwargs={}, label="demo", weights=None),
+        protocol=changes.get("protocol", protocol_for(DPDD_16, this.method)),
+        tiling=None,
+        device=CPU,
+        rows=rows,
+    )
+    return evaluate(ready, read=read, metrics=changes.get("metrics", metrics), folder=folder)
+
+
+def predicted(
+    network: nn.Module, images: dict[str, NDArray[np.uint16]], *views: str, **changes: Any
+) -> NDArray[np.float64]:
+    compute = COMPUTE.model_copy(update=changes)
+    return predict(network, images, views=views, input_bits=16, compute=compute, device=CPU)
 
 
 def test_input_is_the_views_in_the_method_s_order_over_65535() -> None:
@@ -114,7 +130,7 @@ def test_eight_bit_methods_get_the_high_byte() -> None:
 
 def test_prediction_is_clamped_float_and_not_quantized() -> None:
     images = scene()
-    found = predict(Affine(1.5, -0.2), images, ("left",))
+    found = predicted(Affine(1.5, -0.2), images, "left")
     plain = images["left"].astype(np.float64) / 65535 * 1.5 - 0.2
     assert found.dtype == np.float64
     assert found.shape == (*SIZE, 3)
@@ -125,7 +141,7 @@ def test_prediction_is_clamped_float_and_not_quantized() -> None:
 
 def test_the_network_is_put_into_evaluation_mode() -> None:
     network = nn.Sequential(Affine(), nn.Dropout(0.9)).train()
-    found = predict(network, scene(), ("target",))
+    found = predicted(network, scene(), "target")
     assert np.allclose(found, ground_truth(scene()), atol=1e-6)
 
 
@@ -133,15 +149,15 @@ def test_the_network_is_put_into_evaluation_mode() -> None:
 def test_precision_and_layout_keep_the_meaning(changes: dict[str, Any]) -> None:
     network = nn.Conv2d(9, 3, 3, padding=1)
     views = ("left", "right", "combined")
-    reference = predict(network, scene(), views)
-    found = predict(network, scene(), views, **changes)
+    reference = predicted(network, scene(), *views)
+    found = predicted(network, scene(), *views, **changes)
     assert np.abs(found - reference).max() < 0.03
     assert ("precision" in changes) == (np.abs(found - reference).max() > 1e-5)
 
 
 def test_a_prediction_of_another_shape_is_an_error() -> None:
     with pytest.raises(ValueError, match="expected"):
-        predict(nn.MaxPool2d(2), scene(), ("left",))
+        predicted(nn.MaxPool2d(2), scene(), "left")
 
 
 def test_a_prediction_that_is_not_finite_names_method_and_scene(tmp_path: Path) -> None:

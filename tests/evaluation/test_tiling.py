@@ -1,4 +1,4 @@
-"""Images in overlapping tiles: what is blended, what networks are told, and the protocol."""
+"""Images in overlapping tiles: what is blended, what networks are given, and the protocol."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.miniatures import random_scene
+from numpy.typing import NDArray
+from support.miniatures import compute, random_scene
 from support.paths import CONFIG
 from torch import Tensor, nn
 
@@ -118,14 +119,28 @@ def scene(height: int, width: int) -> dict[str, Any]:
     return dict(zip(views, random_scene(height, width), strict=True))
 
 
+def predicted(
+    network: nn.Module, images: dict[str, Any], tiling: Tiling | None = None
+) -> NDArray[np.float64]:
+    return predict(
+        network,
+        images,
+        views=("left",),
+        input_bits=16,
+        compute=compute(),
+        device=torch.device("cpu"),
+        tiling=tiling,
+    )
+
+
 def test_prediction_by_tiles_is_clamped_and_in_one_piece() -> None:
     class Louder(nn.Module):
         def forward(self, x: Tensor, **_: Any) -> Tensor:
             assert x.is_contiguous()
             return 2 * x - 0.5
 
-    found = predict(Louder(), scene(40, 70), ("left",), tiling=Tiling(32, 8))
-    assert np.array_equal(found, predict(Louder(), scene(40, 70), ("left",)))
+    found = predicted(Louder(), scene(40, 70), Tiling(32, 8))
+    assert np.array_equal(found, predicted(Louder(), scene(40, 70)))
     assert (found.min(), found.max()) == (0, 1)
 
 
@@ -135,7 +150,7 @@ def test_a_tile_of_another_shape_is_an_error() -> None:
             return x[..., 1:]
 
     with pytest.raises(ValueError, match="expected"):
-        predict(Smaller(), scene(40, 70), ("left",), tiling=Tiling(32, 8))
+        predicted(Smaller(), scene(40, 70), Tiling(32, 8))
 
 
 def test_the_radial_mask_stays_in_its_place() -> None:
@@ -144,9 +159,9 @@ def test_the_radial_mask_stays_in_its_place() -> None:
             return rdpd.radial_mask(x, **position).expand(1, 3, -1, -1)
 
     network = Mask()
-    whole = predict(network, scene(50, 70), ("left",))
+    whole = predicted(network, scene(50, 70))
     assert np.ptp(whole) > 0.5
-    found = predict(network, scene(50, 70), ("left",), tiling=Tiling(32, 8))
+    found = predicted(network, scene(50, 70), Tiling(32, 8))
     assert np.abs(found - whole).max() < 1e-6
 
 

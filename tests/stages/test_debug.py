@@ -27,7 +27,7 @@ def given(tiny: Tiny, config: Path, preset: str, *more: object) -> list[object]:
     return ["debug", preset, "dmtnet-s", *data, *more]
 
 
-def test_the_model_can_learn_one_crop_by_heart(run: Run, tiny: Tiny, config: Path) -> None:
+def test_the_model_can_overfit_one_crop(run: Run, tiny: Tiny, config: Path) -> None:
     done = run(*given(tiny, config, "overfit", "--steps", 800))
     assert (done.code, len(done.out)) == (0, 10)
     reached = [float(line.split()[2]) for line in done.out]
@@ -35,7 +35,7 @@ def test_the_model_can_learn_one_crop_by_heart(run: Run, tiny: Tiny, config: Pat
     assert reached[0] < 35
 
 
-def test_a_training_that_does_not_get_there_fails(run: Run, tiny: Tiny, config: Path) -> None:
+def test_a_training_below_the_target_fails(run: Run, tiny: Tiny, config: Path) -> None:
     done = run(*given(tiny, config, "overfit", "--steps", 20))
     assert done.code == 1
     assert "dB on a single crop, not 40: it cannot learn, is too narrow" in done.err[-1]

@@ -110,7 +110,7 @@ def compute(**changes: Any) -> Compute:
 
 
 class Watcher:
-    """An observer that remembers."""
+    """An observer that records what it sees."""
 
     def __init__(self) -> None:
         self.steps: list[Step] = []

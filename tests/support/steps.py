@@ -9,7 +9,6 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from pipeline.compute.distributed import ALONE
 from pipeline.config.experiment import Experiment, load_experiment
 from pipeline.config.recipe import Recipe
 from pipeline.data.sampling.loader import Batch
@@ -65,8 +64,8 @@ def trainee(name: str) -> Trainee:
     return Trainee(method, recipe, method.build(**kwargs))
 
 
-def updater(network: nn.Module, recipe: Recipe, compute: Any) -> TrainStep:
-    return TrainStep(network, recipe, compute, CPU, ALONE)
+def make_train_step(network: nn.Module, recipe: Recipe, compute: Any) -> TrainStep:
+    return TrainStep(network, recipe, compute, CPU)
 
 
 def batch(seed: int = 0) -> Batch:

@@ -60,8 +60,8 @@ def test_a_damaged_one_falls_back_loudly(
     new.write_bytes(spoilt[damage])
     assert step_of(store(tmp_path).load()) == 2
     line = capsys.readouterr().err
-    assert line == f"warning: damaged: {new}; going on from {old}\n"
-    # The next one is written beside it as usual.
+    assert line == f"warning: damaged: {new}; resuming from {old}\n"
+    # The next one is written next to it as usual.
     store(tmp_path).save(snapshot(4), 4)
     assert step_of(store(tmp_path).load()) == 4
 
@@ -94,7 +94,7 @@ def test_another_training_is_refused_with_the_difference(tmp_path: Path) -> None
     assert "step-000000003.state: belongs to another training (" in message
     assert "(recipe.rate: 0.0001 -> 0.0002; seed: 3 -> null)" in message
     assert "--fork" in message
-    assert step_of(other.load(whatever=True)) == 3
+    assert step_of(other.load(any_fingerprint=True)) == 3
     assert step_of(store(tmp_path).load()) == 3
 
 

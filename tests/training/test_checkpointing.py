@@ -25,10 +25,11 @@ from pipeline.data.store.reader import PixelStore
 from pipeline.errors import ConfigError, Stopped
 from pipeline.training.checkpointing import CheckpointPolicy, checkpointing
 from pipeline.training.loop import Trained, train
+from pipeline.training.train_step import TrainStep
 
 CPU = torch.device("cpu")
 KILLS, KILLED_EPOCHS = 20, 24
-HOW: dict[str, Any] = {"epochs": 8, "batch_size": 3, "validations": 4, "accumulate": 2}
+CHANGES: dict[str, Any] = {"epochs": 8, "batch_size": 3, "validations": 4, "accumulate": 2}
 SERVER = multiprocessing.get_context("forkserver")
 
 
@@ -56,22 +57,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def trained(
     folder: Path,
-    how: CheckpointPolicy | None,
+    policy: CheckpointPolicy | None,
     watcher: Watcher | None = None,
     fingerprint: dict[str, Any] | None = None,
     **changes: Any,
 ) -> Trained:
     torch.set_num_threads(1)
-    store, plan, machine = PixelStore(folder), recipe(**{**HOW, **changes}), compute()
+    store, settings, machine = PixelStore(folder), recipe(**{**CHANGES, **changes}), compute()
     windows = index_windows(store, Patches(size=16, overlap=0.5, discard=0))
     torch.manual_seed(5)
-    network = Dropping()
-    feed = CropLoader(store, VIEWS, windows, plan, machine, 7)
-    rest = (store, feed, plan, machine, CPU, watcher or Watcher())
-    if how is None:
-        return train(network, *rest)
-    with checkpointing(how, fingerprint or {"a": 1}, ALONE) as checkpointer:
-        return train(network, *rest, checkpointer)
+    train_step = TrainStep(Dropping(), settings, machine, CPU)
+    loader = CropLoader(store, windows, views=VIEWS, recipe=settings, compute=machine, seed=7)
+    observer = watcher or Watcher()
+    if policy is None:
+        return train(train_step, store=store, loader=loader, observer=observer)
+    with checkpointing(policy, fingerprint or {"a": 1}, ALONE) as checkpointer:
+        return train(
+            train_step, store=store, loader=loader, observer=observer, checkpointer=checkpointer
+        )
 
 
 def equal(one: Trained, two: Trained) -> bool:
@@ -144,40 +147,40 @@ class StopsAt(Watcher):
 
 
 @pytest.mark.parametrize("at", [0, 2, 3, 10, 22, 23])
-def test_a_signal_saves_and_the_next_run_goes_on(folder: Path, tmp_path: Path, at: int) -> None:
+def test_a_signal_saves_and_the_next_run_resumes(folder: Path, tmp_path: Path, at: int) -> None:
     undisturbed, whole = Watcher(), trained(folder, None)
     trained(folder, None, undisturbed)
-    how = CheckpointPolicy(tmp_path, every_s=1e9)
+    policy = CheckpointPolicy(tmp_path, every_s=1e9)
     first, second = StopsAt(at, signal.SIGTERM), Watcher()
     with pytest.raises(Stopped, match=f"stopped by SIGTERM after step {at + 1}; the state is in"):
-        trained(folder, how, first)
-    assert equal(trained(folder, how, second), whole)
+        trained(folder, policy, first)
+    assert equal(trained(folder, policy, second), whole)
     assert first.steps + second.steps == undisturbed.steps
     assert first.points + second.points == undisturbed.points
 
 
 def test_a_limit_of_time(folder: Path, tmp_path: Path) -> None:
-    how = CheckpointPolicy(tmp_path, every_s=1e9, limit_s=0)
+    policy = CheckpointPolicy(tmp_path, every_s=1e9, limit_s=0)
     # Every run takes one step.
     for step in (1, 2, 3):
         with pytest.raises(Stopped, match=f"by the time limit after step {step};"):
-            trained(folder, how, epochs=1)
-    assert equal(trained(folder, how, epochs=1), trained(folder, None, epochs=1))
+            trained(folder, policy, epochs=1)
+    assert equal(trained(folder, policy, epochs=1), trained(folder, None, epochs=1))
 
 
 def test_what_is_done_is_not_done_again(folder: Path, tmp_path: Path) -> None:
-    how, watcher = CheckpointPolicy(tmp_path, every_s=1e9), Watcher()
-    first = trained(folder, how)
-    assert equal(trained(folder, how, watcher), first)
+    policy, watcher = CheckpointPolicy(tmp_path, every_s=1e9), Watcher()
+    first = trained(folder, policy)
+    assert equal(trained(folder, policy, watcher), first)
     assert not watcher.steps
 
 
 def test_another_training_is_refused_or_forked(folder: Path, tmp_path: Path) -> None:
-    how = CheckpointPolicy(tmp_path, every_s=1e9)
+    policy = CheckpointPolicy(tmp_path, every_s=1e9)
     with pytest.raises(Stopped):
-        trained(folder, how, StopsAt(20, signal.SIGTERM))
+        trained(folder, policy, StopsAt(20, signal.SIGTERM))
     with pytest.raises(ConfigError, match="a: 1 -> 2"):
-        trained(folder, how, fingerprint={"a": 2})
+        trained(folder, policy, fingerprint={"a": 2})
     watcher = Watcher()
     fork = CheckpointPolicy(tmp_path, every_s=1e9, fork=True)
     forked = trained(folder, fork, watcher, {"a": 2})
@@ -187,11 +190,11 @@ def test_another_training_is_refused_or_forked(folder: Path, tmp_path: Path) -> 
     assert not equal(forked, trained(folder, None, fresh))
     assert watcher.steps[0].loss < fresh.steps[0].loss
     # Its states are those of the new training.
-    again = trained(folder, how, fingerprint={"a": 2})
+    again = trained(folder, policy, fingerprint={"a": 2})
     assert equal(again, forked)
 
 
-def test_a_fork_that_is_stopped_goes_on(folder: Path, tmp_path: Path) -> None:
+def test_a_stopped_fork_resumes(folder: Path, tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     # Two states of many steps, which the new training's few must not pass for older than.
     for at in (10, 20):

@@ -19,6 +19,7 @@ from pipeline.data.store.reader import PixelStore
 from pipeline.errors import UserError
 from pipeline.training import loop, optimizer
 from pipeline.training.loop import Trained, train, validate, whole_scene
+from pipeline.training.train_step import TrainStep
 
 CPU = torch.device("cpu")
 
@@ -54,13 +55,24 @@ def run(
     store: PixelStore,
     network: nn.Module,
     seed: int = 7,
-    how: dict[str, Any] | None = None,
+    settings: dict[str, Any] | None = None,
     observer: Watcher | None = None,
     **changes: Any,
 ) -> Trained:
-    plan, machine = recipe(**changes), compute(**(how or {}))
-    feed = CropLoader(store, VIEWS, index_windows(store, WINDOWS), plan, machine, seed)
-    return train(network, store, feed, plan, machine, CPU, observer or Watcher())
+    train_step = TrainStep(network, recipe(**changes), compute(**(settings or {})), CPU)
+    loader = CropLoader(
+        store,
+        index_windows(store, WINDOWS),
+        views=VIEWS,
+        recipe=train_step.recipe,
+        compute=train_step.compute,
+        seed=seed,
+    )
+    return train(train_step, store=store, loader=loader, observer=observer or Watcher())
+
+
+def validated(network: nn.Module, store: PixelStore) -> float:
+    return validate(network, store=store, views=VIEWS, input_bits=16, compute=compute(), device=CPU)
 
 
 class Small(nn.Conv2d):
@@ -85,7 +97,7 @@ def test_the_loss_falls(store: PixelStore) -> None:
     trained = run(store, narrow(), observer=watcher, epochs=8, learning_rate=3e-3)
     losses = [point.loss for point in trained.curve]
     assert losses[-1] < 0.7 * losses[0]
-    assert trained.psnr > validate(narrow(), store, VIEWS, 16, compute(), CPU) + 1
+    assert trained.psnr > validated(narrow(), store) + 1
 
 
 def test_the_observer_sees_every_step_and_epoch(store: PixelStore) -> None:
@@ -111,9 +123,9 @@ def test_a_cut_off_training_is_the_beginning_of_the_whole_one(
     store: PixelStore, steps: int, curve: list[int]
 ) -> None:
     whole, cut = Watcher(), Watcher()
-    how = {"epochs": 3, "batch_size": 3, "validations": 1}
-    run(store, small(), observer=whole, **how)
-    trained = run(store, small(), observer=cut, max_steps=steps, **how)
+    changes = {"epochs": 3, "batch_size": 3, "validations": 1}
+    run(store, small(), observer=whole, **changes)
+    trained = run(store, small(), observer=cut, max_steps=steps, **changes)
     assert cut.steps == whole.steps[:steps]
     assert [point.samples for point in trained.curve] == curve
     assert cut.steps[-1].samples == cut.total
@@ -136,7 +148,7 @@ def test_one_seed_gives_one_result(store: PixelStore, make: Callable[[], nn.Modu
 
 def test_workers_do_not_change_the_result(store: PixelStore) -> None:
     alone, helped = (
-        run(store, small(), how={"loader_workers": workers}, crop=16, passes_per_epoch=2)
+        run(store, small(), settings={"loader_workers": workers}, crop=16, passes_per_epoch=2)
         for workers in (0, 2)
     )
     assert equal(alone.state, helped.state)
@@ -182,7 +194,7 @@ def test_accumulation_is_one_large_batch(
 def test_the_best_checkpoint_is_kept(store: PixelStore, monkeypatch: pytest.MonkeyPatch) -> None:
     scores, states = iter([10.0, 30.0, 20.0, 30.0]), []
 
-    def scripted(network: nn.Module, *_: Any) -> float:
+    def scripted(network: nn.Module, **_: Any) -> float:
         states.append({k: v.detach().clone() for k, v in network.state_dict().items()})
         return next(scores)
 
@@ -202,7 +214,7 @@ def test_the_reported_psnr_is_that_of_the_kept_weights(store: PixelStore) -> Non
     assert trained.epoch == 1 + scores.index(trained.psnr)
     network = small(1)
     network.load_state_dict(trained.state)
-    assert validate(network, store, VIEWS, 16, compute(), CPU) == trained.psnr
+    assert validated(network, store) == trained.psnr
 
 
 def test_validation_by_hand(store: PixelStore) -> None:
@@ -216,7 +228,7 @@ def test_validation_by_hand(store: PixelStore) -> None:
     np.testing.assert_array_equal(x[0, 3].numpy(), scene["left"][..., 0] / np.float32(65535))
     clamped = np.clip(3 * (scene["left"] / 65535) - 1, 0, 1)
     mse = np.mean((clamped - scene["target"] / 65535) ** 2)
-    found = validate(Loud(), store, VIEWS, 16, compute(), CPU)
+    found = validated(Loud(), store)
     assert found == pytest.approx(-10 * math.log10(mse), abs=1e-4)
 
 
@@ -259,7 +271,7 @@ def test_weights_that_overflow_in_the_last_step_are_noticed(store: PixelStore) -
 
 def test_bfloat16_stays_close_to_float32(store: PixelStore) -> None:
     full, half = (
-        run(store, narrow(), how={"precision": precision}, epochs=1, validations=1)
+        run(store, narrow(), settings={"precision": precision}, epochs=1, validations=1)
         for precision in ("float32", "bfloat16")
     )
     assert all(value.dtype == torch.float32 for value in half.state.values())
@@ -269,7 +281,7 @@ def test_bfloat16_stays_close_to_float32(store: PixelStore) -> None:
 
 def test_channels_last_means_the_same(store: PixelStore) -> None:
     plain, last = (
-        run(store, narrow(), how={"channels_last": layout}, epochs=1, validations=1)
+        run(store, narrow(), settings={"channels_last": layout}, epochs=1, validations=1)
         for layout in (False, True)
     )
     assert last.curve[0].loss == pytest.approx(plain.curve[0].loss, rel=1e-4)

@@ -18,6 +18,7 @@ from pipeline.data.sampling.windows import index_windows
 from pipeline.training import loop
 from pipeline.training.loop import Step, train
 from pipeline.training.optimizer import moving_average
+from pipeline.training.train_step import TrainStep
 
 DECAY = 0.7
 
@@ -74,10 +75,11 @@ def test_a_training_validates_and_keeps_it(tmp_path: Path, monkeypatch: pytest.M
     store = write_store(tmp_path / "store", scenes)
     torch.manual_seed(0)
     network, scored = Small(), []
-    plan, machine = recipe(ema=DECAY, epochs=2, batch_size=1, learning_rate=0.1), compute()
+    settings = recipe(ema=DECAY, epochs=2, batch_size=1, learning_rate=0.1)
+    train_step = TrainStep(network, settings, compute(), CPU)
     windows = index_windows(store, Patches(size=16, overlap=0.5, discard=0))
     assert len(windows) == 2
-    feed = CropLoader(store, VIEWS, windows, plan, machine, 7)
+    loader = CropLoader(store, windows, views=VIEWS, recipe=settings, compute=compute(), seed=7)
     steps: list[Tensor] = []
 
     class Copying(Watcher):
@@ -85,12 +87,12 @@ def test_a_training_validates_and_keeps_it(tmp_path: Path, monkeypatch: pytest.M
             super().step(step, total)
             steps.append(network.weight.detach().clone())
 
-    def scripted(learned: nn.Module, *_: Any) -> float:
+    def scripted(learned: nn.Module, **_: Any) -> float:
         scored.append(cast(Small, learned).weight.detach().clone())
         return float(len(scored))
 
     monkeypatch.setattr(loop, "validate", scripted)
-    trained = train(network, store, feed, plan, machine, CPU, Copying())
+    trained = train(train_step, store=store, loader=loader, observer=Copying())
     expected = steps[0]
     for weight in steps[1:]:
         expected = DECAY * expected + (1 - DECAY) * weight

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from support.miniatures import VIEWS, Watcher, compute, narrow, random_scene, recipe, write_store
-from support.steps import CPU, TRAINED, batch, trainee, updater
+from support.steps import CPU, TRAINED, batch, make_train_step, trainee
 from torch import Tensor, nn
 
 from pipeline.compute.distributed import ALONE
@@ -22,6 +22,7 @@ from pipeline.errors import Stopped
 from pipeline.training.checkpointing import CheckpointPolicy, checkpointing
 from pipeline.training.loop import Step, Trained, train
 from pipeline.training.precision import MAX_SKIPPED, NonFinite, Scaler
+from pipeline.training.train_step import TrainStep
 
 HALF = compute(precision="float16")
 
@@ -39,19 +40,22 @@ class Steep(nn.Conv2d):
 
 def test_steps_that_overflow_are_skipped() -> None:
     network = Steep(100.0)
-    engine, before = updater(network, recipe(ema=0.5), HALF), network.weight.detach().clone()
+    train_step, before = (
+        make_train_step(network, recipe(ema=0.5), HALF),
+        network.weight.detach().clone(),
+    )
     skipped = []
     for _ in range(8):
-        engine.step(batch(), 2, 1e-6, "a step")
-        skipped.append(engine.scaler.skipped)
+        train_step.step(batch(), 2, 1e-6, "a step")
+        skipped.append(train_step.scaler.skipped)
         assert torch.equal(network.weight, before) == (skipped[-1] > 0)
     assert skipped[0] == 1
     first = skipped.index(0)
     assert skipped == [*range(1, first + 1), *[0] * (8 - first)]
-    assert engine.scaler._scaler.get_scale() == 65536 / 2**first
-    assert engine.average is not None
+    assert train_step.scaler._scaler.get_scale() == 65536 / 2**first
+    assert train_step.average is not None
     # Skipped steps are no part of the average.
-    assert engine.average.n_averaged == 8 - first
+    assert train_step.average.n_averaged == 8 - first
 
 
 def test_a_gradient_that_never_fits_ends_the_training() -> None:
@@ -64,12 +68,12 @@ def test_a_gradient_that_never_fits_ends_the_training() -> None:
             # The slope of a square root at 0 is infinite.
             return super().forward(x) + (self.shift - self.shift.detach()).abs().sqrt().sum()
 
-    engine = updater(Broken(), recipe(), HALF)
+    train_step = make_train_step(Broken(), recipe(), HALF)
     for _ in range(MAX_SKIPPED):
-        engine.step(batch(), 2, 1e-3, "a step")
+        train_step.step(batch(), 2, 1e-3, "a step")
     expected = r"norm of the gradient became (nan|inf) in step 20 \(a.png, b.png\).*lower learning"
     with pytest.raises(NonFinite, match=expected):
-        engine.step(batch(), 2, 1e-3, "step 20")
+        train_step.step(batch(), 2, 1e-3, "step 20")
 
 
 def test_the_scale_cancels() -> None:
@@ -77,10 +81,10 @@ def test_the_scale_cancels() -> None:
     grown: list[list[Tensor]] = []
     for machine in (HALF, compute()):
         network = narrow()
-        engine = updater(network, recipe(max_grad_norm=0.01), machine)
+        train_step = make_train_step(network, recipe(max_grad_norm=0.01), machine)
         before = [value.detach().clone() for value in network.parameters()]
-        engine.optimizer = torch.optim.SGD(network.parameters(), 0.0)
-        engine.step(batch(), 2, 1.0, "a step")
+        train_step.optimizer = torch.optim.SGD(network.parameters(), 0.0)
+        train_step.step(batch(), 2, 1.0, "a step")
         pairs = zip(network.parameters(), before, strict=True)
         grown.append([value.detach() - old for value, old in pairs])
     half, full = (torch.cat([value.flatten() for value in values]) for values in grown)
@@ -109,7 +113,7 @@ def test_float16_on_every_network(name: str) -> None:
 
 
 class Failing(Steep):
-    """Its output is no number any more after some passes in training."""
+    """Its output is not a number after some passes in training."""
 
     def __init__(self, passes: int) -> None:
         super().__init__(1.0)
@@ -121,20 +125,27 @@ class Failing(Steep):
 
 
 def trained(
-    folder: Path, network: nn.Module, how: CheckpointPolicy | None, watcher: Watcher, machine: Any
+    folder: Path,
+    network: nn.Module,
+    policy: CheckpointPolicy | None,
+    watcher: Watcher,
+    machine: Any,
 ) -> Trained:
     torch.set_num_threads(1)
     if not folder.exists():
         splits = ("train", "train", "val")
         write_store(folder, [(split, random_scene(16, 40, n)) for n, split in enumerate(splits)])
     store = PixelStore(folder)
-    plan = recipe(epochs=3, batch_size=3, validations=3, ema=0.8)
+    settings = recipe(epochs=3, batch_size=3, validations=3, ema=0.8)
+    train_step = TrainStep(network, settings, machine, CPU)
     windows = index_windows(store, Patches(size=16, overlap=0.5, discard=0))
-    feed = CropLoader(store, VIEWS, windows, plan, machine, 7)
-    if how is None:
-        return train(network, store, feed, plan, machine, CPU, watcher)
-    with checkpointing(how, {"a": 1}, ALONE) as checkpointer:
-        return train(network, store, feed, plan, machine, CPU, watcher, checkpointer)
+    loader = CropLoader(store, windows, views=VIEWS, recipe=settings, compute=machine, seed=7)
+    if policy is None:
+        return train(train_step, store=store, loader=loader, observer=watcher)
+    with checkpointing(policy, {"a": 1}, ALONE) as checkpointer:
+        return train(
+            train_step, store=store, loader=loader, observer=watcher, checkpointer=checkpointer
+        )
 
 
 class Stopping(Watcher):
@@ -149,24 +160,24 @@ def steep() -> Steep:
     return Steep(30.0)
 
 
-def test_scale_and_average_go_on_where_they_were(tmp_path: Path) -> None:
-    store, how = tmp_path / "store", CheckpointPolicy(tmp_path / "state", 1e9)
+def test_scale_and_average_are_resumed(tmp_path: Path) -> None:
+    store, policy = tmp_path / "store", CheckpointPolicy(tmp_path / "state", 1e9)
     network = steep()
     whole = trained(store, network, None, Watcher(), HALF)
     assert (network.weight - steep().weight).abs().max() > 1e-3
     with pytest.raises(Stopped):
-        trained(store, steep(), how, Stopping(), HALF)
-    rest = trained(store, steep(), how, Watcher(), HALF)
+        trained(store, steep(), policy, Stopping(), HALF)
+    rest = trained(store, steep(), policy, Watcher(), HALF)
     assert rest.curve == whole.curve
     assert all(torch.equal(rest.state[name], whole.state[name]) for name in whole.state)
 
 
 def test_the_last_good_state_is_named(tmp_path: Path) -> None:
-    how = CheckpointPolicy(tmp_path / "state", 0)
+    policy = CheckpointPolicy(tmp_path / "state", 0)
     expected = r"step 4 \(.*\): .*; the last good state is kept in .*step-000000004.state: --fork"
     with pytest.raises(NonFinite, match=expected):
-        trained(tmp_path / "store", Failing(4), how, Watcher(), compute())
+        trained(tmp_path / "store", Failing(4), policy, Watcher(), compute())
     # There is none yet.
-    how = CheckpointPolicy(tmp_path / "other", 1e9)
+    policy = CheckpointPolicy(tmp_path / "other", 1e9)
     with pytest.raises(NonFinite, match=r"lengthen warmup_epochs$"):
-        trained(tmp_path / "store", Failing(1), how, Watcher(), compute())
+        trained(tmp_path / "store", Failing(1), policy, Watcher(), compute())

@@ -19,7 +19,8 @@ from pipeline.data.sampling.windows import index_windows
 from pipeline.data.store.reader import PixelStore
 from pipeline.methods import get_method
 from pipeline.training.loop import Trained, train
-from pipeline.training.schedule import Plan
+from pipeline.training.schedule import TrainingSchedule
+from pipeline.training.train_step import TrainStep
 
 CANON = CONFIG / "canon.yaml"
 WINDOWS = Patches(size=512, overlap=0.6, discard=0)
@@ -102,9 +103,18 @@ def run(
     others = companion if recipe.companion else None
     # Some twice, for an epoch longer than a few batches.
     windows = index_windows(store, WINDOWS) * 5
-    how = (recipe, compute(), 7, method.input_bits, others)
-    feed = CropLoader(store, method.views, windows, *how)
-    trained = train(network, store, feed, recipe, compute(), torch.device("cpu"), watcher)
+    loader = CropLoader(
+        store,
+        windows,
+        views=method.views,
+        recipe=recipe,
+        compute=compute(),
+        seed=7,
+        input_bits=method.input_bits,
+        companion=others,
+    )
+    train_step = TrainStep(network, recipe, compute(), torch.device("cpu"))
+    trained = train(train_step, store=store, loader=loader, observer=watcher)
     return watcher, trained, network
 
 
@@ -127,7 +137,7 @@ def test_three_steps_of_the_published_recipe(
     shapes, rates, terms = PUBLISHED[name]
     assert [step.shape for step in watcher.steps] == shapes
     if name == "uformer-b":
-        warmup = 3 * Plan.of(recipe, 30).steps_per_epoch
+        warmup = 3 * TrainingSchedule(recipe, 30).steps_per_epoch
         rates = [2e-4 * step / warmup for step in (1, 2, 3)]
     assert [step.learning_rate for step in watcher.steps] == pytest.approx(rates)
     for step in watcher.steps:
@@ -155,15 +165,15 @@ def test_restormer_goes_through_its_phases(
 def test_restormers_phases_are_where_they_belong(canon: Experiment) -> None:
     recipe = canon.recipe_of("restormer")
     assert recipe is not None
-    plan = Plan.of(recipe, 7000)
-    assert plan.steps == 300_000
+    schedule = TrainingSchedule(recipe, 7000)
+    assert schedule.steps == 300_000
     switches = [0, 92_000, 156_000, 204_000, 240_000, 276_000]
-    crops = [plan.batches(step).crop for step in switches]
+    crops = [schedule.batches(step).crop for step in switches]
     assert crops == [128, 160, 192, 256, 320, 384]
-    assert [plan.batches(step - 1).crop for step in switches[1:]] == crops[:-1]
-    assert plan.learning_rate(91_999) == plan.learning_rate(0) == 3e-4
-    assert plan.learning_rate(92_001) < 3e-4
-    assert plan.learning_rate(plan.steps - 1) == pytest.approx(1e-6, rel=1e-3)
+    assert [schedule.batches(step - 1).crop for step in switches[1:]] == crops[:-1]
+    assert schedule.learning_rate(91_999) == schedule.learning_rate(0) == 3e-4
+    assert schedule.learning_rate(92_001) < 3e-4
+    assert schedule.learning_rate(schedule.steps - 1) == pytest.approx(1e-6, rel=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -178,10 +188,10 @@ def test_restormers_phases_are_where_they_belong(canon: Experiment) -> None:
 def test_halved_rates(canon: Experiment, name: str, steps: int, halved: list[int]) -> None:
     recipe = canon.recipe_of(name)
     assert recipe is not None
-    plan = Plan.of(recipe, 7000)
-    assert plan.steps == steps
+    schedule = TrainingSchedule(recipe, 7000)
+    assert schedule.steps == steps
     for step in halved:
-        before, after = plan.learning_rate(step - 1), plan.learning_rate(step)
+        before, after = schedule.learning_rate(step - 1), schedule.learning_rate(step)
         assert after == pytest.approx(before / 2)
 
 
@@ -191,8 +201,17 @@ def test_mixed_sets_alternate(canon: Experiment, store: PixelStore, companion: P
         assert recipe is not None
         method = get_method(name, canon)
         windows = index_windows(store, WINDOWS)
-        how = (recipe, compute(), 7, method.input_bits, companion)
-        batches = CropLoader(store, method.views, windows, *how).epoch(1)
+        loader = CropLoader(
+            store,
+            windows,
+            views=method.views,
+            recipe=recipe,
+            compute=compute(),
+            seed=7,
+            input_bits=method.input_bits,
+            companion=companion,
+        )
+        batches = loader.epoch(1)
         first, second, third = (next(batches) for _ in range(3))
         assert (first.frames, second.frames, third.frames) == (1, frames, 1)
         assert set(map(tuple, first.full_size.tolist())) == {(512, 560)}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.miniatures import recipe
 
 from pipeline.training.loop import is_validated
-from pipeline.training.schedule import Plan, cosine, multistep
+from pipeline.training.schedule import TrainingSchedule, cosine, multistep
 
 
 @pytest.mark.parametrize(
@@ -55,25 +55,25 @@ def test_rises_then_falls_within_its_bounds(
 
 @given(st.integers(1, 60), st.integers(1, 80))
 def test_validations_are_counted_spread_and_end_with_the_last(epochs: int, wanted: int) -> None:
-    plan = recipe(epochs=epochs, validations=wanted)
-    scored = [epoch for epoch in range(1, epochs + 1) if is_validated(epoch, plan)]
+    settings = recipe(epochs=epochs, validations=wanted)
+    scored = [epoch for epoch in range(1, epochs + 1) if is_validated(epoch, settings)]
     assert len(scored) == min(epochs, wanted)
     assert scored[-1] == epochs
     gaps = {after - before for before, after in zip([0, *scored], scored, strict=False)}
     assert max(gaps) - min(gaps) <= 1
 
 
-def test_a_plan_by_hand() -> None:
+def test_a_length_by_hand() -> None:
     # 5 windows twice are 10 crops: a step of 6 and a step of the 4 that are left.
-    plan = Plan.of(recipe(epochs=3, passes_per_epoch=2, batch_size=6, accumulate=2), 5)
-    assert (plan.steps_per_epoch, plan.samples) == (2, 30)
-    assert [plan.samples_at(step) for step in range(7)] == [0, 6, 10, 16, 20, 26, 30]
+    schedule = TrainingSchedule(recipe(epochs=3, passes_per_epoch=2, batch_size=6, accumulate=2), 5)
+    assert (schedule.steps_per_epoch, schedule.samples) == (2, 30)
+    assert [schedule.samples_at(step) for step in range(7)] == [0, 6, 10, 16, 20, 26, 30]
 
 
 def test_warm_up_and_cosine_are_in_epochs() -> None:
-    schedule = {"kind": "cosine", "final_learning_rate": 0.0, "warmup_epochs": 1}
-    plan = Plan.of(recipe(epochs=3, schedule=schedule, batch_size=2, learning_rate=0.8), 8)
-    rates = [plan.learning_rate(step) for step in range(12)]
+    rule = {"kind": "cosine", "final_learning_rate": 0.0, "warmup_epochs": 1}
+    schedule = TrainingSchedule(recipe(epochs=3, schedule=rule, batch_size=2, learning_rate=0.8), 8)
+    rates = [schedule.learning_rate(step) for step in range(12)]
     assert rates[:4] == [0.2, pytest.approx(0.4), pytest.approx(0.6), 0.8]
     assert rates[4] == 0.8
     assert rates[8] == pytest.approx(0.4)
@@ -91,9 +91,9 @@ def test_a_constant_stretch_comes_before_the_cosine() -> None:
 def test_milestones() -> None:
     rates = [multistep(step, [60, 120], 0.5, 0.8) for step in (0, 59, 60, 119, 120, 500)]
     assert rates == [0.8, 0.8, 0.4, 0.4, 0.2, 0.2]
-    schedule = {"kind": "multistep", "milestones": [1, 3], "factor": 0.1}
-    plan = Plan.of(recipe(epochs=4, batch_size=2, schedule=schedule, learning_rate=1.0), 4)
-    found = [plan.learning_rate(step) for step in range(8)]
+    rule = {"kind": "multistep", "milestones": [1, 3], "factor": 0.1}
+    schedule = TrainingSchedule(recipe(epochs=4, batch_size=2, schedule=rule, learning_rate=1.0), 4)
+    found = [schedule.learning_rate(step) for step in range(8)]
     assert found == pytest.approx([1, 1, 0.1, 0.1, 0.1, 0.1, 0.01, 0.01])
 
 
@@ -102,17 +102,17 @@ def test_phases_change_crop_and_batch() -> None:
         {"epochs": 1, "crop": 16, "batch_size": 4},
         {"epochs": 2, "crop": 32, "batch_size": 1},
     )
-    how = {"passes_per_epoch": None, "steps_per_epoch": 3, "crop": 32, "epochs": 3}
-    plan = Plan.of(recipe(phases=phases, **how), 100)
-    made = [(plan.batches(step).crop, plan.batches(step).batch_size) for step in range(9)]
+    changes = {"passes_per_epoch": None, "steps_per_epoch": 3, "crop": 32, "epochs": 3}
+    schedule = TrainingSchedule(recipe(phases=phases, **changes), 100)
+    made = [(schedule.batches(step).crop, schedule.batches(step).batch_size) for step in range(9)]
     assert made == [(16, 4)] * 3 + [(32, 1)] * 6
-    assert [plan.samples_at(step) for step in (0, 2, 3, 4, 9)] == [0, 8, 12, 13, 18]
+    assert [schedule.samples_at(step) for step in (0, 2, 3, 4, 9)] == [0, 8, 12, 13, 18]
 
 
 def test_a_companion_takes_every_second_step() -> None:
     companion = {"batch_size": 1, "crop": 16, "crops_from": "images", "frames": 4}
-    plan = Plan.of(recipe(epochs=2, batch_size=3, companion=companion), 7)
+    schedule = TrainingSchedule(recipe(epochs=2, batch_size=3, companion=companion), 7)
     # 7 windows are batches of 3, 3 and 1, each followed by a clip of four frames.
-    assert (plan.steps_per_epoch, plan.samples) == (6, 38)
-    assert [plan.batches(step).frames for step in range(7)] == [1, 4, 1, 4, 1, 4, 1]
-    assert [plan.samples_at(step) for step in range(8)] == [0, 3, 7, 10, 14, 15, 19, 22]
+    assert (schedule.steps_per_epoch, schedule.samples) == (6, 38)
+    assert [schedule.batches(step).frames for step in range(7)] == [1, 4, 1, 4, 1, 4, 1]
+    assert [schedule.samples_at(step) for step in range(8)] == [0, 3, 7, 10, 14, 15, 19, 22]

@@ -25,13 +25,13 @@ SPAWN = multiprocessing.get_context("spawn")
     ("text", "seconds"),
     [("3h50m", 13800), ("90s", 90), ("1d2h", 93600), (" 45m ", 2700), ("1d1h1m1s", 90061)],
 )
-def test_lengths_of_time(text: str, seconds: float) -> None:
+def test_durations(text: str, seconds: float) -> None:
     assert duration(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "3", "h", "50m3h", "-1h", "1.5h", "3h 50m"])
-def test_no_lengths_of_time(text: str) -> None:
-    with pytest.raises(ConfigError, match="is no length of time; write it like 3h50m"):
+def test_no_durations(text: str) -> None:
+    with pytest.raises(ConfigError, match="is not a duration; write it like 3h50m"):
         duration(text)
 
 
@@ -96,7 +96,7 @@ def test_a_second_trainer_is_refused_until_the_first_is_dead(
         process.join()
         with RunLock(tmp_path):
             assert json.loads((tmp_path / "owner.json").read_text())["pid"] == os.getpid()
-        assert "ended without a word; going on" in capsys.readouterr().err
+        assert "ended without releasing the lock; resuming" in capsys.readouterr().err
         assert not (tmp_path / "owner.json").exists()
     finally:
         process.kill()

@@ -11,7 +11,6 @@ from support.steps import batch
 from torch import Tensor
 
 from pipeline.compute.device import prepare_device
-from pipeline.compute.distributed import ALONE
 from pipeline.training.train_step import TrainStep
 
 pytestmark = [
@@ -24,10 +23,10 @@ def trained(**changes: Any) -> dict[str, Tensor]:
     machine = compute(**{"device": "cuda", **changes})
     device = prepare_device(machine, 1)
     network = narrow().to(device).train()
-    engine = TrainStep(network, recipe(ema=0.9), machine, device, ALONE)
+    train_step = TrainStep(network, recipe(ema=0.9), machine, device)
     for number in range(5):
-        engine.step(batch(number), 2, 1e-3, "a step")
-    return {name: value.cpu() for name, value in engine.learned.state_dict().items()}
+        train_step.step(batch(number), 2, 1e-3, "a step")
+    return {name: value.cpu() for name, value in train_step.learned.state_dict().items()}
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])

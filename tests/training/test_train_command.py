@@ -1,4 +1,4 @@
-"""`dmtbench train`: stopped, gone on, changed and forked."""
+"""`dmtbench train`: stopped, resumed, changed and forked."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def stopped(run: Run, tiny: Tiny, tmp_path: Path) -> Path:
     return folder
 
 
-def test_stopped_and_gone_on(run: Run, tiny: Tiny, tmp_path: Path, stopped: Path) -> None:
+def test_stopped_and_resumed(run: Run, tiny: Tiny, tmp_path: Path, stopped: Path) -> None:
     assert run(*given(tiny, tmp_path)).code == 0
     assert run(*given(tiny, stopped)).code == 0
     for name in ("weights.safetensors", "curve.csv"):
@@ -76,4 +76,4 @@ def test_a_second_trainer(run: Run, tiny: Tiny, tmp_path: Path) -> None:
 
 def test_what_is_no_length_of_time(run: Run, tiny: Tiny, tmp_path: Path) -> None:
     done = run(*given(tiny, tmp_path, "--time-limit", "soon"))
-    assert "'soon' is no length of time" in done.err[0]
+    assert "'soon' is not a duration" in done.err[0]

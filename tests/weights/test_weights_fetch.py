@@ -8,6 +8,7 @@ import json
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -24,6 +25,7 @@ from pipeline.fetch.download import Patience
 from pipeline.fetch.sources import Archive
 from pipeline.methods import Method, get_method
 from pipeline.records import ResultRecord, read_record
+from pipeline.run import Run, WeightsOrigin
 from pipeline.stages.evaluate import evaluate_method
 from pipeline.stages.weights import check_weights
 from pipeline.weights import registry
@@ -233,9 +235,9 @@ def test_evaluating_with_published_weights(tiny: Tiny, tmp_path: Path) -> None:
         update={"methods": {**tiny.experiment.methods, "dpdnet": NARROW}}
     )
     target = tmp_path / "result"
-    evaluate_method(
-        experiment, "dpdnet", 0, tiny.raw, tiny.manifest, None, target, "test", official=path
-    )
+    images: dict[str, Any] = {"root": tiny.raw, "manifest": tiny.manifest, "target": target}
+    this = Run.of(experiment, "dpdnet")
+    evaluate_method(this, origin=WeightsOrigin(official=path), command="test", **images)
     record = read_record(target / "record.json", ResultRecord)
     assert record.label == "official weights"
     assert record.provenance.weights_sha256 == hashlib.sha256(CONTENT).hexdigest()
@@ -244,6 +246,4 @@ def test_evaluating_with_published_weights(tiny: Tiny, tmp_path: Path) -> None:
         "right",
     ]
     with pytest.raises(ConfigError, match="takes a run or published weights"):
-        evaluate_method(
-            experiment, "dpdnet", 0, tiny.raw, tiny.manifest, target, target, "x", official=path
-        )
+        evaluate_method(this, origin=WeightsOrigin(target, path), command="x", **images)

@@ -20,9 +20,9 @@ def altered(
     Args:
         planes: `[3 * (views + 1), S, S]`, 65535 for 1; the target comes last.
         side: of the result; the crop is shrunk to it by area means.
-        sigma: deviation of the Gaussian noise, in [0, 1]; the same field comes on all views and
-            none on the target. 0: none.
-        noise_seed: of that field.
+        sigma: deviation of the Gaussian noise, in [0, 1]; the same field is added to all views,
+            none to the target. 0: no noise.
+        noise_seed: of the noise field.
         grayscale: whether views and target lose their colors.
 
     Returns:

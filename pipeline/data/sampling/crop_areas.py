@@ -34,7 +34,7 @@ def main_areas(store: PixelStore, windows: list[Window], recipe: Recipe) -> list
         crops.append(("crop", _crop_of(recipe)))
     else:
         areas = [Area((w.scene,), w.top, w.left, w.size, w.size) for w in windows]
-        # Windows that are too small are taken whole, but no phase can be cut from them.
+        # Windows smaller than the crop are taken whole, but a phase cannot be cut from them.
         crops = crops or [("crop", side_of(recipe, areas[0]))]
     _check_crops(store, areas, crops, recipe)
     return areas
@@ -70,7 +70,7 @@ def companion_areas(store: PixelStore | None, recipe: Recipe) -> list[Area]:
 def clips_of(store: PixelStore) -> list[list[int]]:
     """Numbers of the training scenes, clip by clip, frames in order.
 
-    An image without a hyphen in its name is a clip of its own.
+    An image without a hyphen in its name is a clip by itself.
 
     Raises:
         DataError: there is no training scene.

@@ -15,7 +15,7 @@ from pipeline.data.sampling.sharpness import gradient_energy
 from pipeline.data.store.reader import PixelStore
 
 SPARES_KERNEL = 5
-"""Size of the Sobel kernel that tells which spare crops are dropped (RDPD)."""
+"""Size of the Sobel kernel that decides which spare crops are dropped (RDPD)."""
 
 _SWAPPED = {"left": "right", "right": "left"}
 
@@ -27,7 +27,7 @@ class CropReader:
         store: the pixel store of the main batches.
         companion: that of the companion's.
         views: views in the channel order that the method expects; the target follows.
-        bits: of each value, views and target, that are left: 16, or 8.
+        bits: of each value, views and target, that are kept: 16, or 8.
         flip_swaps_views: whether a horizontal flip also exchanges left and right, as mirroring
             the scene in front of the camera would. The paper's plain flip does not.
     """
@@ -58,13 +58,13 @@ class CropReader:
             The `N` crops.
         """
         store = self.stores[batch.companion]
-        draws = [draw for clip in self._kept(store, batch) for draw in clip]
-        planes = batch_view(buffer, len(draws), len(self.views), batch.side)
-        for draw in draws:
-            store.will_need(draw.window.scene, _place(draw), self.views)
-        for crop, draw in zip(planes, draws, strict=True):
-            self._read(store, crop, draw)
-        return draws
+        crops = [crop for clip in self._kept(store, batch) for crop in clip]
+        planes = batch_view(buffer, len(crops), len(self.views), batch.side)
+        for crop in crops:
+            store.will_need(crop.window.scene, _place(crop), self.views)
+        for pixels, crop in zip(planes, crops, strict=True):
+            self._read(store, pixels, crop)
+        return crops
 
     def _kept(self, store: PixelStore, batch: BatchSpec) -> list[list[CropSpec]]:
         """The sharpest clips in the order in which they were drawn; of them, this process's."""
@@ -72,47 +72,47 @@ class CropReader:
         dropped = len(clips) - batch.keep
         if dropped:
             firsts = [clip[0] for clip in clips]
-            for draw in firsts:
-                store.will_need(draw.window.scene, _place(draw), ("target",))
-            energies = [self._energy(store, draw, gray=batch.frames > 1) for draw in firsts]
+            for crop in firsts:
+                store.will_need(crop.window.scene, _place(crop), ("target",))
+            energies = [self._energy(store, crop, gray=batch.frames > 1) for crop in firsts]
             least = set(np.argsort(energies, kind="stable")[:dropped].tolist())
             clips = [clip for number, clip in enumerate(clips) if number not in least]
-        return clips[batch.rank :: batch.world]
+        return clips[batch.rank :: batch.world_size]
 
-    def _energy(self, store: PixelStore, draw: CropSpec, *, gray: bool) -> float:
+    def _energy(self, store: PixelStore, crop: CropSpec, *, gray: bool) -> float:
         """Gradient energy of a crop's target: of its green channel, or in gray."""
-        image = store.read(draw.window.scene, _place(draw), ("target",))["target"]
+        image = store.read(crop.window.scene, _place(crop), ("target",))["target"]
         # Gray values are rounded to the depth of their image.
         values = np.ascontiguousarray(image if self.bits == 16 else (image >> 8).astype("u1"))
         plane = cv2.cvtColor(values, cv2.COLOR_RGB2GRAY) if gray else values[..., 1].copy()
         return gradient_energy(plane, SPARES_KERNEL)
 
-    def _read(self, store: PixelStore, crop: NDArray[np.uint16], draw: CropSpec) -> None:
-        swap = self.flip_swaps_views and draw.flip_horizontal
+    def _read(self, store: PixelStore, pixels: NDArray[np.uint16], crop: CropSpec) -> None:
+        swap = self.flip_swaps_views and crop.flip_horizontal
         names = [_SWAPPED.get(view, view) if swap else view for view in self.views]
-        upright = crop.swapaxes(1, 2) if draw.transpose else crop
-        if draw.flip_vertical:
+        upright = pixels.swapaxes(1, 2) if crop.transpose else pixels
+        if crop.flip_vertical:
             upright = upright[:, ::-1]
-        if draw.flip_horizontal and draw.transpose:
+        if crop.flip_horizontal and crop.transpose:
             upright = upright[:, :, ::-1]
-        side = crop.shape[-1]
-        if draw.sigma or draw.grayscale or draw.window.size != side:
-            region = np.empty((len(crop), draw.window.size, draw.window.size), np.uint16)
-            store.read_into(region, draw.window.scene, _place(draw), names)
+        side = pixels.shape[-1]
+        if crop.sigma or crop.grayscale or crop.window.size != side:
+            region = np.empty((len(pixels), crop.window.size, crop.window.size), np.uint16)
+            store.read_into(region, crop.window.scene, _place(crop), names)
             upright[:] = altered(
                 at_depth(region, self.bits),
                 side,
-                sigma=draw.sigma,
-                noise_seed=draw.noise_seed,
-                grayscale=draw.grayscale,
+                sigma=crop.sigma,
+                noise_seed=crop.noise_seed,
+                grayscale=crop.grayscale,
             )
         else:
-            store.read_into(upright, draw.window.scene, _place(draw), names)
+            store.read_into(upright, crop.window.scene, _place(crop), names)
             if self.bits != 16:
-                crop[:] = at_depth(crop, self.bits)
-        # Rows that are written backwards cost more than to turn them afterwards.
-        if draw.flip_horizontal and not draw.transpose:
-            rows = crop.reshape(-1, side)
+                pixels[:] = at_depth(pixels, self.bits)
+        # Writing rows backwards costs more than flipping them afterwards.
+        if crop.flip_horizontal and not crop.transpose:
+            rows = pixels.reshape(-1, side)
             cv2.flip(rows, 1, dst=rows)
 
 
@@ -124,6 +124,6 @@ def batch_view(
     return buffer[: math.prod(shape)].reshape(shape)
 
 
-def _place(draw: CropSpec) -> tuple[int, int, int, int]:
-    _, top, left, size = draw.window
+def _place(crop: CropSpec) -> tuple[int, int, int, int]:
+    _, top, left, size = crop.window
     return top, left, size, size

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from pipeline.compute.distributed import ALONE, World
 from pipeline.config.blocks import Compute
 from pipeline.config.recipe import Recipe
 from pipeline.data.bit_depth import scaled
@@ -22,7 +23,7 @@ from pipeline.data.sampling.windows import Window
 from pipeline.data.store.reader import PixelStore
 
 Job = tuple[int, BatchSpec]
-"""The buffer to fill, and with which crops."""
+"""Number of the buffer to fill, and the batch to fill it with."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,9 @@ class Batch:
     scenes: tuple[str, ...] = ()
 
     def parts(self, count: int) -> list[Batch]:
-        """The batch in at most so many parts, as even as can be; clips stay whole.
+        """The batch in at most `count` parts of nearly equal size; clips stay whole.
 
-        No part is empty: an empty batch has none.
+        No part is empty: an empty batch has no parts.
         """
         clips = len(self.target) // self.frames
         sizes = [clips // count + (number < clips % count) for number in range(count)]
@@ -64,22 +65,21 @@ class Batch:
 
 
 class CropLoader:
-    """Batches of crops, in the order of `draws.BatchSampler` whatever the number of workers.
+    """Batches of crops, in the order of `BatchSampler` for any number of workers.
 
-    Pixels travel as uint16 through a ring of shared buffers: to make shared memory anew for every
-    batch takes longer than to read it. What a batch holds when it is handed out is a copy.
+    Pixels travel as uint16 through a ring of shared buffers: allocating shared memory for every
+    batch takes longer than reading it. A batch that is handed out holds a copy.
 
     Args:
         store: the pixel store.
-        views: views in the channel order that the method expects.
         windows: training windows.
+        views: views in the channel order that the method expects.
         recipe: what the batches are made of, and how many an epoch has.
         compute: number of workers and of batches that each reads ahead.
         seed: of the data order.
-        input_bits: of each value, views and target, that are left: 16, or 8.
+        input_bits: of each value, views and target, that are kept: 16, or 8.
         companion: pixel store of the recipe's companion set.
-        share: number of this process among those that train together, from 0, and how many they
-            are: it gets its part of every batch.
+        world: the processes that train together; this one gets its part of every batch.
 
     Raises:
         DataError: a crop does not fit its windows or images, a clip is too short, or the
@@ -89,25 +89,29 @@ class CropLoader:
     def __init__(
         self,
         store: PixelStore,
-        views: tuple[str, ...],
         windows: list[Window],
+        *,
+        views: tuple[str, ...],
         recipe: Recipe,
         compute: Compute,
         seed: int,
         input_bits: int = 16,
         companion: PixelStore | None = None,
-        share: tuple[int, int] = (0, 1),
+        world: World = ALONE,
     ) -> None:
-        self.views, self.input_bits, self.windows, self.share = views, input_bits, windows, share
-        areas = main_areas(store, windows, recipe)
-        self.order = BatchSampler(
-            recipe, areas, companion_areas(companion, recipe), len(windows), seed
+        self.views, self.input_bits, self.windows, self.world = views, input_bits, windows, world
+        self.sampler = BatchSampler(
+            recipe,
+            areas=main_areas(store, windows, recipe),
+            companion_areas=companion_areas(companion, recipe),
+            windows=len(windows),
+            seed=seed,
         )
         self.pinned = compute.device != "cpu" and torch.cuda.is_available()
         workers = compute.loader_workers
-        # One buffer for each batch on its way, and one that is being handed out.
+        # One buffer for each batch that is being read, and one that is being handed out.
         buffers = workers * compute.prefetch + 1
-        elements = 3 * (len(views) + 1) * self.order.largest_plane()
+        elements = 3 * (len(views) + 1) * self.sampler.largest_plane()
         self._ring = torch.empty((buffers, elements), dtype=torch.uint16)
         self._ring.share_memory_()  # type: ignore[no-untyped-call]
         self._jobs = _Jobs(buffers)
@@ -126,7 +130,7 @@ class CropLoader:
             prefetch_factor=compute.prefetch if workers else None,
             persistent_workers=workers > 0,
             worker_init_fn=_single_thread,
-            # It draws a seed at every start; the network's generator must not notice.
+            # It draws a seed at every start, which must not come from the network's generator.
             generator=torch.Generator(),
             # A forked copy of a process that runs threads (PyTorch's, OpenCV's) can deadlock.
             multiprocessing_context="spawn" if workers else None,
@@ -142,7 +146,9 @@ class CropLoader:
         Yields:
             The crops; pixels in page-locked memory where there is a GPU.
         """
-        self._jobs.batches = shard(self.order.epoch(number), *self.share, start)
+        self._jobs.batches = shard(
+            self.sampler.epoch(number), self.world.rank, self.world.size, start
+        )
         for filled in self._loader:
             buffer = self._ring[filled.buffer].numpy()
             planes = batch_view(buffer, len(filled.origins), len(self.views) + 1, filled.side)
@@ -161,7 +167,7 @@ def _single_thread(_: int) -> None:
 
 
 class _Jobs(Sampler[Job]):
-    """Hands out the batches of the epoch at hand, each with the next buffer of the ring."""
+    """Yields the batches of the current epoch, each with the next buffer of the ring."""
 
     def __init__(self, buffers: int) -> None:
         self.buffers = buffers
@@ -173,7 +179,7 @@ class _Jobs(Sampler[Job]):
 
 
 class _Filled(NamedTuple):
-    """What a worker says of a buffer that it has filled; see `Batch`."""
+    """A worker's description of a buffer that it has filled; see `Batch`."""
 
     buffer: int
     side: int
@@ -184,7 +190,7 @@ class _Filled(NamedTuple):
 
 
 class _Filling(Dataset[_Filled]):
-    """Runs in the workers: fills a buffer, and says which and with what."""
+    """Runs in the workers: fills a buffer and describes it."""
 
     def __init__(self, reader: CropReader, ring: Tensor) -> None:
         self.reader = reader
@@ -192,14 +198,14 @@ class _Filling(Dataset[_Filled]):
 
     def __getitem__(self, job: Job) -> _Filled:
         buffer, batch = job
-        draws = self.reader.read_batch(self.ring[buffer].numpy(), batch)
+        crops = self.reader.read_batch(self.ring[buffer].numpy(), batch)
         scenes = self.reader.stores[batch.companion].scenes
-        images = [scenes[draw.window.scene] for draw in draws]
+        images = [scenes[crop.window.scene] for crop in crops]
         return _Filled(
             buffer,
             batch.side,
             batch.frames,
-            [(draw.window.top, draw.window.left) for draw in draws],
+            [(crop.window.top, crop.window.left) for crop in crops],
             [(image.height, image.width) for image in images],
             [image.source for image in images],
         )

@@ -33,7 +33,7 @@ from pipeline.files import write_text, writing
 from pipeline.progress_bars import watched
 
 COLUMNS = ("source", "top", "left", "size", "kept", "score", *(f"e{size}" for size in KERNELS))
-"""`score` and the energies are empty where nothing is left out anyway."""
+"""`score` and the energies are empty for images of which no window is left out."""
 
 Energies = list[list[float]]
 
@@ -48,7 +48,7 @@ def write_patch_index(
 ) -> int:
     """Find the windows of every training image and leave out the least sharp of each.
 
-    A killed run is continued by the next one: what it measured lies in `<target>.partial`.
+    The next run resumes a killed one, whose measurements are in `<target>.partial`.
 
     Args:
         store: the pixel store.
@@ -150,7 +150,7 @@ def _measure(
             for _, top, left, size in windows
         ]
 
-    # OpenCV works outside of Python's lock: threads share the mapped store.
+    # OpenCV releases Python's lock, so threads can share the mapped store.
     threads, waiting = cv2.getNumThreads(), deque[Future[Any]]()
     cv2.setNumThreads(1)
     try:

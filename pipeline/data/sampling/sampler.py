@@ -17,7 +17,7 @@ from pipeline.seeds import derive_seed
 
 
 class CropSpec(NamedTuple):
-    """One training crop: what is read, and how it is changed.
+    """One training crop: which window is read, and how it is changed.
 
     A `window` larger than the crop is shrunk to it. `transpose`: rows become columns, after the
     flips. `sigma`: deviation of the noise in [0, 1], 0 for none; `noise_seed` gives the field.
@@ -36,41 +36,41 @@ class BatchSpec(NamedTuple):
     """One batch: crops of this `side`, `frames` in a row of a clip, of the companion or not.
 
     Of the clips (crops, where `frames` is 1) the `keep` sharpest make the batch; of these, the
-    process `rank` of `world` takes every `world`-th.
+    process `rank` of `world_size` takes every `world_size`-th.
     """
 
-    draws: list[CropSpec]
+    crops: list[CropSpec]
     side: int
     keep: int
     frames: int = 1
     companion: bool = False
     rank: int = 0
-    world: int = 1
+    world_size: int = 1
 
 
 @dataclass(frozen=True)
 class BatchSampler:
     """The batches of every epoch.
 
-    `areas` and `companions`: where the main crops and the companion's may lie. `windows`: how many
-    there are in the patch index; they give an epoch of whole passes its length.
+    `areas` and `companion_areas`: where the main crops and the companion's may lie. `windows`: how
+    many there are in the patch index; they give an epoch of whole passes its length.
     """
 
     recipe: Recipe
     areas: list[Area]
-    companions: list[Area]
+    companion_areas: list[Area]
     windows: int
     seed: int
 
     def epoch(self, number: int) -> Iterator[BatchSpec]:
-        """The batches of one epoch, from 1: one for each step of the training's plan.
+        """The batches of one epoch, from 1: one for each step of the training.
 
         Every pass visits each area once, in a fresh order. With `passes_per_epoch`, the last main
         batch may be smaller.
         """
         recipe = self.recipe
         main = _Stream(recipe, self.areas, _generator(self.seed, "epoch", number))
-        other = _Stream(recipe, self.companions, _generator(self.seed, "companion", number))
+        other = _Stream(recipe, self.companion_areas, _generator(self.seed, "companion", number))
         left = None if recipe.passes_per_epoch is None else recipe.passes_per_epoch * self.windows
         for step in range(steps_per_epoch(recipe, self.windows)):
             batches = batches_of(recipe, number, step)
@@ -86,12 +86,12 @@ class BatchSampler:
         """Pixels that the largest batch has in one channel."""
         kinds = [(kind, self.areas[0]) for kind in main_kinds(self.recipe)]
         if self.recipe.companion:
-            kinds.append((self.recipe.companion, self.companions[0]))
+            kinds.append((self.recipe.companion, self.companion_areas[0]))
         return max(kind.batch_size * kind.frames * side_of(kind, a) ** 2 for kind, a in kinds)
 
 
 def shard(
-    batches: Iterable[BatchSpec], rank: int, world: int, start: int = 0
+    batches: Iterable[BatchSpec], rank: int, world_size: int, start: int = 0
 ) -> Iterator[BatchSpec]:
     """One process's share of every batch; all processes together see exactly the batches.
 
@@ -101,7 +101,7 @@ def shard(
     Args:
         batches: of one epoch, see `BatchSampler.epoch`.
         rank: number of the process, from 0.
-        world: how many processes there are.
+        world_size: how many processes there are.
         start: batches of the epoch that were seen before.
 
     Yields:
@@ -110,18 +110,18 @@ def shard(
     for number, batch in enumerate(batches):
         if number < start:
             continue
-        if len(batch.draws) > batch.keep * batch.frames:
-            yield batch._replace(rank=rank, world=world)
+        if len(batch.crops) > batch.keep * batch.frames:
+            yield batch._replace(rank=rank, world_size=world_size)
             continue
-        clips = clips_in(batch)[rank::world]
-        draws = [draw for clip in clips for draw in clip]
-        yield batch._replace(draws=draws, keep=len(clips))
+        clips = clips_in(batch)[rank::world_size]
+        crops = [crop for clip in clips for crop in clip]
+        yield batch._replace(crops=crops, keep=len(clips))
 
 
 def clips_in(batch: BatchSpec) -> list[list[CropSpec]]:
     """The crops of a batch, clip by clip."""
-    starts = range(0, len(batch.draws), batch.frames)
-    return [batch.draws[first : first + batch.frames] for first in starts]
+    starts = range(0, len(batch.crops), batch.frames)
+    return [batch.crops[first : first + batch.frames] for first in starts]
 
 
 def _generator(seed: int, purpose: str, epoch: int) -> np.random.Generator:
@@ -145,20 +145,20 @@ class _Stream:
         """`count` crops or clips, and the spare ones."""
         phased = bool(self.recipe.phases) and batches is not self.recipe.companion
         shares = self.random.random(2) if phased else None
-        draws: list[CropSpec] = []
+        crops: list[CropSpec] = []
         area, side = None, 0
         for _ in range(count + batches.spare_crops):
             if area is None or not batches.one_image:
                 area = self._frames(self.areas[next(self.numbers)], batches.frames)
             side = side_of(batches, area)
-            first = self._draw(area, side, shares)
-            draws += [
+            first = self._crop(area, side, shares)
+            crops += [
                 first._replace(window=first.window._replace(scene=scene)) for scene in area.scenes
             ]
-        return BatchSpec(draws, side, count, batches.frames)
+        return BatchSpec(crops, side, count, batches.frames)
 
     def _frames(self, area: Area, frames: int) -> Area:
-        """So many consecutive frames of a clip, from a drawn one on."""
+        """`frames` consecutive frames of a clip, from a drawn one on."""
         spare = len(area.scenes) - frames
         if not spare:
             return area
@@ -167,27 +167,27 @@ class _Stream:
 
     # The order of the draws is part of every published number: new ones come after the old, and
     # only where the recipe asks for them.
-    def _draw(self, area: Area, side: int, shares: NDArray[np.float64] | None) -> CropSpec:
+    def _crop(self, area: Area, side: int, shares: NDArray[np.float64] | None) -> CropSpec:
         recipe, random = self.recipe, self.random
         read = side if shares is None else side_of(recipe, area)
         if recipe.downscale and random.random() < recipe.downscale.probability:
             read = read_side(read, random.uniform(*recipe.downscale.scale))
         top, left = self._corner(area, read)
         flips = random.random(2) < 0.5
-        draw = CropSpec(
+        crop = CropSpec(
             Window(area.scenes[0], top, left, read),
             bool(recipe.flip_horizontal and flips[0]),
             bool(recipe.flip_vertical and flips[1]),
             bool(recipe.transpose and random.random() < 0.5),
         )
         if shares is not None:
-            draw = draw._replace(window=_common_place(draw, side, shares))
+            crop = crop._replace(window=_common_place(crop, side, shares))
         if recipe.noise and random.random() < recipe.noise.probability:
             sigma, seed = random.uniform(*recipe.noise.sigma), random.integers(2**63)
-            draw = draw._replace(sigma=float(sigma), noise_seed=int(seed))
+            crop = crop._replace(sigma=float(sigma), noise_seed=int(seed))
         if recipe.grayscale:
-            draw = draw._replace(grayscale=bool(random.random() < recipe.grayscale))
-        return draw
+            crop = crop._replace(grayscale=bool(random.random() < recipe.grayscale))
+        return crop
 
     def _corner(self, area: Area, side: int) -> tuple[int, int]:
         if area.height == area.width == side:
@@ -197,18 +197,18 @@ class _Stream:
         return area.top + int(top), area.left + int(left)
 
 
-def _common_place(draw: CropSpec, side: int, shares: NDArray[np.float64]) -> Window:
+def _common_place(crop: CropSpec, side: int, shares: NDArray[np.float64]) -> Window:
     """The part of a crop that a phase uses: at one place in the *turned* crops of a batch.
 
     The authors' loader turns the crops, their training loop then cuts the batch. The last row and
     column of places are never drawn, as there.
     """
-    window = draw.window
+    window = crop.window
     down, right = (int((window.size - side) * share) for share in shares)
-    if draw.transpose:
+    if crop.transpose:
         down, right = right, down
-    if draw.flip_vertical:
+    if crop.flip_vertical:
         down = window.size - side - down
-    if draw.flip_horizontal:
+    if crop.flip_horizontal:
         right = window.size - side - right
     return Window(window.scene, window.top + down, window.left + right, side)

@@ -49,8 +49,8 @@ def sharpness_scores(energies: NDArray[np.float64]) -> NDArray[np.float64]:
 
     Returns:
         `[windows]`, in [0, 1]: the product over the scales of each energy's place between the
-        least and the greatest of the image. A scale at which all windows are equal has no say
-        (the official code divides by zero there).
+        least and the greatest of the image. A scale at which all windows are equal does not
+        count (the official code divides by zero there).
     """
     above = energies - energies.min(axis=0)
     span = above.max(axis=0)
@@ -66,7 +66,7 @@ def kept_windows(scores: NDArray[np.float64], discard: float) -> NDArray[np.bool
         discard: share to leave out.
 
     Returns:
-        `[windows]`. Of equal scores, the first goes first.
+        `[windows]`. Of equal scores, the first is left out first.
     """
     kept = np.ones(len(scores), dtype=bool)
     kept[np.argsort(scores, kind="stable")[: discarded(len(scores), discard)]] = False

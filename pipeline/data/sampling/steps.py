@@ -1,8 +1,74 @@
-"""What the optimizer steps of an epoch are made of: pure functions of the recipe."""
+"""How many steps and crops a training has, and what each step is made of: functions of the recipe.
+
+They depend on the step's index only, so a resumed run needs no further state.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+
 from pipeline.config.recipe import Batches, Phase, Recipe
+
+
+@dataclass(frozen=True)
+class TrainingLength:
+    """Length of a training in crops and optimizer steps.
+
+    `windows`: how many training windows there are.
+    """
+
+    recipe: Recipe
+    windows: int
+
+    @cached_property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps of an epoch."""
+        return steps_per_epoch(self.recipe, self.windows)
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps that are taken."""
+        whole = self.recipe.epochs * self.steps_per_epoch
+        return min(whole, self.recipe.max_steps or whole)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that are begun."""
+        return -(-self.steps // self.steps_per_epoch)
+
+    @property
+    def samples(self) -> int:
+        """Crops seen in the whole training."""
+        return self.samples_at(self.steps)
+
+    def batches(self, step: int) -> Batches:
+        """What the batches of the step with this index, from 0, are made of."""
+        epoch, number = divmod(step, self.steps_per_epoch)
+        return batches_of(self.recipe, epoch + 1, number)
+
+    def samples_at(self, step: int) -> int:
+        """Crops seen after `step` optimizer steps; each frame of a clip is one."""
+        epochs, rest = divmod(step, self.steps_per_epoch)
+        seen = sum(self._seen(epoch, self.steps_per_epoch) for epoch in range(1, epochs + 1))
+        return seen + (self._seen(epochs + 1, rest) if rest else 0)
+
+    def crops_of(self, step: int) -> int:
+        """Crops of the step with this index, from 0, over all processes."""
+        epoch, number = divmod(step, self.steps_per_epoch)
+        return self._seen(epoch + 1, number + 1) - self._seen(epoch + 1, number)
+
+    def _seen(self, epoch: int, steps: int) -> int:
+        """Crops of the first `steps` steps of an epoch."""
+        recipe = self.recipe
+        companion = recipe.companion
+        others = steps // 2 if companion else 0
+        main = (steps - others) * in_phase(recipe, epoch).batch_size
+        if recipe.passes_per_epoch is not None:
+            main = min(main, self.windows * recipe.passes_per_epoch)
+        if companion is None:
+            return main
+        return main + others * companion.batch_size * companion.frames
 
 
 def steps_per_epoch(recipe: Recipe, windows: int) -> int:

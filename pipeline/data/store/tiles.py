@@ -2,7 +2,7 @@
 
 In an image stored row by row, a training crop consists of a few hundred short rows, each on its own
 pages. Stored as tiles, it touches about 25 runs of consecutive pages, and channel planes need no
-transposition. `benchmarks/feed.py` measures the gain.
+transposition. `benchmarks/crop_loader.py` measures the gain.
 """
 
 from __future__ import annotations

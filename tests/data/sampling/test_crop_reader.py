@@ -47,12 +47,12 @@ def crop(
 
 
 def read(
-    reader: CropReader, draws: list[CropSpec], side: int = 8, keep: int | None = None, **more: Any
+    reader: CropReader, specs: list[CropSpec], side: int = 8, keep: int | None = None, **more: Any
 ) -> NDArray[np.uint16]:
     """The crops of one batch, `[N, 3 * (views + 1), side, side]`."""
     frames = more.get("frames", 1)
-    batch = BatchSpec(draws, side, len(draws) // frames if keep is None else keep, **more)
-    buffer = np.full(len(draws) * 12 * side * side + 5, 4711, np.uint16)
+    batch = BatchSpec(specs, side, len(specs) // frames if keep is None else keep, **more)
+    buffer = np.full(len(specs) * 12 * side * side + 5, 4711, np.uint16)
     kept = reader.read_batch(buffer, batch)
     elements = len(kept) * 3 * len(reader.views) * side * side
     assert (buffer[elements:] == 4711).all()
@@ -151,8 +151,8 @@ def test_changes_come_after_the_depth_and_before_the_turn(
     store: PixelStore, transpose: bool
 ) -> None:
     reader = CropReader(store, ("right", "left"), bits=8)
-    draw = CropSpec(WINDOW, True, True, transpose, True, 0.1, 42)
-    (crop,) = read(reader, [draw], side=6)
+    spec = CropSpec(WINDOW, True, True, transpose, True, 0.1, 42)
+    (crop,) = read(reader, [spec], side=6)
     region = planar(RIGHT, LEFT, TARGET) // 256 * 257
     changed = altered(region, 6, sigma=0.1, noise_seed=42, grayscale=True)
     expected = changed[:, ::-1, ::-1]
@@ -189,22 +189,22 @@ def test_the_least_sharp_crops_are_dropped(
         tmp_path_factory.mktemp("spare") / "store", [("train", scene) for scene in scenes]
     )
     reader = CropReader(store, ("right", "left"), bits=bits)
-    draws = [CropSpec(Window(number, 1, 2, 8), False, False) for number in (5, 4, 3, 2, 1, 0)]
+    specs = [CropSpec(Window(number, 1, 2, 8), False, False) for number in (5, 4, 3, 2, 1, 0)]
     places = [(0, 1), (1, 0), (0, 2), (2, 1), (1, 4), (2, 4)]
-    draws = [
-        draw._replace(window=draw.window._replace(top=top, left=left))
-        for draw, (top, left) in zip(draws, places, strict=True)
+    specs = [
+        spec._replace(window=spec.window._replace(top=top, left=left))
+        for spec, (top, left) in zip(specs, places, strict=True)
     ]
-    greens = [scenes[d.window.scene][3, d.window.top :, d.window.left :, 1][:8, :8] for d in draws]
+    greens = [scenes[d.window.scene][3, d.window.top :, d.window.left :, 1][:8, :8] for d in specs]
     sums = energies([(green >> (16 - bits)).astype(np.float64) for green in greens])
     best = sorted(np.argsort(sums)[2:].tolist())
-    assert [draws[number].window.scene for number in best] == [4, 3, 2, 0]
-    crops = read(reader, draws, keep=4)
-    plain = read(reader, [draws[number] for number in best])
+    assert [specs[number].window.scene for number in best] == [4, 3, 2, 0]
+    crops = read(reader, specs, keep=4)
+    plain = read(reader, [specs[number] for number in best])
     np.testing.assert_array_equal(crops, plain)
     # Each process reads all and takes its part of what is kept.
     for rank in range(3):
-        part = read(reader, draws, keep=4, rank=rank, world=3)
+        part = read(reader, specs, keep=4, rank=rank, world_size=3)
         np.testing.assert_array_equal(part, plain[rank::3])
 
 
@@ -220,10 +220,10 @@ def test_clips_are_judged_by_their_first_frame_in_gray(
     gray = [cv2.cvtColor(scene[3][:8, :8], cv2.COLOR_RGB2GRAY) for scene in scenes[::2]]
     sums = energies([image.astype(np.float64) for image in gray])
     assert np.argsort(sums).tolist() == [1, 0, 2]
-    draws = [CropSpec(Window(number, 0, 0, 8), False, False) for number in range(6)]
+    specs = [CropSpec(Window(number, 0, 0, 8), False, False) for number in range(6)]
     reader = CropReader(random_other_store(tmp_path_factory), ("left", "right"), companion=store)
-    crops = read(reader, draws, keep=2, frames=2, companion=True)
-    plain = read(CropReader(store, ("left", "right")), draws[:2] + draws[4:])
+    crops = read(reader, specs, keep=2, frames=2, companion=True)
+    plain = read(CropReader(store, ("left", "right")), specs[:2] + specs[4:])
     np.testing.assert_array_equal(crops, plain)
 
 

@@ -1,4 +1,4 @@
-"""Batches of the published recipes as they come out of the feed, whoever reads them."""
+"""Batches of the published recipes as the crop loader yields them, for any number of workers."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from support.miniatures import VIEWS, compute, random_scene, recipe, write_store
 
+from pipeline.compute.distributed import World
 from pipeline.config.blocks import Patches
 from pipeline.data.bit_depth import scaled
 from pipeline.data.sampling.loader import Batch, CropLoader
@@ -84,9 +85,16 @@ def make(
     workers: int = 0,
     **more: Any,
 ) -> CropLoader:
-    how, machine = recipe(**changes), compute(loader_workers=workers)
-    windows = index_windows(store, PATCHES)
-    return CropLoader(store, VIEWS, windows, how, machine, 5, companion=companion, **more)
+    return CropLoader(
+        store,
+        index_windows(store, PATCHES),
+        views=VIEWS,
+        recipe=recipe(**changes),
+        compute=compute(loader_workers=workers),
+        seed=5,
+        companion=companion,
+        **more,
+    )
 
 
 def parts(batch: Batch) -> list[torch.Tensor]:
@@ -155,8 +163,8 @@ def test_rdpds_batches_alternate_and_clips_are_clips(
 @pytest.mark.parametrize("name", RECIPES)
 def test_processes_share_every_batch(store: PixelStore, companion: PixelStore, name: str) -> None:
     whole = list(make(store, companion, RECIPES[name]).epoch(1))
-    feeds = [make(store, companion, RECIPES[name], share=(rank, 2)) for rank in range(2)]
-    for batch, *own in zip(whole, *(feed.epoch(1) for feed in feeds), strict=True):
+    loaders = [make(store, companion, RECIPES[name], world=World(rank, 2)) for rank in range(2)]
+    for batch, *own in zip(whole, *(loader.epoch(1) for loader in loaders), strict=True):
         for rank, part in enumerate(own):
             assert part.frames == batch.frames
             for mine, all_of_it in zip(parts(part), parts(batch), strict=True):
@@ -165,8 +173,8 @@ def test_processes_share_every_batch(store: PixelStore, companion: PixelStore, n
 
 
 def test_a_process_without_a_crop_gets_an_empty_batch(store: PixelStore) -> None:
-    feed = make(store, None, {"batch_size": 1, "crop": 16}, share=(1, 2))
-    batch = next(feed.epoch(1))
+    loader = make(store, None, {"batch_size": 1, "crop": 16}, world=World(1, 2))
+    batch = next(loader.epoch(1))
     assert [tuple(part.shape) for part in parts(batch)] == [
         (0, 6, 16, 16),
         (0, 3, 16, 16),
@@ -189,9 +197,9 @@ def test_shrunk_crops_name_what_was_read(store: PixelStore) -> None:
 
 
 def test_phases_have_batches_of_their_own(store: PixelStore) -> None:
-    feed = make(store, None, RECIPES["restormer"])
-    assert {batch.x.shape for batch in feed.epoch(1)} == {(9, 6, 16, 16)}
-    assert {batch.x.shape for batch in feed.epoch(2)} == {(2, 6, 48, 48)}
+    loader = make(store, None, RECIPES["restormer"])
+    assert {batch.x.shape for batch in loader.epoch(1)} == {(9, 6, 16, 16)}
+    assert {batch.x.shape for batch in loader.epoch(2)} == {(2, 6, 48, 48)}
 
 
 def companion_of(**changes: Any) -> dict[str, Any]:

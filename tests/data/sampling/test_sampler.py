@@ -18,7 +18,7 @@ from pipeline.data.sampling.crop_areas import Area
 from pipeline.data.sampling.sampler import BatchSampler, BatchSpec, CropSpec, shard
 from pipeline.data.sampling.windows import Window
 from pipeline.seeds import derive_seed
-from pipeline.training.schedule import Plan
+from pipeline.training.schedule import TrainingSchedule
 
 WINDOWS = [Window(scene, top, 3, 40) for scene in range(3) for top in (0, 20)]
 WHOLE_IMAGES = [Area((number,), 0, 0, 50, 70) for number in range(4)]
@@ -27,38 +27,38 @@ IMAGES: dict[str, Any] = {"crops_from": "images", "crop": 16}
 OF_CLIPS = Batches(batch_size=2, crop=16, crops_from="images", one_image=True, frames=4)
 
 
-def order(how: Recipe, seed: int = 5, windows: list[Window] = WINDOWS) -> BatchSampler:
+def sampler(settings: Recipe, seed: int = 5, windows: list[Window] = WINDOWS) -> BatchSampler:
     areas = [Area((w.scene,), w.top, w.left, w.size, w.size) for w in windows]
-    if how.crops_from == "images":
+    if settings.crops_from == "images":
         areas = WHOLE_IMAGES
-    return BatchSampler(how, areas, CLIPS, len(windows), seed)
+    return BatchSampler(settings, areas, CLIPS, len(windows), seed)
 
 
 def batches(epoch: int = 1, seed: int = 5, **changes: Any) -> list[BatchSpec]:
-    return list(order(recipe(**changes), seed).epoch(epoch))
+    return list(sampler(recipe(**changes), seed).epoch(epoch))
 
 
-def draws(epoch: int = 1, seed: int = 5, **changes: Any) -> list[CropSpec]:
-    return [draw for batch in batches(epoch, seed, **changes) for draw in batch.draws]
+def crops(epoch: int = 1, seed: int = 5, **changes: Any) -> list[CropSpec]:
+    return [crop for batch in batches(epoch, seed, **changes) for crop in batch.crops]
 
 
 def as_drawn_until_now(
-    windows: list[Window], how: Recipe, seed: int, epoch: int
+    windows: list[Window], settings: Recipe, seed: int, epoch: int
 ) -> Iterator[CropSpec]:
     """What every published number of the plain recipes rests on."""
     generator = np.random.default_rng([derive_seed(seed, "epoch", epoch)])
-    for _ in range(how.passes_per_epoch or 1):
+    for _ in range(settings.passes_per_epoch or 1):
         for number in generator.permutation(len(windows)):
             window = windows[number]
-            if how.crop is not None and how.crop < window.size:
-                top, left = generator.integers(0, window.size - how.crop + 1, size=2)
+            if settings.crop is not None and settings.crop < window.size:
+                top, left = generator.integers(0, window.size - settings.crop + 1, size=2)
                 place = window.top + int(top), window.left + int(left)
-                window = Window(window.scene, *place, how.crop)
+                window = Window(window.scene, *place, settings.crop)
             flips = generator.random(2) < 0.5
             yield CropSpec(
                 window,
-                bool(how.flip_horizontal and flips[0]),
-                bool(how.flip_vertical and flips[1]),
+                bool(settings.flip_horizontal and flips[0]),
+                bool(settings.flip_vertical and flips[1]),
             )
 
 
@@ -70,13 +70,13 @@ def test_plain_recipes_are_drawn_as_ever(
     batch_size: int, passes: int, count: int, crop: int | None, flips: bool
 ) -> None:
     windows = [Window(number, 7, 11, 40) for number in range(count)]
-    how = recipe(
+    settings = recipe(
         batch_size=batch_size, passes_per_epoch=passes, crop=crop, flip_horizontal=flips, epochs=9
     )
-    expected = list(as_drawn_until_now(windows, how, 5, 3))
-    found = list(order(how, 5, windows).epoch(3))
-    assert [draw for batch in found for draw in batch.draws] == expected
-    assert all(len(batch.draws) == batch_size for batch in found[:-1])
+    expected = list(as_drawn_until_now(windows, settings, 5, 3))
+    found = list(sampler(settings, 5, windows).epoch(3))
+    assert [crop for batch in found for crop in batch.crops] == expected
+    assert all(len(batch.crops) == batch_size for batch in found[:-1])
 
 
 def test_draws_depend_on_their_arguments_only() -> None:
@@ -87,18 +87,18 @@ def test_draws_depend_on_their_arguments_only() -> None:
         "noise": {"probability": 0.5, "sigma": [0.1, 0.2]},
         "downscale": {"probability": 0.5, "scale": [0.7, 1.0]},
     }
-    first = draws(**everything)
-    draws(epoch=2, **everything)
-    assert draws(**everything) == first
-    assert draws(epoch=2, **everything) != first
-    assert draws(seed=6, **everything) != first
+    first = crops(**everything)
+    crops(epoch=2, **everything)
+    assert crops(**everything) == first
+    assert crops(epoch=2, **everything) != first
+    assert crops(seed=6, **everything) != first
     # Nothing of the recipe that the order must not depend on.
-    assert draws(batch_size=7, learning_rate=0.5, epochs=9, **everything) == first
+    assert crops(batch_size=7, learning_rate=0.5, epochs=9, **everything) == first
 
 
 @pytest.mark.parametrize("length", [{"passes_per_epoch": 4}, {"steps_per_epoch": 8}])
 def test_every_pass_visits_every_window_once(length: dict[str, int]) -> None:
-    drawn = [d.window for d in draws(batch_size=3, **{"passes_per_epoch": None, **length})]
+    drawn = [d.window for d in crops(batch_size=3, **{"passes_per_epoch": None, **length})]
     passes = [drawn[start : start + 6] for start in range(0, 24, 6)]
     assert len(drawn) == 24
     for one in passes:
@@ -107,18 +107,18 @@ def test_every_pass_visits_every_window_once(length: dict[str, int]) -> None:
 
 
 def test_orders_differ_between_epochs() -> None:
-    orders = {tuple(draw.window for draw in draws(epoch=epoch)) for epoch in range(1, 9)}
+    orders = {tuple(crop.window for crop in crops(epoch=epoch)) for epoch in range(1, 9)}
     assert len(orders) >= 7
 
 
 @pytest.mark.parametrize("crop", [None, 40, 64])
 def test_whole_windows(crop: int | None) -> None:
-    assert {draw.window for draw in draws(crop=crop)} == set(WINDOWS)
+    assert {crop.window for crop in crops(crop=crop)} == set(WINDOWS)
     assert {batch.side for batch in batches(crop=crop)} == {40}
 
 
 def test_sub_crops_lie_anywhere_inside_their_window() -> None:
-    drawn = [draw.window for draw in draws(crop=36, passes_per_epoch=200)]
+    drawn = [crop.window for crop in crops(crop=36, passes_per_epoch=200)]
     offsets = set()
     for window in drawn:
         assert window.size == 36
@@ -134,17 +134,17 @@ def test_sub_crops_lie_anywhere_inside_their_window() -> None:
 
 
 def test_crops_of_images_lie_anywhere_in_them() -> None:
-    drawn = draws(batch_size=4, passes_per_epoch=400, **{**IMAGES, "crop": 48})
+    drawn = crops(batch_size=4, passes_per_epoch=400, **{**IMAGES, "crop": 48})
     assert len(drawn) == 2400
-    places = Counter((draw.window.top, draw.window.left) for draw in drawn)
+    places = Counter((crop.window.top, crop.window.left) for crop in drawn)
     assert set(places) == {(top, left) for top in range(3) for left in range(23)}
     for four in (drawn[first : first + 4] for first in range(0, 2400, 4)):
-        assert {draw.window.scene for draw in four} == {0, 1, 2, 3}
+        assert {crop.window.scene for crop in four} == {0, 1, 2, 3}
 
 
 @pytest.mark.parametrize("transpose", [False, True])
 def test_turns_are_even_and_independent(transpose: bool) -> None:
-    counts = Counter(draw[1:4] for draw in draws(passes_per_epoch=400, transpose=transpose))
+    counts = Counter(crop[1:4] for crop in crops(passes_per_epoch=400, transpose=transpose))
     assert len(counts) == (8 if transpose else 4)
     even = 2400 / len(counts)
     # Four deviations of a binomial count.
@@ -153,45 +153,45 @@ def test_turns_are_even_and_independent(transpose: bool) -> None:
 
 @pytest.mark.parametrize("name", ["flip_horizontal", "flip_vertical"])
 def test_a_flip_that_is_off_changes_nothing_else(name: str) -> None:
-    both, one = draws(crop=16), draws(crop=16, **{name: False})
-    assert not any(getattr(draw, name) for draw in one)
-    assert [draw._replace(**{name: False}) for draw in both] == one
+    both, one = crops(crop=16), crops(crop=16, **{name: False})
+    assert not any(getattr(crop, name) for crop in one)
+    assert [crop._replace(**{name: False}) for crop in both] == one
 
 
 def test_ifans_changes_come_as_often_and_as_far_as_asked() -> None:
-    drawn = draws(
+    drawn = crops(
         passes_per_epoch=400,
         **IMAGES,
         noise={"probability": 0.25, "sigma": [0.1, 0.2]},
         grayscale=0.3,
         downscale={"probability": 0.5, "scale": [0.5, 1.0]},
     )
-    noisy = [draw for draw in drawn if draw.sigma]
+    noisy = [crop for crop in drawn if crop.sigma]
     assert abs(len(noisy) / 2400 - 0.25) < 0.04
-    assert all(0.1 <= draw.sigma <= 0.2 for draw in noisy)
-    assert len({draw.noise_seed for draw in noisy}) == len(noisy)
-    assert abs(sum(draw.grayscale for draw in drawn) / 2400 - 0.3) < 0.04
-    read = Counter(draw.window.size for draw in drawn)
+    assert all(0.1 <= crop.sigma <= 0.2 for crop in noisy)
+    assert len({crop.noise_seed for crop in noisy}) == len(noisy)
+    assert abs(sum(crop.grayscale for crop in drawn) / 2400 - 0.3) < 0.04
+    read = Counter(crop.window.size for crop in drawn)
     assert set(read) == set(range(16, 33))
     # 16 px are read without, and from scales near 1.
     assert 0.5 <= read[16] / 2400 < 0.56
-    assert all(draw.window.top + draw.window.size <= 50 for draw in drawn)
+    assert all(crop.window.top + crop.window.size <= 50 for crop in drawn)
 
 
 def test_one_image_advances_by_the_batch() -> None:
-    how = {"batch_size": 3, "spare_crops": 2, "one_image": True, **IMAGES}
-    found = batches(passes_per_epoch=None, steps_per_epoch=8, **how)
-    scenes = [{draw.window.scene for draw in batch.draws} for batch in found]
+    settings = {"batch_size": 3, "spare_crops": 2, "one_image": True, **IMAGES}
+    found = batches(passes_per_epoch=None, steps_per_epoch=8, **settings)
+    scenes = [{crop.window.scene for crop in batch.crops} for batch in found]
     assert all(len(one) == 1 for one in scenes)
     assert set.union(*scenes[:4]) == set.union(*scenes[4:]) == {0, 1, 2, 3}
-    assert {(len(batch.draws), batch.keep) for batch in found} == {(5, 3)}
-    assert len({draw.window for draw in found[0].draws}) == 5
+    assert {(len(batch.crops), batch.keep) for batch in found} == {(5, 3)}
+    assert len({crop.window for crop in found[0].crops}) == 5
 
 
 def test_without_one_image_each_crop_is_from_the_next_image() -> None:
     found = batches(passes_per_epoch=None, steps_per_epoch=4, batch_size=3, spare_crops=1, **IMAGES)
     for batch in found:
-        assert {draw.window.scene for draw in batch.draws} == {0, 1, 2, 3}
+        assert {crop.window.scene for crop in batch.crops} == {0, 1, 2, 3}
 
 
 @pytest.mark.parametrize("one_image", [False, True])
@@ -200,12 +200,12 @@ def test_a_clips_frames_are_consecutive_and_drawn_alike(one_image: bool) -> None
     found = batches(passes_per_epoch=60, companion=clips, transpose=True)
     seen = set()
     for batch in found[1::2]:
-        assert (batch.companion, batch.frames, batch.keep, len(batch.draws)) == (True, 4, 2, 12)
-        firsts = [batch.draws[number] for number in (0, 4, 8)]
-        for number, draw in enumerate(batch.draws):
+        assert (batch.companion, batch.frames, batch.keep, len(batch.crops)) == (True, 4, 2, 12)
+        firsts = [batch.crops[number] for number in (0, 4, 8)]
+        for number, crop in enumerate(batch.crops):
             first = firsts[number // 4]
             scene = first.window.scene + number % 4
-            assert draw == first._replace(window=first.window._replace(scene=scene))
+            assert crop == first._replace(window=first.window._replace(scene=scene))
         starts = [first.window.scene for first in firsts]
         assert len(set(starts)) == (1 if one_image else 3)
         assert len({first.window for first in firsts}) == 3
@@ -229,19 +229,21 @@ PHASES = [
 def test_a_phase_cuts_a_batch_at_one_place(epoch: int, side: int, count: int) -> None:
     # Windows as large as the recipe's crop: the place within them shows.
     windows = [Window(number, 5, 3, 40) for number in range(6)]
-    how = {"epochs": 3, "passes_per_epoch": None, "steps_per_epoch": 300, "crop": 40}
-    found = list(order(recipe(**how, phases=PHASES, transpose=True), 5, windows).epoch(epoch))
+    settings = {"epochs": 3, "passes_per_epoch": None, "steps_per_epoch": 300, "crop": 40}
+    found = list(
+        sampler(recipe(**settings, phases=PHASES, transpose=True), 5, windows).epoch(epoch)
+    )
     assert len(found) == 300
     places = set()
     for batch in found:
-        assert (len(batch.draws), batch.keep, batch.side) == (count, count, side)
+        assert (len(batch.crops), batch.keep, batch.side) == (count, count, side)
         turned = set()
-        for draw in batch.draws:
-            assert draw.window.size == side
-            down, right = draw.window.top - 5, draw.window.left - 3
-            down = 40 - side - down if draw.flip_vertical else down
-            right = 40 - side - right if draw.flip_horizontal else right
-            turned.add((right, down) if draw.transpose else (down, right))
+        for crop in batch.crops:
+            assert crop.window.size == side
+            down, right = crop.window.top - 5, crop.window.left - 3
+            down = 40 - side - down if crop.flip_vertical else down
+            right = 40 - side - right if crop.flip_horizontal else right
+            turned.add((right, down) if crop.transpose else (down, right))
         assert len(turned) == 1
         places |= turned
     # Never the last place, as with the authors.
@@ -250,11 +252,11 @@ def test_a_phase_cuts_a_batch_at_one_place(epoch: int, side: int, count: int) ->
 
 
 def test_phases_draw_their_outer_crop_inside_the_window() -> None:
-    how = {"epochs": 3, "passes_per_epoch": None, "steps_per_epoch": 200, "crop": 30}
-    found = batches(2, **how, phases=PHASES)
-    for draw in (draw for batch in found for draw in batch.draws):
-        assert 3 <= draw.window.left <= 3 + 20
-    lefts = {draw.window.left for batch in found for draw in batch.draws}
+    settings = {"epochs": 3, "passes_per_epoch": None, "steps_per_epoch": 200, "crop": 30}
+    found = batches(2, **settings, phases=PHASES)
+    for crop in (crop for batch in found for crop in batch.crops):
+        assert 3 <= crop.window.left <= 3 + 20
+    lefts = {crop.window.left for batch in found for crop in batch.crops}
     assert lefts == set(range(3, 24))
 
 
@@ -270,28 +272,28 @@ RECIPES: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("changes", RECIPES)
 def test_batches_agree_with_the_plan(changes: dict[str, Any]) -> None:
-    how = recipe(**{"passes_per_epoch": None, **changes})
-    plan = Plan.of(how, len(WINDOWS))
+    settings = recipe(**{"passes_per_epoch": None, **changes})
+    schedule = TrainingSchedule(settings, len(WINDOWS))
     step = 0
-    for epoch in range(1, plan.epochs + 1):
-        found = order(how).epoch(epoch)
+    for epoch in range(1, schedule.epochs + 1):
+        found = sampler(settings).epoch(epoch)
         for batch in found:
-            due = plan.batches(step)
-            assert batch.companion == (due is how.companion)
+            due = schedule.batches(step)
+            assert batch.companion == (due is settings.companion)
             assert batch.frames == due.frames
             assert batch.side == (due.crop or 40)
             crops = batch.keep * batch.frames
-            assert crops == plan.crops_of(step)
-            assert crops == plan.samples_at(step + 1) - plan.samples_at(step)
+            assert crops == schedule.crops_of(step)
+            assert crops == schedule.samples_at(step + 1) - schedule.samples_at(step)
             step += 1
-    assert step == plan.steps
+    assert step == schedule.steps
 
 
 def test_companion_and_main_batches_alternate_by_the_step() -> None:
-    how = {"passes_per_epoch": None, "steps_per_epoch": 8}
-    found = batches(companion=OF_CLIPS, **how)
+    settings = {"passes_per_epoch": None, "steps_per_epoch": 8}
+    found = batches(companion=OF_CLIPS, **settings)
     assert [batch.companion for batch in found] == [False, True] * 4
-    assert all(one.draws != two.draws for one, two in pairwise(found))
+    assert all(one.crops != two.crops for one, two in pairwise(found))
 
 
 @given(sizes, sizes, st.integers(0, 60), st.integers(0, 3))
@@ -299,29 +301,29 @@ def test_all_processes_together_see_the_batches(
     world: int, batch_size: int, windows: int, epoch: int
 ) -> None:
     places = [Window(number, 0, 0, 40) for number in range(windows)]
-    how = recipe(crop=16, batch_size=batch_size, epochs=3)
-    whole = list(order(how, 5, places).epoch(epoch))
+    settings = recipe(crop=16, batch_size=batch_size, epochs=3)
+    whole = list(sampler(settings, 5, places).epoch(epoch))
     shares = [list(shard(whole, rank, world)) for rank in range(world)]
     for *own, batch in zip(*shares, whole, strict=True):
-        together = [draw for part in own for draw in part.draws]
-        assert sorted(together) == sorted(batch.draws)
+        together = [crop for part in own for crop in part.crops]
+        assert sorted(together) == sorted(batch.crops)
         assert len(set(together)) == len(together)
         # As even as can be.
-        counts = [len(part.draws) for part in own]
+        counts = [len(part.crops) for part in own]
         assert max(counts) - min(counts) <= 1
         assert [part.keep for part in own] == counts
 
 
 def test_a_clip_is_never_divided() -> None:
     (_, clips) = batches(batch_size=6, companion=OF_CLIPS)
-    parts = [next(shard([clips], rank, 3)).draws for rank in range(3)]
-    assert parts == [clips.draws[:4], clips.draws[4:], []]
+    parts = [next(shard([clips], rank, 3)).crops for rank in range(3)]
+    assert parts == [clips.crops[:4], clips.crops[4:], []]
 
 
 @given(sizes, st.integers(0, 70), st.integers(0, 12))
 def test_a_training_goes_on_where_it_was(world: int, windows: int, start: int) -> None:
-    how = recipe(batch_size=7)
-    whole = list(order(how, 5, [Window(n, 0, 0, 40) for n in range(windows)]).epoch(1))
+    settings = recipe(batch_size=7)
+    whole = list(sampler(settings, 5, [Window(n, 0, 0, 40) for n in range(windows)]).epoch(1))
     for rank in range(world):
         everything = list(shard(whole, rank, world))
         assert list(shard(whole, rank, world, start)) == everything[start:]

@@ -1,6 +1,6 @@
 """How fast training crops come: the pixel store against pre-cut patches decoded one by one.
 
-    python -m benchmarks.feed --scenes 16 --workers 2
+    python -m benchmarks.crop_loader --scenes 16 --workers 2
 
 Both ways give the same crops (256 pixels; left, right and target as float32 in [0, 1]) through a
 `DataLoader` with the same number of workers. The usual way decodes three pre-cut 512-pixel 16-bit
@@ -39,6 +39,7 @@ from pipeline.data.sampling.loader import Batch, CropLoader
 from pipeline.data.sampling.windows import index_windows
 from pipeline.data.store.reader import PIXELS, PixelStore
 from pipeline.training import loop
+from pipeline.training.train_step import TrainStep
 
 CROP, VIEWS, PREFETCH = 256, ("left", "right"), 4
 PATCHES = Patches(size=512, overlap=0.6, discard=0)
@@ -114,11 +115,17 @@ def compute(workers: int) -> Compute:
 
 def our_way(folder: Path, workers: int, batch: int, passes: int) -> CropLoader:
     store = PixelStore(folder)
-    how = recipe(batch, CROP, passes)
-    feed = CropLoader(store, VIEWS, index_windows(store, PATCHES), how, compute(workers), seed=0)
+    loader = CropLoader(
+        store,
+        index_windows(store, PATCHES),
+        views=VIEWS,
+        recipe=recipe(batch, CROP, passes),
+        compute=compute(workers),
+        seed=0,
+    )
     # An epoch of which all was seen: starts the workers.
-    assert not list(feed.epoch(1, start=len(store.scenes) * 28 * passes // batch + 1))
-    return feed
+    assert not list(loader.epoch(1, start=len(store.scenes) * 28 * passes // batch + 1))
+    return loader
 
 
 def crops(batch: Any) -> int:
@@ -151,7 +158,7 @@ class Enough(Exception):
 
 
 class Timed(CropLoader):
-    """A feed that notes how long its user waits."""
+    """A crop loader that measures how long its user waits."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -189,13 +196,14 @@ def waiting_share(store: PixelStore, workers: int, crop: int, steps: int) -> dic
     torch.set_num_threads(1)
     watch = Steps(steps)
     windows = index_windows(store, PATCHES)
-    how, machine = recipe(1, crop, -(-(steps + 1) // len(windows))), compute(workers)
-    feed = Timed(store, VIEWS, windows, how, machine, seed=0)
+    settings, machine = recipe(1, crop, -(-(steps + 1) // len(windows))), compute(workers)
+    loader = Timed(store, windows, views=VIEWS, recipe=settings, compute=machine, seed=0)
+    train_step = TrainStep(build("t"), settings, machine, torch.device("cpu"))
     with suppress(Enough):
-        loop.train(build("t"), store, feed, how, machine, torch.device("cpu"), watch)
+        loop.train(train_step, store=store, loader=loader, observer=watch)
     # The first step starts the workers.
     whole = watch.ends[-1] - watch.ends[0]
-    waited = sum(feed.waits[1 : steps + 1])
+    waited = sum(loader.waits[1 : steps + 1])
     return {"step_s": whole / steps, "waiting_share": waited / whole}
 
 
@@ -216,14 +224,14 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     for number in range(passes):
         stayed = max(stayed, drop(files), drop(pixels))
         found["usual_cold"].append(rate(iter([usual]), 0))
-        feed = our_way(folder / "store", workers, batch, 1)
-        found["ours_cold"].append(rate(iter([feed.epoch(number + 1)]), 0))
-        del feed
-    feed = our_way(folder / "store", workers, batch, 8)
+        loader = our_way(folder / "store", workers, batch, 1)
+        found["ours_cold"].append(rate(iter([loader.epoch(number + 1)]), 0))
+        del loader
+    loader = our_way(folder / "store", workers, batch, 8)
     for _ in range(passes):
         found["usual"].append(rate(repeat(usual), options.seconds))
-        found["ours"].append(rate(map(feed.epoch, range(1, 10**6)), options.seconds))
-    del feed, usual
+        found["ours"].append(rate(map(loader.epoch, range(1, 10**6)), options.seconds))
+    del loader, usual
     rates = {name: median(values) for name, values in found.items()}
     delivered = rates["ours"] * 9 * CROP * CROP * 4
     trained = waiting_share(

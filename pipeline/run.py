@@ -1,0 +1,112 @@
+"""One run: a method of an experiment at one repetition, and all that follows from the three."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pipeline.code_hash import PYTHON
+from pipeline.config.experiment import Experiment
+from pipeline.config.recipe import Recipe
+from pipeline.methods import Method, get_method
+from pipeline.records import Label
+from pipeline.results_versions import MAKERS_OF_WEIGHTS, results_versions
+from pipeline.seeds import derive_seed
+
+
+@dataclass(frozen=True)
+class Run:
+    """A method of an experiment at one repetition, looked up once where a command begins.
+
+    `repetition`: which of the experiment's seeds, from 0.
+    """
+
+    experiment: Experiment
+    method: Method
+    repetition: int = 0
+
+    @classmethod
+    def of(cls, experiment: Experiment, name: str, repetition: int = 0) -> Run:
+        """The run of the method or ablation called `name`.
+
+        Raises:
+            ConfigError: there is no such method.
+        """
+        return cls(experiment, get_method(name, experiment), repetition)
+
+    @cached_property
+    def kwargs(self) -> dict[str, Any]:
+        """Constructor arguments of the network that this experiment trains."""
+        return self.experiment.trained_kwargs(self.method.name)
+
+    @cached_property
+    def recipe(self) -> Recipe | None:
+        """The training recipe; `None` if the method is not trained by gradients."""
+        return self.experiment.recipe_of(self.method.name)
+
+    @property
+    def needs_companion(self) -> bool:
+        """Whether the method is trained on the companion set too."""
+        return self.recipe is not None and self.recipe.companion is not None
+
+    @property
+    def label(self) -> Label:
+        """The honest label of what this run makes, on any data set."""
+        if self.method.surrogate is not None:
+            return "surrogate"
+        return "reproduced" if self.experiment.dataset.kind == "canon" else "demo"
+
+    def seed(self, purpose: str) -> int:
+        """The seed of one purpose, such as `evaluate`, at this repetition."""
+        return derive_seed(self.experiment.seed, purpose, self.repetition)
+
+    @property
+    def init_seed(self) -> int:
+        """The seed of the network's initial weights, and of what its training draws."""
+        return self.seed(self._init)
+
+    @property
+    def training_seeds(self) -> dict[str, int]:
+        """The seeds of a training, by purpose: order of the data, initial weights."""
+        return {purpose: self.seed(purpose) for purpose in ("data", self._init)}
+
+    @property
+    def _init(self) -> str:
+        return f"init/{self.method.name}"
+
+    def fingerprint(self, *, data: str, windows: str, companion: str | None) -> dict[str, Any]:
+        """All that the result of a training depends on, as JSON-like data.
+
+        Args:
+            data: SHA-256 of the pixel store.
+            windows: SHA-256 of the patch index.
+            companion: SHA-256 of the companion set's pixel store, if there is one.
+        """
+        experiment = self.experiment
+        return {
+            "method": self.method.name,
+            "arguments": self.kwargs,
+            "recipe": self.recipe and self.recipe.key(strict=experiment.compute.strict),
+            "compute": experiment.compute.key(),
+            "patches": experiment.patches.model_dump(mode="json"),
+            "seeds": self.training_seeds,
+            "code": self.method.code_hash(),
+            "python": PYTHON,
+            "results_versions": results_versions(*MAKERS_OF_WEIGHTS),
+            "data": data,
+            "windows": windows,
+            "companion": companion,
+        }
+
+
+@dataclass(frozen=True)
+class WeightsOrigin:
+    """Where a network's weights come from; neither for a method that learns nothing.
+
+    `run_folder`: made by `dmtbench train`. `official`: file that the method's authors published.
+    """
+
+    run_folder: Path | None = None
+    official: Path | None = None
