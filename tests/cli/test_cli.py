@@ -18,7 +18,7 @@ from conftest import Tiny
 from support.paths import PUBLISHED, REPOSITORY
 from typer.testing import CliRunner
 
-from pipeline.cli import app, main
+from pipeline.cli import Panel, app, main
 from pipeline.methods import get_method
 from pipeline.weights.own_file import save_weights
 
@@ -39,6 +39,18 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.stderr.strip() == "[]"
     for name in COMMANDS:
         assert name in done.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_a_panel(name: str) -> None:
+    assert COMMANDS[name].rich_help_panel in list(Panel)
+
+
+def test_help_shows_the_panels_in_their_order() -> None:
+    shown = CliRunner().invoke(app, ["--help"]).output
+    places = [shown.index(f"─ {panel} ─") for panel in Panel]
+    assert places == sorted(places)
+    assert "─ Commands ─" not in shown
 
 
 def test_python_m_pipeline_is_dmtbench(tmp_path: Path) -> None:
