@@ -184,6 +184,11 @@ def load_experiment(path: Path) -> Experiment:
     Raises:
         ConfigError: the file is missing, malformed, has an unknown key, a value of a wrong type
             or names a method or recipe that does not exist.
+
+    Example:
+        >>> demo = load_experiment(Path("config/demo.yaml"))
+        >>> demo.dataset.name, demo.recipe_of("dmtnet-b").optimizer
+        ('synthetic', 'adam')
     """
     data = read_with_bases(path)
     shared = load_methods().model_dump()
