@@ -51,7 +51,7 @@ class DownloadLab:
         download(archive, self.target, self.folder, patience=patience, progress=False)
 
     def fails(self, **known: Any) -> str:
-        """Downloads in vain; returns the complaint."""
+        """Expects the download to fail; returns the error message."""
         with pytest.raises(Unavailable) as caught:
             self.download(**known)
         assert not self.target.exists()

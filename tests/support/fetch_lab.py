@@ -74,7 +74,7 @@ class FetchLab:
         }
 
     def litter(self) -> set[str]:
-        """What lies beside the target, but for locks and downloads."""
+        """Names next to the target, except for locks and downloads."""
         return {path.name for path in self.target.parent.iterdir()} - {
             "raw",
             "archives",

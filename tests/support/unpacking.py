@@ -1,4 +1,4 @@
-"""Unpacks small archives of every kind, with success or in vain."""
+"""Unpacks small archives of every kind, and expects success or an error."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def unpacked(folder: Path, *archives: bytes | Path) -> Path:
 
 
 def refused(folder: Path, archive: bytes) -> str:
-    """Unpacks in vain; makes sure that nothing was written; returns the complaint."""
+    """Expects an error and that nothing was written; returns the message."""
     folder = folder / "deep" / "down"
     folder.mkdir(parents=True, exist_ok=True)
     with pytest.raises(DataError) as caught:
