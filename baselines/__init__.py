@@ -1,1 +1,1 @@
-"""Published and control methods, one per module, behind the contract of `pipeline.methods`."""
+"""Published and control methods, one per module or package, behind `pipeline.methods`' contract."""

@@ -1,7 +1,7 @@
-"""Controls: what the input, its views and two closed-form filters score without any network.
+"""Controls: scores of the input, its views and two closed-form filters, without a network.
 
-A learned method that does not beat these has learned nothing about defocus. Input of all of them:
-`[B, 9, H, W]`, RGB in [0, 1], the left, right and combined view in this order.
+A learned method that does not beat these has learned nothing about defocus. All take
+`[B, 9, H, W]`, RGB in [0, 1]: the left, right and combined view, in this order.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SIGMAS = tuple(0.5 * _SIGMA_RATIO**k for k in range(6))
 _AMOUNT_STEP = 0.5
 _AMOUNTS = tuple(_AMOUNT_STEP * k for k in range(7))
 _REFINEMENTS = 2
-# Directions of the inputs below this share of their energy are rounding of 16-bit images.
+# Input directions below this share of the energy are rounding errors of 16-bit images.
 _RANK_TOLERANCE = 1e-11
 
 
@@ -38,7 +38,7 @@ def build(control: Control) -> nn.Module:
 
     Args:
         control: `input` (combined view), `mean` (of left and right), `left`, `right`, `unsharp`
-            or `linear`; the last two have `fit` and return the combined view before it.
+            or `linear`; the last two have `fit`, before which they return the combined view.
 
     Raises:
         ValueError: there is no such control.
@@ -55,15 +55,15 @@ def build(control: Control) -> nn.Module:
 
 
 def noisy_ground_truth(target: Tensor, sigma: float, seed: int) -> Tensor:
-    """The target plus or minus `sigma`, signs at random: a prediction of exactly known scores.
+    """The target plus or minus `sigma`, signs at random: a prediction whose scores are known.
 
-    A sign that would leave [0, 1] is turned round, so that clamping changes nothing: PSNR is
-    `-20 log10(sigma)` dB and MAE `sigma`, up to rounding.
+    A sign that would leave [0, 1] is flipped, so that clamping changes nothing: PSNR is
+    `-20 log10(sigma)` dB and MAE is `sigma`, up to rounding.
 
     Args:
         target: any shape, values in [0, 1].
         sigma: amplitude, in (0, 0.5].
-        seed: of the signs.
+        seed: seed of the signs.
 
     Returns:
         A tensor like `target`, in [0, 1].
@@ -84,7 +84,7 @@ class ViewMix(nn.Module):
     """A fixed weighting of the views.
 
     Args:
-        weights: of the left, right and combined view; views of weight 0 are left out.
+        weights: weights of the left, right and combined view; views of weight 0 are skipped.
     """
 
     def __init__(self, weights: tuple[float, float, float]) -> None:
@@ -98,7 +98,7 @@ class ViewMix(nn.Module):
         origin: tuple[int, int] | None = None,
         full_size: tuple[int, int] | None = None,
     ) -> Tensor:
-        """`[B, 9, H, W]` to `[B, 3, H, W]`; `origin` and `full_size` do not matter here."""
+        """`[B, 9, H, W]` to `[B, 3, H, W]`; `origin` and `full_size` are ignored."""
         views = _check(x).chunk(len(VIEWS), dim=1)
         parts = [
             view if weight == 1 else view * weight
@@ -130,21 +130,21 @@ class UnsharpMask(nn.Module):
         origin: tuple[int, int] | None = None,
         full_size: tuple[int, int] | None = None,
     ) -> Tensor:
-        """`[B, 9, H, W]` to `[B, 3, H, W]`, not clamped; the keywords do not matter here."""
+        """`[B, 9, H, W]` to `[B, 3, H, W]`, not clamped; the keywords are ignored."""
         combined = _check(x)[:, 6:]
         return combined + self.amount * (combined - self._blur(combined, self.sigma))
 
     @torch.no_grad()
     def fit(self, train: Pairs, val: Pairs) -> dict[str, float]:
-        """Find the sigma and amount of the highest mean validation PSNR of the clamped output.
+        """Find the sigma and amount with the highest mean validation PSNR of the clamped output.
 
-        A grid, then two finer ones round its best point. The grid holds amount 0, so the result
-        is no worse on `val` than the combined view.
+        Searches a grid, then two finer grids around its best point. The grid contains amount 0, so
+        the result scores at least as high on `val` as the combined view.
 
         Args:
             train: not used.
             val: pairs of input `[1, 9, H, W]` and target `[1, 3, H, W]`; read three times (an
-                iterator, which can be read once only, is kept in memory).
+                iterator, which can be read only once, is kept in memory).
 
         Returns:
             `sigma` (pixels) and `amount`.
@@ -155,7 +155,7 @@ class UnsharpMask(nn.Module):
         pairs = [*val] if iter(val) is val else val
         sigma, amount = self._best(pairs, _SIGMAS, _AMOUNTS)
         for step in range(_REFINEMENTS):
-            # Thirds of the previous spacing, out to the neighbors of its best point.
+            # A third of the previous spacing, out to the neighbors of the best point.
             shares = [k / 3 ** (step + 1) for k in (0, -1, 1, -2, 2)]
             near = [sigma * _SIGMA_RATIO**share for share in shares]
             sigmas = [min(max(value, _SIGMAS[0]), _SIGMAS[-1]) for value in near]
@@ -182,7 +182,7 @@ class UnsharpMask(nn.Module):
         return max(total, key=lambda point: total[point])
 
     def _blur(self, image: Tensor, sigma: Tensor) -> Tensor:
-        # A fixed support keeps the cost, and the graph, independent of sigma.
+        # A fixed support makes the cost and the graph independent of sigma.
         offsets = torch.arange(-self.radius, self.radius + 1, device=image.device)
         kernel = torch.exp(-0.5 * (offsets.to(image) / sigma.to(image)) ** 2)
         kernel = (kernel / kernel.sum()).expand(3, 1, 1, -1)
@@ -212,7 +212,7 @@ class LinearFit(nn.Module):
         origin: tuple[int, int] | None = None,
         full_size: tuple[int, int] | None = None,
     ) -> Tensor:
-        """`[B, 9, H, W]` to `[B, 3, H, W]`, not clamped; the keywords do not matter here."""
+        """`[B, 9, H, W]` to `[B, 3, H, W]`, not clamped; the keywords are ignored."""
         kernel = self.weight[:, :-1, None, None].to(x)
         return functional.conv2d(_check(x), kernel, self.weight[:, -1].to(x))
 
@@ -220,7 +220,7 @@ class LinearFit(nn.Module):
     def fit(self, train: Pairs, val: Pairs) -> dict[str, float]:
         """Exact least squares over all pixels of `train`, by normal equations in float64.
 
-        Where the views depend on each other linearly, the solution of least norm is taken.
+        If the views are linearly dependent, the result is the solution of least norm.
 
         Args:
             train: pairs of input `[1, 9, H, W]` and target `[1, 3, H, W]`; read once.

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines._shared.official_weights import load_named
+from baselines._shared.keras_order import load_keras
+from baselines._shared.official_weights import Published
 from baselines._shared.unet import (
     VIEW_CHANNELS,
     UNet,
@@ -18,7 +19,6 @@ from baselines._shared.unet import (
     conv3x3,
     pad,
     swap_colors,
-    up_kernel,
 )
 
 VIEWS = ("left", "right")
@@ -32,14 +32,14 @@ BOUNDED = "the last layer is a sigmoid"
 
 
 class DPDNet(UNet):
-    """U-Net of five levels on both views, blue first inside, with a sigmoid at the end.
+    """U-Net of five levels on both views, BGR inside, with a sigmoid at the end.
 
     Args:
         width: channels of the first level; 64 as published.
-        variant: `official`; or `table1`, whose convolutions on the way up are 3x3: its counts are
-            those that the DMTNet paper prints. Published weights fit `official` only.
-        dropout: share of values dropped in training, before and after the last pooling; 0.4 in
-            the authors' program.
+        variant: `official`; or `table1`, with 3x3 up-convolutions, whose counts match those that
+            the DMTNet paper prints. Published weights fit `official` only.
+        dropout: probability of dropping a value in training, before and after the last pooling;
+            0.4 in the authors' program.
 
     Raises:
         ValueError: there is no such variant.
@@ -50,7 +50,7 @@ class DPDNet(UNet):
     ) -> None:
         wide = 16 * width
         bottleneck = {"conv5_1": conv3x3(wide // 2, wide), "conv5_2": conv3x3(wide, wide)}
-        super().__init__(VIEW_CHANNELS, width, bottleneck, up_kernel(variant))
+        super().__init__(VIEW_CHANNELS, width, bottleneck, variant)
         self.dropout = nn.Dropout(dropout)
 
     def forward(
@@ -63,23 +63,22 @@ class DPDNet(UNet):
         """Deblur.
 
         The image is padded to multiples of 16 on the right and at the bottom, by reflection
-        (zeros along a side too short for it), and the result cropped; the authors' program takes
-        multiples of 16 only.
+        (zeros along a side too short for it), and the result is cropped; the authors' program
+        takes multiples of 16 only.
 
         Args:
             x: `[B, 6, H, W]`, left then right view, RGB in [0, 1].
-            origin: part of the method contract; position does not matter.
-            full_size: likewise.
+            origin, full_size: part of the method contract; this network does not depend on them.
 
         Returns:
             `[B, 3, H, W]`, RGB in (0, 1).
 
         Raises:
-            ValueError: another number of dimensions or channels.
+            ValueError: the number of dimensions or channels is wrong.
         """
         check_views(x, 4)
         skips = self.encode(pad(swap_colors(x)))
-        # The skip of this level leaves after the dropout.
+        # The skip connection of this level starts after the dropout.
         skips[-1] = self.dropout(skips[-1])
         bottom = self.run(functional.max_pool2d(skips[-1], 2), "conv5_1", "conv5_2")
         restored = torch.sigmoid(self.decode(self.dropout(bottom), skips))
@@ -96,17 +95,14 @@ def build(**kwargs: Any) -> DPDNet:
     return DPDNet(**kwargs)
 
 
-def load_official(state: Mapping[str, Any], **kwargs: Any) -> DPDNet:
+def load_official(state: Published, **kwargs: Any) -> DPDNet:
     """DPDNet with published weights.
 
     Args:
-        state: arrays or tensors by layer, `conv1_1.weight` to `conv10.bias`, kernels as `[out,
-            in, height, width]`; `baselines._shared.keras_order` makes it from Keras' arrays.
+        state: layers of a Keras file, or arrays by name; see `load_keras`.
         kwargs: constructor arguments.
 
     Raises:
-        ValueError: an entry is missing, unknown or of another shape.
+        ValueError: the weights do not fit, or there is no such variant.
     """
-    with torch.device("meta"):
-        outline = build(**kwargs)
-    return load_named(outline, state)
+    return load_keras(partial(build, **kwargs), state)

@@ -1,9 +1,9 @@
 """KPAC-Net: kernel-sharing parallel atrous convolutions (Son et al., ICCV 2021).
 
-The official dual-pixel model has three levels; the authors published single-image models of two
-and three. Table 1's 1.58 M parameters are those of two levels; its 348.63 G operations fit none of
-them at 1120x1680 (dual 237.6 G, single of two levels 391.3 G, of three 230.8 G), and its quality
-cells lie about 1 dB below those published for the dual model.
+The official dual-pixel model has three levels; the authors published single-image models with two
+and three. Table 1's 1.58 M parameters are those of two levels. Its 348.63 G operations fit none of
+the models at 1120x1680 (dual 237.6 G; single with two levels 391.3 G, with three 230.8 G), and its
+quality figures are about 1 dB below those published for the dual model.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines._shared.official_weights import load_named
+from baselines._shared.official_weights import Published, load_named
 
 VIEWS = ("combined", "left", "right")
 INPUT_BITS = 8
@@ -48,7 +48,7 @@ _BLOCK_LAYERS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 
 
 class _HalvingConv2d(nn.Conv2d):
-    """3x3, stride 2, padded as TensorFlow does on even sides: nothing before, one pixel behind."""
+    """3x3, stride 2, padded as TensorFlow pads even sides: one pixel on the right and bottom."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__(in_channels, out_channels, 3, 2)
@@ -127,13 +127,13 @@ class KPACNet(nn.Module):
     """KPAC-Net. The defaults are those of the official dual-pixel model.
 
     Args:
-        levels: how often the sides are halved, 2 or 3.
-        dual: left and right view in, residual added to the combined view; else the combined view
-            is the only input.
+        levels: number of times the sides are halved, 2 or 3.
+        dual: the input is the left and right view, and the residual is added to the combined view;
+            otherwise, the combined view is the only input.
         width: channels at full size, a multiple of 12; the coarse scales have twice as many.
 
     Raises:
-        ValueError: another number of levels or width.
+        ValueError: `levels` or `width` is out of range.
     """
 
     def __init__(self, *, levels: int = 3, dual: bool = True, width: int = 48) -> None:
@@ -169,18 +169,19 @@ class KPACNet(nn.Module):
         """Deblur.
 
         The image is padded on the right and at the bottom to a multiple of 8 (2 levels: 4) by
-        repeating its edge, and the result cropped; the authors' graph takes whole multiples only.
+        repeating its edge, and the result is cropped; the authors' graph takes whole multiples
+        only.
 
         Args:
-            x: `[B, 9, H, W]`: combined, left and right view, RGB in [0, 1]; `[B, 3, H, W]`,
-                the combined view, unless `dual`.
+            x: `[B, 9, H, W]`: combined, left and right view, RGB in [0, 1]; `[B, 3, H, W]`, the
+                combined view, if not `dual`.
             origin, full_size: part of the method contract; this network does not depend on them.
 
         Returns:
             `[B, 3, H, W]`, RGB, not clamped.
 
         Raises:
-            ValueError: another number of channels.
+            ValueError: the number of channels is wrong.
         """
         channels = 9 if self.dual else 3
         if x.dim() != 4 or x.shape[1] != channels:
@@ -188,12 +189,12 @@ class KPACNet(nn.Module):
         height, width = x.shape[-2:]
         pad = (0, -width % self.multiple, 0, -height % self.multiple)
         views = functional.pad(x, pad, mode="replicate") if any(pad) else x
-        # The network lives in [-1, 1], where its residual is twice as large.
+        # The network works on [-1, 1], where its residual is twice as large.
         residual = self._residual(2 * (views[:, 3:] if self.dual else views) - 1)
         return x[:, :3] + 0.5 * residual[..., :height, :width]
 
     def cost_basis(self, height: int, width: int) -> tuple[int, ...]:
-        """Operation counts are combinations of the padded pixels and, for the pooled vector, 1."""
+        """Operation counts combine the padded pixels and, for the pooled vector, 1."""
         rows, columns = (side + -side % self.multiple for side in (height, width))
         return rows * columns, 1
 
@@ -215,22 +216,22 @@ def build(**kwargs: Any) -> KPACNet:
     """The official dual-pixel model, freshly initialized; `kwargs` are those of `KPACNet`.
 
     Raises:
-        ValueError: an argument is refused.
+        ValueError: an argument is invalid.
         TypeError: unknown argument.
     """
     return KPACNet(**kwargs)
 
 
-def load_official(state: Mapping[str, Any] | Sequence[Any], **kwargs: Any) -> KPACNet:
+def load_official(state: Published, **kwargs: Any) -> KPACNet:
     """The network with the authors' weights.
 
     Args:
         state: arrays in TensorFlow's layout, by the variables' names; or without names, in the
             order of the published files: a sequence, or a mapping with keys "0", "1", ...
-        kwargs: as for `build`; of the model whose weights these are.
+        kwargs: as for `build`; they must describe the model the weights belong to.
 
     Raises:
-        ValueError: an entry is missing, unknown or ill-shaped, or an argument is refused.
+        ValueError: an entry is missing, unknown or ill-shaped, or an argument is invalid.
     """
     network = build(**kwargs)
     if not isinstance(state, Mapping):
@@ -242,13 +243,13 @@ def load_official(state: Mapping[str, Any] | Sequence[Any], **kwargs: Any) -> KP
 
 
 def name_list(arrays: Sequence[Any]) -> dict[str, Any]:
-    """Arrays of a published file, which have no names, by the authors' variables.
+    """Name the arrays of a published file, which have no names, by the authors' variables.
 
     Args:
-        arrays: 66 of the network of three levels (or for two views), 58 of that of two levels.
+        arrays: 66 for the network with three levels (or for two views), 58 for two levels.
 
     Raises:
-        ValueError: another number of them.
+        ValueError: there are neither 58 nor 66.
     """
     for levels in (2, 3):
         names = official_names(levels).values()
@@ -260,7 +261,7 @@ def name_list(arrays: Sequence[Any]) -> dict[str, Any]:
 
 
 def official_names(levels: int) -> dict[str, str]:
-    """The authors' variable for each of our parameters, in the order of their files."""
+    """The authors' variable for each of our parameters, in the order of the authors' files."""
     layers: list[tuple[str, str, tuple[str, ...]]] = []
     for stage, scope in enumerate(("c0", "c2", "c3", "c4")[: levels + 1]):
         layers.append((f"encoder.{stage}.0", f"deblur/{scope}", _CONV))
@@ -283,7 +284,7 @@ def official_names(levels: int) -> dict[str, str]:
 
 
 def _layout(_: str, value: Tensor) -> Tensor:
-    # Height, width, in, out (transposed convolutions: out, in), which the same permutation serves.
+    # Height, width, in, out. Transposed convolutions swap in and out, as PyTorch does.
     return value.permute(3, 2, 0, 1) if value.dim() == 4 else value
 
 

@@ -1,10 +1,11 @@
 """MRNet: a surrogate of the published size and cost, since the network itself was never published.
 
-Known of MRNet (ICASSP 2023; first place of the NTIRE 2021 dual-pixel challenge) are its two stages,
-an alignment by a Siamese pyramid network and a reconstruction by multi-scale residual group modules
-[P], and its 48.25 M parameters and 2597.38 G FLOPs (DMTNet, Table 1). All the rest is invented here
-to meet these two numbers [G]; four modules of DMTNet's kind, without its adaptive selection, are
-the natural reading of them, since DMTNet-H has 48.24 M. Nothing is implied about quality.
+Known about MRNet (ICASSP 2023; first place in the NTIRE 2021 dual-pixel challenge) are its two
+stages, alignment by a Siamese pyramid network and reconstruction by multi-scale residual group
+modules [P], and its 48.25 M parameters and 2597.38 G FLOPs (DMTNet paper, Table 1, which does not
+state the size they are counted at; here 1120x1680). Everything else is our guess, made to meet
+these two figures [G]. Four modules of DMTNet's kind, without its adaptive selection, are a natural
+reading of them, since DMTNet-H has 48.24 M parameters. Nothing is implied about quality.
 """
 
 from __future__ import annotations
@@ -34,10 +35,10 @@ _PYRAMID_LEVELS = 2
 
 
 class SiamesePyramid(nn.Module):
-    """The alignment stage's features of one view: encoder and pyramid, shared by both views.
+    """Features of one view for the alignment stage: encoder and pyramid, shared by both views.
 
-    The stage and its Siamese pyramid [P]; strides, widths, ReLU after each convolution, and the
-    pyramid's merging by bilinear up-sampling and addition [G].
+    The stage and its Siamese pyramid [P]; strides, widths, a ReLU after each convolution, and
+    merging the pyramid by bilinear up-sampling and addition [G].
     """
 
     def __init__(self, channels: int) -> None:
@@ -76,7 +77,7 @@ class Alignment(nn.Module):
 
     def forward(self, left: Tensor, right: Tensor) -> Tensor:
         """Two views `[B, 3, H, W]` to `[B, channels, H/4, W/4]`."""
-        # One view after the other: both at once would take twice the memory at full resolution.
+        # One view at a time: both at once would take twice the memory at full resolution.
         shallow_left, merged_left = self.features(left)
         shallow_right, merged_right = self.features(right)
         fused = self.fusion(torch.cat((merged_left, merged_right), dim=1))
@@ -88,9 +89,9 @@ class MRNet(nn.Module):
     """The surrogate; its defaults meet the published budget.
 
     Args:
-        channels: of every feature map.
+        channels: channels of every feature map.
         num_msrgm: multi-scale residual group modules in cascade.
-        num_scales: of each module; scale j works at 1/2**(j-1) of its resolution.
+        num_scales: scales of each module; scale j works at 1/2**(j-1) of its resolution.
         num_rbm: residual blocks of each group.
         num_rm: residual modules of each block.
     """
@@ -107,7 +108,7 @@ class MRNet(nn.Module):
         super().__init__()
         self.multiple = _DOWN * 2 ** max(num_scales - 1, _PYRAMID_LEVELS)
         self.alignment = Alignment(channels)
-        # With fixed weights of 1 a DMSSRM is a plain sum of the scales.
+        # With all weights fixed to 1, a DMSSRM is a plain sum of the scales.
         self.msrgms = nn.ModuleList(
             DMSSRM(channels, num_scales, num_rbm, num_rm, "sum") for _ in range(num_msrgm)
         )
@@ -127,17 +128,17 @@ class MRNet(nn.Module):
         """Deblur.
 
         The image is padded on the right and at the bottom to whole positions of the coarsest
-        scale, by reflection or, where it is too small for that, by its edge; the result is cropped.
+        scale, by reflection or, if it is too small, by repeating its edge; the result is cropped.
 
         Args:
             x: `[B, 6, H, W]`, left view then right view, RGB in [0, 1].
             origin, full_size: part of the method contract; this network does not depend on them.
 
         Returns:
-            `[B, 3, H, W]`, RGB, not clamped: the mean of the views plus what the network adds.
+            `[B, 3, H, W]`, RGB, not clamped: the mean of the views plus the network's correction.
 
         Raises:
-            ValueError: another number of channels.
+            ValueError: the number of channels is wrong.
         """
         if x.dim() != 4 or x.shape[1] != 3 * len(VIEWS):
             raise ValueError(f"expected [B, {3 * len(VIEWS)}, H, W], got {tuple(x.shape)}")

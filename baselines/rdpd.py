@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from baselines._shared.conv_lstm import ConvLSTM
-from baselines._shared.official_weights import load_named
+from baselines._shared.keras_order import load_keras
+from baselines._shared.official_weights import Published
 from baselines._shared.unet import (
     VIEW_CHANNELS,
     UNet,
@@ -19,7 +21,6 @@ from baselines._shared.unet import (
     conv3x3,
     pad,
     swap_colors,
-    up_kernel,
 )
 
 VIEWS = ("left", "right")
@@ -34,21 +35,21 @@ BOUNDED = "the authors' program clips its output to [0, 1]"
 UNTRAINED = {
     "convlstm.recurrent.weight": "a single image meets the zero state only; sequences train it"
 }
-"""Parameters that no gradient reaches through `forward`, and why."""
+"""Parameters that receive no gradient through `forward`, and why."""
 
 
 class RDPD(UNet):
-    """U-Net of DPDNet's form at half the width, with a ConvLSTM over the frames at its bottom.
+    """DPDNet's U-Net at half the width, with a ConvLSTM over the frames as the bottleneck.
 
-    Inside, blue comes first, and the distance of each pixel from the image's center is a seventh
+    Inside, images are BGR, and the distance of each pixel from the image center is a seventh
     channel. The output is clipped to [0, 1], as in the authors' program.
 
     Args:
         width: channels of the first level; 32 as published.
-        variant: `official`; or `table1`, whose counts are those that the DMTNet paper prints: no
-            seventh channel, a second convolution at the bottom, 3x3 convolutions on the way up.
-            Published weights fit `official` only.
-        dropout: of the ConvLSTM's input, in training; 0.4 in the authors' program.
+        variant: `official`; or `table1`, whose counts match those that the DMTNet paper prints: no
+            seventh channel, a second convolution in the bottleneck, 3x3 up-convolutions. Published
+            weights fit `official` only.
+        dropout: dropout of the ConvLSTM's input in training; 0.4 in the authors' program.
 
     Raises:
         ValueError: there is no such variant.
@@ -57,13 +58,13 @@ class RDPD(UNet):
     def __init__(
         self, *, width: int = 32, variant: Variant = "official", dropout: float = 0.4
     ) -> None:
-        kernel, wide = up_kernel(variant), 16 * width
+        wide = 16 * width
         with_mask = variant == "official"
         bottom: dict[str, nn.Module] = {"conv5_1": conv3x3(wide // 2, wide)}
         if variant == "table1":
             bottom["conv5_2"] = conv3x3(wide, wide)
         modules = {**bottom, "convlstm": ConvLSTM(wide, dropout)}
-        super().__init__(VIEW_CHANNELS + with_mask, width, modules, kernel)
+        super().__init__(VIEW_CHANNELS + with_mask, width, modules, variant)
         self.with_mask = with_mask
         self.bottom_convolutions = tuple(bottom)
 
@@ -74,19 +75,19 @@ class RDPD(UNet):
         origin: tuple[int, int] | Tensor | None = None,
         full_size: tuple[int, int] | Tensor | None = None,
     ) -> Tensor:
-        """Deblur images that do not belong together: sequences of one frame.
+        """Deblur independent images: sequences of one frame.
 
         Args:
             x: `[B, 6, H, W]`, left then right view, RGB in [0, 1].
             origin: row and column of the crop in the whole image, the same for all images or,
                 as integers `[B, 2]`, of each; (0, 0) if absent.
-            full_size: height and width of the whole image, or `[B, 2]`; absent: `x` is whole.
+            full_size: height and width of the whole image, or `[B, 2]`; by default, `x` is whole.
 
         Returns:
             `[B, 3, H, W]`, RGB in [0, 1].
 
         Raises:
-            ValueError: another number of dimensions or channels, or a crop beyond the image.
+            ValueError: the number of dimensions or channels is wrong, or a crop leaves the image.
         """
         check_views(x, 4)
         return self.forward_sequence(x[:, None], origin=origin, full_size=full_size)[:, 0]
@@ -101,7 +102,7 @@ class RDPD(UNet):
         """Deblur sequences of frames; the state begins at zero.
 
         Frames are padded to multiples of 16 on the right and at the bottom, mask included, by
-        reflection (zeros along a side too short for it), and the results cropped; the authors'
+        reflection (zeros along a side too short for it), and the results are cropped; the authors'
         network takes multiples of 16 only.
 
         Args:
@@ -113,7 +114,7 @@ class RDPD(UNet):
             `[B, T, 3, H, W]`, RGB in [0, 1].
 
         Raises:
-            ValueError: another number of dimensions or channels, or a crop beyond the image.
+            ValueError: the number of dimensions or channels is wrong, or a crop leaves the image.
         """
         check_views(frames, 5)
         batch, count, _, height, width = frames.shape
@@ -136,10 +137,10 @@ def radial_mask(
 ) -> Tensor:
     """Distance of each pixel from the center of the whole image, 1 in the farthest corner.
 
-    Rounded to multiples of 1/255, as the authors' images of it are.
+    Rounded to multiples of 1/255, as in the authors' mask images.
 
     Args:
-        like: `[B, ..., H, W]`, gives batch, size, device and type.
+        like: `[B, ..., H, W]`, sets batch, size, device and type.
         origin: row and column of `like` in the whole image, or `[B, 2]` of them; (0, 0) if
             absent.
         full_size: height and width of the whole image, or `[B, 2]`; those of `like` if absent.
@@ -148,12 +149,12 @@ def radial_mask(
         `[B, 1, H, W]` in [0, 1].
 
     Raises:
-        ValueError: `like` does not lie within the whole image.
+        ValueError: `like` extends beyond the whole image.
     """
     batch, size = like.shape[0], like.shape[-2:]
 
     def pairs(values: Sequence[int] | Tensor) -> Tensor:
-        # Single precision would round some distances to the neighboring step.
+        # Single precision would round some distances to the wrong multiple.
         return torch.as_tensor(values, dtype=torch.float64, device="cpu").expand(batch, 2)
 
     whole = pairs(size if full_size is None else full_size)
@@ -182,17 +183,14 @@ def build(**kwargs: Any) -> RDPD:
     return RDPD(**kwargs)
 
 
-def load_official(state: Mapping[str, Any], **kwargs: Any) -> RDPD:
+def load_official(state: Published, **kwargs: Any) -> RDPD:
     """RDPD with published weights.
 
     Args:
-        state: arrays or tensors by layer, `conv1_1.weight` to `conv10.bias`, kernels as `[out,
-            in, height, width]`; `baselines._shared.keras_order` makes it from Keras' arrays.
+        state: layers of a Keras file, or arrays by name; see `load_keras`.
         kwargs: constructor arguments.
 
     Raises:
-        ValueError: an entry is missing, unknown or of another shape.
+        ValueError: the weights do not fit, or there is no such variant.
     """
-    with torch.device("meta"):
-        outline = build(**kwargs)
-    return load_named(outline, state)
+    return load_keras(partial(build, **kwargs), state)

@@ -22,9 +22,9 @@ from baselines._deconvolution import HyperLaplacian
 from baselines.ebdb import ebdb_map
 from benchmarks.classical_figures import HEAD, VARIANT, DefocusMap, all_figures
 from benchmarks.classical_speed import HIGHEST, LOWEST, compare, make_scene
+from pipeline.data.canon import CANON_SIZE
 
 RATIO, SECONDS, DB, BYTES = 5, 120, 0.01, 4 << 30
-FULL_SIZE = (1120, 1680)
 
 
 def speed(options: argparse.Namespace) -> bool:
@@ -39,7 +39,7 @@ def speed(options: argparse.Namespace) -> bool:
     scene = make_scene((height, width), options.levels, options.map)
     found = compare(scene, solver, options.threads, options.plain_levels)
     # The bound on the time is that of a whole image.
-    whole = height * width >= FULL_SIZE[0] * FULL_SIZE[1]
+    whole = height * width >= CANON_SIZE[0] * CANON_SIZE[1]
     checks = [
         (
             f"ours   {found.wall:8.2f} s, {found.cpu_s:.2f} s of CPUs",
@@ -88,7 +88,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     timed = commands.add_parser("speed", help="ours against the published order of steps")
-    timed.add_argument("--size", type=int, nargs=2, default=FULL_SIZE, metavar=("H", "W"))
+    timed.add_argument("--size", type=int, nargs=2, default=CANON_SIZE, metavar=("H", "W"))
     timed.add_argument("--levels", type=int, default=33)
     timed.add_argument("--map", choices=("smooth", "scattered"), default="smooth")
     timed.add_argument("--lam", type=float, default=16.8, help="weight of the data term")
@@ -108,7 +108,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def main() -> None:
     options = parse()
     # The scenes are blurred in their encoded values.
-    estimate = partial(ebdb_map, linearise=False)
+    estimate = partial(ebdb_map, linearize=False)
     holds = figures(estimate) if options.command == "figures" else speed(options)
     if not holds:
         raise SystemExit(1)

@@ -74,7 +74,7 @@ def all_figures(defocus_map: DefocusMap | None = None) -> Iterator[Figure]:
 
     Args:
         defocus_map: image `[H, W, 3]` to map `[H, W]`; the references are those of EBDB's map
-            without linearisation.
+            without linearization.
     """
     yield from borders()
     for sigma, noise in UNIFORM:

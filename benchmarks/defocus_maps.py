@@ -50,7 +50,7 @@ class Scene(NamedTuple):
     image: str
     left: float
     right: float
-    linearise: bool
+    linearize: bool
     reference: Figures
 
 
@@ -63,8 +63,8 @@ class Row(NamedTuple):
     seconds: float
 
 
-def _scene(image: str, left: float, right: float, linearise: bool, *values: float) -> Scene:
-    return Scene(image, left, right, linearise, dict(zip(_COLUMNS, values, strict=True)))
+def _scene(image: str, left: float, right: float, linearize: bool, *values: float) -> Scene:
+    return Scene(image, left, right, linearize, dict(zip(_COLUMNS, values, strict=True)))
 
 
 EBDB_SCENES = (
@@ -119,9 +119,9 @@ def ebdb_figures(scene: Scene) -> tuple[Figures, float]:
     """The figures of a scene, in the order of the tables, and the seconds its map took."""
     image, true = two_plane(sharp_image(scene.image), scene.left, scene.right)
     start = time.perf_counter()
-    found = ebdb_map(image, linearise=scene.linearise)
+    found = ebdb_map(image, linearize=scene.linearize)
     seconds = time.perf_counter() - start
-    known = sparse_blur(image, linearise=scene.linearise)
+    known = sparse_blur(image, linearize=scene.linearize)
     at = known.mask
     figures = {
         "edges_%": 100 * float(at.mean()),
@@ -150,7 +150,7 @@ def within(figures: Figures, reference: Figures) -> Figures:
 def ebdb_rows() -> Iterator[Row]:
     """The scenes, then the ablation with the matting Laplacian."""
     for scene in EBDB_SCENES:
-        measure = "linearised" if scene.linearise else "encoded"
+        measure = "linearized" if scene.linearize else "encoded"
         name = f"{scene.image} {scene.left}, {scene.right}, {measure}"
         figures, seconds = ebdb_figures(scene)
         yield Row(name, figures, scene.reference, seconds)

@@ -30,6 +30,7 @@ from baselines.jnb.omp import Integers, count_atoms
 from baselines.jnb.propagation import MIN_SUPPORT, guide_of, propagate
 from baselines.jnb.train_dictionary import read_gray, train
 from benchmarks.two_plane import two_plane, voronoi
+from pipeline.data.canon import CANON_SIZE
 
 Floats = NDArray[np.float64]
 
@@ -58,7 +59,6 @@ COUNTS = {
 }
 CALIBRATION = (41.17, 30.22, 15.92, 10.74, 5.36, 3.11, 2.11, 1.76)
 
-_FULL_SIZE = (1120, 1680)
 _TEXTURED_STD = 12
 _CROP = (slice(100, 260), slice(150, 350))
 
@@ -149,7 +149,7 @@ def scenes(dictionaries: dict[str, Dictionary]) -> None:
 
 def speed() -> None:
     """Of the full size: a mostly blurred image, all variants; and the sharpest, in part."""
-    sharp = cv2.resize(data.coffee(), _FULL_SIZE[::-1], interpolation=cv2.INTER_CUBIC) / 255
+    sharp = cv2.resize(data.coffee(), CANON_SIZE[::-1], interpolation=cv2.INTER_CUBIC) / 255
     # A sharp object before a blurred room: one part in six stays as it is.
     mostly = gaussian_filter(sharp, (2, 2, 0))
     mostly[280:840, 500:1060] = two_plane(sharp, 0.5, 0.5)[0][280:840, 500:1060]
@@ -157,7 +157,7 @@ def speed() -> None:
     for stride, max_atoms in ((1, 64), (1, 40), (2, 40)):
         seconds = _timed(mostly, stride=stride, max_atoms=max_atoms)
         print(f"mostly blurred, stride {stride}, {max_atoms} atoms: {seconds:.1f} s")
-    tiles = np.tile(data.grass(), (3, 4))[: _FULL_SIZE[0], : _FULL_SIZE[1], None] / 255
+    tiles = np.tile(data.grass(), (3, 4))[: CANON_SIZE[0], : CANON_SIZE[1], None] / 255
     worst = np.repeat(tiles, 3, axis=2)
     seconds = _timed(worst, stride=1, max_atoms=64)
     print(f"sharp grass all over, stride 1, 64 atoms: {seconds:.1f} s")

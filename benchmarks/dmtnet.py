@@ -25,9 +25,10 @@ from statistics import median
 
 from benchmarks.convolution import CONVOLUTION_MACS
 from benchmarks.dmtnet_process import PRECISIONS, TASKS, Found, Job, in_process
-from benchmarks.forward import FULL_SIZE, macs_of
+from benchmarks.forward import macs_of
 from benchmarks.forward_process import ForwardError
 from benchmarks.table import as_csv
+from pipeline.data.canon import CANON_SIZE
 from pipeline.errors import UserError
 from pipeline.files import write_text
 
@@ -160,7 +161,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--variants", nargs="+", choices=("t", "s", "b", "l", "h"))
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
-    parser.add_argument("--size", nargs=2, type=int, default=FULL_SIZE, help="of the forward pass")
+    parser.add_argument("--size", nargs=2, type=int, default=CANON_SIZE, help="of the forward pass")
     parser.add_argument("--batch", type=int, default=8, help="of the training step")
     parser.add_argument("--crop", type=int, default=128, help="side, of the training step")
     parser.add_argument("--passes", type=int, default=5, help="after a first one")

@@ -24,13 +24,13 @@ from statistics import median
 from benchmarks.convolution import CONVOLUTION_MACS
 from benchmarks.forward_process import Forward, ForwardError, forward_in_process
 from benchmarks.table import as_csv
-from pipeline.config.experiment import Experiment, load_experiment
+from pipeline.config.experiment import Experiment, load_experiment, load_methods
+from pipeline.data.canon import CANON_SIZE
 from pipeline.errors import UserError
 from pipeline.evaluation.complexity import count_complexity
 from pipeline.files import write_text
-from pipeline.methods import get_method, list_methods
+from pipeline.methods import get_method
 
-FULL_SIZE = (1120, 1680)
 Measured = tuple[str, tuple[int, int], int, Forward]
 BETWEEN = ("dmtnet-s", "dmtnet-l")
 
@@ -59,14 +59,14 @@ class Row:
 
 def default_methods(experiment: Experiment | None) -> list[str]:
     """The networks, of the DMTNet series the smallest, the middle and the largest."""
-    names = [name for name in list_methods(experiment) if name not in BETWEEN]
+    names = [name for name in (experiment or load_methods()).methods if name not in BETWEEN]
     kinds = {name: get_method(name, experiment).entry.kind for name in names}
     return [name for name in names if kinds[name] == "end-to-end"]
 
 
 def macs_of(name: str, size: tuple[int, int], experiment: Experiment | None, cache: Path) -> int:
     """fvcore's count; at full size from the records that the tables use."""
-    folder = cache if size == FULL_SIZE else cache / f"{size[0]}x{size[1]}"
+    folder = cache if size == CANON_SIZE else cache / f"{size[0]}x{size[1]}"
     return count_complexity(get_method(name, experiment), size, folder).flops_fvcore
 
 
@@ -117,7 +117,7 @@ def measure(options: argparse.Namespace) -> tuple[list[Row], bool]:
     for name in names:
         get_method(name, experiment)
     sizes = [((options.size, options.size), options.passes)]
-    sizes += [(FULL_SIZE, 0)] if options.full else []
+    sizes += [(CANON_SIZE, 0)] if options.full else []
     tasks = [(name, size, passes) for size, passes in sizes for name in names]
     found: list[Measured] = []
     for number, (name, size, passes) in enumerate(tasks, start=1):

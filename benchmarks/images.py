@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import data
 
+from pipeline.data.bit_depth import to_uint16, unit_range
+from pipeline.data.canon import CANON_SIZE
 from pipeline.data.sampling.windows import Window
 from pipeline.data.store.reader import FORMAT, INDEX, PIXELS, STORED_VIEWS, PixelStore, StoredScene
 from pipeline.data.store.tiles import scene_elements, tile_rows
 
-HEIGHT, WIDTH = 1120, 1680
+HEIGHT, WIDTH = CANON_SIZE
 _PHOTOGRAPHS = (data.astronaut, data.coffee, data.chelsea, data.rocket)
 
 
@@ -26,7 +28,7 @@ def scene(number: int) -> dict[str, NDArray[np.uint16]]:
     Cubic enlargement fills the lower bits, as a camera does: the PNG files shrink to 70 to 75 %,
     those of the Canon set to 70 %.
     """
-    photograph = _PHOTOGRAPHS[number % len(_PHOTOGRAPHS)]().astype(np.float32) / 255
+    photograph = unit_range(_PHOTOGRAPHS[number % len(_PHOTOGRAPHS)](), np.float32)
     half = int(min(photograph.shape[0] / 2, photograph.shape[1] / 3))
     middle = [
         (side - count * half) // 2 for side, count in zip(photograph.shape[:2], (2, 3), strict=True)
@@ -38,10 +40,7 @@ def scene(number: int) -> dict[str, NDArray[np.uint16]]:
     left = cv2.GaussianBlur(sharp, (0, 0), 2 + number % 3)
     right = np.roll(left, 5, axis=1)
     views = {"combined": (left + right) / 2, "left": left, "right": right, "target": sharp}
-    return {
-        view: np.rint(np.clip(image, 0, 1) * 65535).astype(np.uint16)
-        for view, image in views.items()
-    }
+    return {view: to_uint16(image) for view, image in views.items()}
 
 
 def write_store(folder: Path, scenes: int) -> PixelStore:

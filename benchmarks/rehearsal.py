@@ -27,12 +27,13 @@ import yaml
 
 from benchmarks.measure import disk_bytes, measure
 from benchmarks.server import served
-from pipeline.data.synthetic.standin import BYTES_PER_PIXEL, CANON_SIZE
+from pipeline.data.canon import CANON_FOLDER, CANON_SIZE
+from pipeline.data.synthetic.standin import BYTES_PER_PIXEL
 from pipeline.errors import DataError
 from pipeline.files import need_room, write_text
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-SET, ARCHIVE, CONFIG = "dd_dp_dataset_canon", "standin.zip", "rehearsal.yaml"
+SET, ARCHIVE, CONFIG = CANON_FOLDER, "standin.zip", "rehearsal.yaml"
 # Archive served, archive fetched and images unpacked at once.
 _COPIES = 3.2
 _WEIGHTS_BYTES = 1e9

@@ -26,13 +26,14 @@ from dmtnet.reconstruction import (
     ResidualGroupModule,
     ResidualModule,
 )
+from pipeline.data.canon import CANON_SIZE
 
 # NVIDIA H100 SXM5 data sheet, dense rates.
 BANDWIDTH = 3.35e12
 PRECISIONS = {"bf16": (989e12, 2), "TF32": (495e12, 4), "fp32": (67e12, 4)}
 """Peak rate in FLOP/s and bytes per element."""
 
-FULL_SIZE, WINDOW_SIDE = (1120, 1680), 512
+WINDOW_SIDE = 512
 EPOCHS, WINDOWS_PER_EPOCH = 1000, 7000
 STEP_COST = 3
 """A training step over a forward pass, in operations."""
@@ -129,7 +130,7 @@ def roofline_table() -> str:
         "|---|---|--:|--:|--:|--:|--:|--:|",
     ]
     for variant in ("t", "b", "h"):
-        layers = layers_of(_network(variant), (1, 6, *FULL_SIZE))
+        layers = layers_of(_network(variant), (1, 6, *CANON_SIZE))
         flop = sum(layer.flop for layer in layers)
         for precision, (peak, width) in PRECISIONS.items():
             times = [layer.seconds(precision) for layer in layers]

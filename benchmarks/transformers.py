@@ -25,6 +25,7 @@ from benchmarks.convolution import CONVOLUTION_MACS, convolution, timed
 from benchmarks.forward_process import forward_in_process
 from benchmarks.literal_restormer import literal_restormer
 from benchmarks.literal_uformer import literal_uformer
+from pipeline.data.canon import CANON_SIZE
 
 METHODS = {
     "restormer": (restormer, literal_restormer),
@@ -32,7 +33,6 @@ METHODS = {
 }
 # Multiply-accumulates at 256 x 256, by fvcore; the tests count them again.
 MACS_256 = {"restormer": 155_268_956_160, "uformer-b": 86_947_397_632}
-FULL_SIZE = (1120, 1680)
 RATIO, TOLERANCE = 1.3, 1e-4
 
 
@@ -91,7 +91,7 @@ def compare(name: str, size: int, passes: int) -> dict[str, Any]:
 
 def whole_image(name: str, threads: int) -> dict[str, float | str]:
     """Time and peak memory of a whole image, in a process of its own."""
-    found = forward_in_process(name, FULL_SIZE, threads=threads)
+    found = forward_in_process(name, CANON_SIZE, threads=threads)
     return {"method": name, "seconds": found.seconds[0], "peak_gib": found.peak_mib / 1024}
 
 
@@ -128,7 +128,7 @@ def main() -> None:
     for result in results:
         show(result)
     for entry in whole:
-        height, width = FULL_SIZE
+        height, width = CANON_SIZE
         print(
             f"{entry['method']} at {height}x{width}: {entry['seconds']:.0f} s, "
             f"peak {entry['peak_gib']:.2f} GiB"

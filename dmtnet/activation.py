@@ -13,15 +13,15 @@ from torch.nn import functional
 class PReLU(nn.PReLU):
     """max(0, x) + slope * min(0, x), with one learned slope.
 
-    PyTorch's own writes a gradient of the slope for every element before it sums them, and takes
-    three times as long. Without gradients, the result takes the memory of the input: the output
-    of a convolution, which nothing else reads.
+    PyTorch's own PReLU writes a gradient of the slope for every element before it sums them, which
+    takes three times as long. Without gradients, the result overwrites the input: the output of a
+    convolution, which nothing else reads.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape to the same shape."""
         traced: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-        # On a GPU, to read the slope would be to wait for it.
+        # On a GPU, reading the slope would force a synchronization.
         if traced or x.device.type != "cpu" or torch.compiler.is_compiling():
             return functional.prelu(x, self.weight)
         if not torch.is_grad_enabled():

@@ -54,7 +54,7 @@ class WindowAttention(nn.Module):
         num_heads: number of heads.
         window_size: W, in tokens.
         kernel: `fused` uses PyTorch's scaled dot-product attention where it has a kernel, `plain`
-            spells it out; both compute the same function.
+            writes it out in elementary operations; both compute the same function.
 
     Raises:
         ValueError: `embed_dim` is not a multiple of `num_heads`.
@@ -92,8 +92,8 @@ class WindowAttention(nn.Module):
         if mask is not None:
             repeats = count // mask.shape[0]
             bias = (bias + mask.unsqueeze(1)).repeat(repeats, 1, 1, 1)
-        # On a CPU, no fused kernel gives the bias a gradient, and what PyTorch does instead
-        # calculates in float32, whatever the precision.
+        # On a CPU, no fused kernel computes a gradient for the bias, and PyTorch's fallback
+        # calculates in float32 at any precision.
         half = query.dtype != torch.float32
         unfused = half and bias.requires_grad and bias.device.type == "cpu"
         if self.kernel == "fused" and not unfused:
@@ -118,8 +118,9 @@ class TransformerBlock(nn.Module):
         num_heads: attention heads.
         window_size: window side, in tokens.
         mlp_ratio: hidden width of the MLP over C.
-        shift: how many tokens the windows are shifted by; 0 is the paper's non-overlapping
-            windows [P], other values the cyclic shift of Liu et al. (ICCV 2021) [C].
+        shift: number of tokens by which the windows are shifted; 0 gives the paper's
+            non-overlapping windows [P], other values the cyclic shift of Liu et al. (ICCV 2021)
+            [C].
         kernel: see `WindowAttention`.
     """
 
@@ -166,8 +167,8 @@ class TransformerBlock(nn.Module):
         return padded[:, :height, :width]
 
     def _shift_mask(self, height: int, width: int, like: Tensor) -> Tensor:
-        # After the cyclic shift, the last windows hold tokens from opposite borders; these must
-        # not see one another.
+        # After the cyclic shift, the last windows hold tokens from opposite borders, which must
+        # not attend to each other.
         region = torch.zeros(1, height, width, 1, device=like.device)
         borders = (slice(-self.window_size), slice(-self.window_size, -self.shift))
         bands = (*borders, slice(-self.shift, None))

@@ -11,6 +11,12 @@ from torch.nn import functional
 
 from dmtnet.activation import PReLU
 from dmtnet.attention import Kernel, TransformerBlock, WindowAttention
+from dmtnet.extraction import (
+    PATCH,
+    PatchPartition,
+    TransformerExtraction,
+    convolutional_extraction,
+)
 from dmtnet.reconstruction import DMSSRM, Selection, conv3x3
 
 VIEWS = ("right", "left")
@@ -21,12 +27,8 @@ CITATION = (
 )
 LICENCE = "Apache-2.0 (reconstruction; the authors published no code)"
 
-PATCH = 4
-# Least size of a band: of 96 channels in float32, 0.75 MiB, and four times that inside the MLP.
-BAND_TOKENS = 2048
-
-# T's ten blocks and its two head flags are inferred from its own two printed numbers [F]; they
-# carry no evidential weight beyond these.
+# T's ten blocks and two head flags are inferred from T's two printed figures [F]; beyond those
+# figures, nothing supports them.
 VARIANTS: dict[str, dict[str, Any]] = {
     "t": {"num_dmssrm": 0, "num_blocks": 10, "head_bias": True, "head_act": True},
     "s": {"num_dmssrm": 1},
@@ -38,7 +40,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 @dataclass
 class Trace:
-    """What a forward pass saw, one entry per DMSSRM.
+    """Intermediate results of a forward pass, one entry per DMSSRM.
 
     `selection_weights`: alpha of Eq. 16, `[B, num_scales]`. `scale_features`: F_sj of Eq. 14, a
     list over the scales of `[B, channels, H/4, W/4]`, padding included.
@@ -48,64 +50,8 @@ class Trace:
     scale_features: list[list[Tensor]] = field(default_factory=list)
 
 
-class PatchPartition(nn.Module):
-    """Patch partition of section 3.2: Conv 4x4, stride 4, with bias, then LayerNorm [P]."""
-
-    def __init__(self, in_channels: int, embed_dim: int) -> None:
-        super().__init__()
-        self.embedding = nn.Conv2d(in_channels, embed_dim, PATCH, PATCH)
-        self.norm = nn.LayerNorm(embed_dim)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """`[B, in_channels, H, W]` to F_P, `[B, H/4, W/4, embed_dim]`."""
-        return self.norm(self.embedding(x).permute(0, 2, 3, 1))
-
-
-class TransformerExtraction(nn.Module):
-    """Feature extraction by transformer blocks: image to F_E (section 3.2).
-
-    Without shifts, rows of windows never meet: on a CPU, a band of them goes through all
-    blocks before the next one, so that what the blocks pass on stays in the caches. Not under
-    gradients, which keep every band anyway.
-    """
-
-    def __init__(self, patches: PatchPartition, blocks: list[TransformerBlock]) -> None:
-        super().__init__()
-        self.patches = patches
-        self.blocks = nn.Sequential(*blocks)
-        self.window_size = max((block.window_size for block in blocks), default=1)
-        self.shifted = any(block.shift for block in blocks)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """`[B, in_channels, H, W]` to `[B, embed_dim, H/4, W/4]`."""
-        tokens = self.patches(x)
-        # A trace holds for any size, a number of bands does not.
-        traced: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-        whole = traced or torch.is_grad_enabled() or tokens.device.type != "cpu"
-        if whole or self.shifted:
-            return self.blocks(tokens).permute(0, 3, 1, 2)
-        row_of_windows = tokens.shape[0] * tokens.shape[2] * self.window_size
-        rows = self.window_size * max(1, BAND_TOKENS // row_of_windows)
-        bands = [self.blocks(band) for band in tokens.split(rows, dim=1)]
-        return torch.cat(bands, dim=1).permute(0, 3, 1, 2)
-
-
-def convolutional_extraction(in_channels: int, embed_dim: int) -> nn.Sequential:
-    """Table 2, method 1: two 3x3 convolutions of stride 2 [P] take the place of the transformer.
-
-    They replace the patch embedding too, or the stride would not be 4 [F]; widths and the PReLU
-    after each are free choices [C]. Maps `[B, in_channels, H, W]` to `[B, embed_dim, H/4, W/4]`.
-    """
-    return nn.Sequential(
-        conv3x3(in_channels, embed_dim, stride=2),
-        PReLU(),
-        conv3x3(embed_dim, embed_dim, stride=2),
-        PReLU(),
-    )
-
-
 def upsampling_head(channels: int, *, bias: bool, act: bool) -> nn.Sequential:
-    """Up-sampling x4 by pixel-shuffle [P]; its layout is inferred [F].
+    """Up-sampling x4 by pixel-shuffle [P]; the layout is inferred [F].
 
     Conv3x3 n->n, shuffle 2, Conv3x3 n/4->n, shuffle 2, Conv1x1 n/4->3: `[B, n, H, W]` to
     `[B, 3, 4 H, 4 W]`. `act` adds a one-slope PReLU after each 3x3 convolution (variant T).
@@ -124,10 +70,10 @@ class DMTNet(nn.Module):
     """DMTNet, reconstruction (Fig. 2). The defaults are those of variant B.
 
     Args:
-        num_dmssrm: N_D, DMSSRM in cascade; 0, 1, 2, 3, 4 for T, S, B, L, H [P].
+        num_dmssrm: N_D, DMSSRM in cascade; 0, 1, 2, 3, 4 for T, S, B, L, H [P, section 4.4.1].
         num_blocks: N_T, transformer blocks; 5 [P], 10 for T [F].
-        embed_dim: C, transformer channels; 96 [P].
-        channels: n, CNN channels, a multiple of 4; 64 [P].
+        embed_dim: C, transformer channels; 96 [P, section 4.2].
+        channels: n, CNN channels, a multiple of 4; 64 [P, section 4.2].
         num_heads: attention heads; 3 [F].
         window_size: attention window, in tokens of 4 pixels; 8 [F].
         shift: `none` [P] or `alternate` (every second block shifted by half a window) [C].
@@ -136,14 +82,14 @@ class DMTNet(nn.Module):
         num_rbm: RBM per RGM; 5 [P].
         num_rm: RM per RBM; 10 [P].
         selection: see `DMSSRM`; `adaptive` [P].
-        transformer: `False` is Table 2's method 1.
+        transformer: `False` gives Table 2's method 1.
         head_bias, head_act: T's head has both [F].
         image_residual: adds the mean of the two views to the output. The paper mentions no such
-            skip, so it is off; on, it is an ablation of ours [C].
-        kernel: attention kernel, `fused` or `plain`; the same function.
+            skip, so it is off by default; turning it on is our ablation [C].
+        kernel: attention kernel, `fused` or `plain`; both compute the same function.
 
     Raises:
-        ValueError: a width that cannot be divided, or an unknown choice.
+        ValueError: a width is not divisible as required, or a choice is unknown.
     """
 
     def __init__(
@@ -197,8 +143,8 @@ class DMTNet(nn.Module):
         self.bottleneck = nn.Conv2d(channels, channels, 1, bias=False) if num_dmssrm else None
         self.head = upsampling_head(channels, bias=head_bias, act=head_act)
         self.apply(_initialize)
-        # Tokens come as `[B, H, W, C]`: with the weights laid out likewise, no map is copied
-        # between the transformer and the convolutions, nor any weight before a convolution.
+        # Tokens are `[B, H, W, C]`. With channels-last weights, neither the maps between the
+        # transformer and the convolutions nor the weights of a convolution need a copy.
         self.to(memory_format=torch.channels_last)
 
     def forward(
@@ -212,18 +158,24 @@ class DMTNet(nn.Module):
         """Deblur.
 
         The image is reflect-padded on the right and at the bottom to whole tokens of the coarsest
-        scale and the result cropped [C].
+        scale, and the result is cropped [C]. The paper does not say whether it evaluates whole
+        images; this benchmark does.
 
         Args:
             x: `[B, 6, H, W]`, right view then left view (Eq. 1), RGB in [0, 1], H and W >= 16.
             origin, full_size: part of the method contract; this network does not depend on them.
-            trace: filled with selection weights and per-scale features when given.
+            trace: if given, receives the selection weights and the features of every scale.
 
         Returns:
             `[B, 3, H, W]`, RGB, not clamped.
 
         Raises:
-            ValueError: another number of channels, or a side below 16 pixels.
+            ValueError: `x` does not have six channels, or a side is below 16 pixels.
+
+        >>> network = build("t", num_blocks=1, embed_dim=12, channels=8)
+        >>> with torch.no_grad():
+        ...     network(torch.rand(1, 6, 20, 36)).shape
+        torch.Size([1, 3, 20, 36])
         """
         height, width = x.shape[-2:]
         if x.dim() != 4 or x.shape[1] != 3 * len(VIEWS) or min(height, width) < self.multiple:
@@ -247,11 +199,11 @@ class DMTNet(nn.Module):
         return trace.selection_weights
 
     def cost_basis(self, height: int, width: int) -> tuple[int, ...]:
-        """Quantities that every operation count of this network is an exact combination of.
+        """Quantities of which every operation count of this network is an exact linear combination.
 
         Returns:
             Tokens of the padded image; 1, for the selection scores computed once per image; and,
-            unless whole windows always fit, tokens of the map padded to them.
+            if whole windows do not always fit, tokens of the map padded to whole windows.
         """
         rows, columns = ((side + -side % self.multiple) // PATCH for side in (height, width))
         window = self.window_size
@@ -274,11 +226,15 @@ class DMTNet(nn.Module):
 
 
 def build(variant: str = "b", **kwargs: Any) -> DMTNet:
-    """DMTNet-T, S, B, L or H; `kwargs` replace constructor arguments.
+    """DMTNet-T, S, B, L or H; `kwargs` override constructor arguments.
 
     Raises:
-        ValueError: unknown variant or a choice the constructor refuses.
+        ValueError: unknown variant, or the constructor rejects an argument.
         TypeError: unknown argument.
+
+    >>> network = build("s", num_blocks=1, embed_dim=12, channels=8, num_rbm=1, num_rm=1)
+    >>> len(network.dmssrms)
+    1
     """
     _check_choice("variant", variant, tuple(VARIANTS))
     return DMTNet(**{**VARIANTS[variant], **kwargs})
@@ -290,8 +246,8 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 
 def _initialize(module: nn.Module) -> None:
-    # Convolutions, LayerNorm and PReLU keep PyTorch's defaults; linear layers and the position
-    # table follow common transformer practice, the paper being silent [C].
+    # Convolutions, LayerNorm and PReLU keep PyTorch's defaults. Linear layers and the position
+    # table follow common transformer practice, since the paper says nothing about them [C].
     if isinstance(module, nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02)
         if module.bias is not None:

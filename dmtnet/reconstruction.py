@@ -19,15 +19,15 @@ def conv3x3(
 
 
 def add_residual(fresh: Tensor, x: Tensor) -> Tensor:
-    """x + F(x), in the memory of F(x): the output of a convolution, which no gradient needs."""
+    """x + F(x), in place: F(x) is the output of a convolution, which no gradient needs."""
     return fresh.add_(x)
 
 
 class ResidualModule(nn.Module):
     """RM: x + Conv3x3(PReLU(Conv3x3(x))), no bias, one shared PReLU slope.
 
-    Two 3x3 convolutions and PReLU [P]; the residual from RCAN, no bias, one PReLU with one slope
-    between the two [F].
+    Two 3x3 convolutions and PReLU [P]; the residual as in RCAN, no bias, and one PReLU with one
+    slope between the two [F].
     """
 
     def __init__(self, channels: int) -> None:
@@ -71,8 +71,8 @@ class ResidualGroupModule(nn.Module):
 class ScaleBranch(nn.Module):
     """One scale of a DMSSRM: down by `factor`, RGM, up by `factor`.
 
-    Down: pixel-unshuffle and a 1x1 convolution, from the module's input directly; up: a 1x1
-    convolution and pixel-shuffle; no bias [F]. Factor 1 is the RGM alone.
+    Down: pixel-unshuffle of the module's input and a 1x1 convolution; up: a 1x1 convolution and
+    pixel-shuffle; no bias [F]. Factor 1 is the RGM alone.
     """
 
     def __init__(self, channels: int, factor: int, num_rbm: int, num_rm: int) -> None:
@@ -103,7 +103,7 @@ class SelectionModule(nn.Module):
 
     def __init__(self, channels: int, num_scales: int) -> None:
         super().__init__()
-        # A module, not a functional: hook counters only see modules.
+        # A module, not a function: counters that use hooks see modules only.
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.score = nn.Conv2d(channels, num_scales, 1)
 

@@ -1,4 +1,4 @@
-"""What code a result depends on: hashes of source files, without importing them."""
+"""What code a result depends on: hashes of what sources mean, without importing them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline.errors import ConfigError
 
@@ -17,15 +18,19 @@ from pipeline.errors import ConfigError
 _SHARED = ("baselines", "dmtnet")
 _HARNESS = "pipeline"
 
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+"""Python's version, for keys: a hash of sources holds for one, since its syntax trees do."""
+
 
 def source_hash(module: str) -> str:
-    """SHA-256 over the sources of a module and of what it imports, by module name.
+    """SHA-256 over the code of a module and of what it imports, by module name.
 
-    Covered are the module, or every module right inside a package of that name; and, as far as they
-    belong to the same top-level package, to `baselines` or to `dmtnet`, the modules imported by
-    these, anywhere in their code, directly or through each other, with the packages around them and
-    the arrays (`.npz`) that packages ship. The harness itself is not followed. Imports made by name
-    at run time are not seen.
+    Code is the syntax tree without docstrings: comments and layout don't count. Covered are the
+    module, or every module right inside a package of that name; and, as far as they belong to the
+    same top-level package, to `baselines` or to `dmtnet`, the modules imported by these, anywhere
+    in their code, directly or through each other, with the packages around them and the arrays
+    (`.npz`) that packages ship. The harness itself is not followed. Imports made by name at run
+    time are not seen.
 
     Raises:
         ConfigError: there is no such module, or a source of it is not Python.
@@ -36,25 +41,28 @@ def source_hash(module: str) -> str:
             f"module {module!r} is not installed; check `module:` in the configuration"
         )
     roots = {module.split(".")[0], *_SHARED} - {_HARNESS}
-    sources: dict[str, bytes] = {}
+    contents: dict[str, bytes] = {}
     todo = {module: first, **{spec.name: spec for spec in _contents(first)}}
     while todo:
         name, spec = todo.popitem()
         path = Path(str(spec.origin))
-        sources[name] = path.read_bytes() if spec.has_location else b""
-        sources |= dict(_arrays(spec))
+        source = path.read_bytes() if spec.has_location else b""
+        contents |= dict(_arrays(spec))
         if path.suffix != ".py":
+            contents[name] = source
             continue
+        code = _read(source, str(path))
+        contents[name] = code.tree
         package = name if spec.submodule_search_locations is not None else name.rpartition(".")[0]
         around = _around(name)
-        for other in [*around, *_imports(sources[name], package, str(path))]:
-            if other.split(".")[0] in roots and other not in sources and other not in todo:
+        for other in [*around, *code.imports(package)]:
+            if other.split(".")[0] in roots and other not in contents and other not in todo:
                 found = _find(other)
                 if found is not None and found.origin is not None:
                     todo[other] = found
     digest = hashlib.sha256()
-    for name in sorted(sources):
-        content = hashlib.sha256(sources[name]).hexdigest()
+    for name in sorted(contents):
+        content = hashlib.sha256(contents[name]).hexdigest()
         digest.update(f"{name} {content}\n".encode())
     return digest.hexdigest()
 
@@ -96,26 +104,44 @@ def _around(module: str) -> list[str]:
     return [module.rsplit(".", count)[0] for count in range(1, module.count(".") + 1)]
 
 
+class _Code(NamedTuple):
+    """A source: its syntax tree without docstrings, as text, and its import statements."""
+
+    tree: bytes
+    statements: tuple[ast.Import | ast.ImportFrom, ...]
+
+    def imports(self, package: str) -> set[str]:
+        """All that the import statements name; some of it may not be a module."""
+        return set(_named(self.statements, package))
+
+
+class _WithoutDocstrings(ast.NodeTransformer):
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        """Drop strings that stand alone: docstrings of modules, classes, functions, constants."""
+        value = node.value
+        return None if isinstance(value, ast.Constant) and isinstance(value.value, str) else node
+
+
 @cache
-def _imports(source: bytes, package: str, where: str) -> frozenset[str]:
-    """All that a source names in import statements; some of it may be no module."""
+def _read(source: bytes, where: str) -> _Code:
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError) as error:
         reason = " ".join(str(error).split())
-        raise ConfigError(f"{where}: not a Python source ({reason}); mend it") from error
-    return frozenset(_named(ast.walk(tree), package))
+        raise ConfigError(f"{where}: not a Python source ({reason}); fix it") from error
+    statements = [n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)]
+    return _Code(ast.dump(_WithoutDocstrings().visit(tree)).encode(), tuple(statements))
 
 
-def _named(nodes: Iterable[ast.AST], package: str) -> Iterator[str]:
-    for node in nodes:
+def _named(statements: Iterable[ast.Import | ast.ImportFrom], package: str) -> Iterator[str]:
+    for node in statements:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            dots = "." * node.level
-            if dots and node.level > package.count(".") + 1:
-                continue  # beyond the top-level package: fails when it is run
-            base = importlib.util.resolve_name(f"{dots}{node.module or ''}", package)
-            yield base
-            # `from package import module` names a module too.
-            yield from (f"{base}.{alias.name}" for alias in node.names)
+            continue
+        dots = "." * node.level
+        if dots and node.level > package.count(".") + 1:
+            continue  # beyond the top-level package: fails when it is run
+        base = importlib.util.resolve_name(f"{dots}{node.module or ''}", package)
+        yield base
+        # `from package import module` names a module too.
+        yield from (f"{base}.{alias.name}" for alias in node.names)

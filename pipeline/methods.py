@@ -1,63 +1,103 @@
 """Registry of methods: a name from the configuration wrapped around a method module.
 
-A method module holds `VIEWS`, `CITATION`, `LICENCE`, `INPUT_BITS`, `build(**kw)` and, where the
-authors published weights, `load_official(state, **kw)`. It may declare `SURROGATE`, the reason why
-it only stands in for the published method: rows made with it are then labeled so.
+`MethodDeclaration` is what such a module declares; docs/adding_a_method.md explains it to authors.
 """
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool
+from pydantic.dataclasses import dataclass as validated
 
 from pipeline.code_hash import source_hash
 from pipeline.config.experiment import Experiment, load_methods
 from pipeline.config.methods import MethodEntry, unknown_method
 from pipeline.errors import ConfigError, WeightsError
+from pipeline.plugins import Contract, Text, function_field
 from pipeline.records import Label
 
 if TYPE_CHECKING:
     from torch import nn
 
-_CONTRACT = ("VIEWS", "CITATION", "LICENCE", "INPUT_BITS", "build")
+View = Literal["left", "right", "combined"]
+
+
+def _different(views: tuple[View, ...]) -> tuple[View, ...]:
+    if len(set(views)) < len(views):
+        raise ValueError("the same view twice")
+    return views
+
+
+class Choice(BaseModel):
+    """One thing that a publication left to choose or to find out, and what is done here.
+
+    `known`: read in a publication or its authors' program; otherwise this project's reconstruction.
+    """
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    what: Text
+    chosen: Text
+    known: StrictBool
+
+
+@validated(frozen=True)
+class MethodDeclaration:
+    """What a method's module declares, each field under its name in capitals.
+
+    Args:
+        views: the channel order that `forward` expects, e.g. `("right", "left")` for DMTNet
+            (Eq. 1): the input has three channels, RGB in [0, 1], for each of them.
+        input_bits: bit depth to which the method expects its input to be quantized.
+        citation: reference of the publication.
+        licence: license of the implementation used here.
+        build: returns the network in the full size of the publication, freshly initialized.
+        load_official: returns the network with the authors' weights, where they published any.
+        training_terms: loss terms of the method's own, from its network's `forward_training`.
+        surrogate: why it only stands in for the published method; rows made with it are labeled so.
+        as_published: the settings with which it deblurs without a run, if it can.
+        choices: what is known of the method, and what is a reconstruction.
+        bounded: why the published network limits its output to [0, 1].
+        untrained: patterns of the names of parameters that `forward` gives no gradient, each with
+            the reason.
+    """
+
+    views: Annotated[tuple[View, ...], Field(min_length=1), AfterValidator(_different)]
+    input_bits: Literal[8, 16]
+    citation: Text
+    licence: Text
+    build: Callable[..., Any] = function_field()
+    load_official: Callable[..., Any] | None = function_field(default=None)
+    training_terms: tuple[Text, ...] = ()
+    surrogate: Text | None = None
+    as_published: Text | None = None
+    choices: tuple[Choice, ...] = ()
+    bounded: Text | None = None
+    untrained: Mapping[str, Text] = Field(default_factory=dict)
+
+
+_CONTRACT = Contract("method", MethodDeclaration, "docs/adding_a_method.md")
 
 
 @dataclass(frozen=True)
 class Method:
-    """One method in its full-size, paper configuration.
-
-    `views` is the channel order that `forward` expects, e.g. `("right", "left")` for DMTNet
-    (Eq. 1): the input has three channels, RGB in [0, 1], for each of them.
-    """
+    """One method in its full-size, paper configuration."""
 
     name: str
     entry: MethodEntry
 
     @cached_property
-    def module(self) -> ModuleType:
-        """The method's module, imported on first use.
+    def declaration(self) -> MethodDeclaration:
+        """What the method's module declares; it is imported on first use.
 
         Raises:
-            ConfigError: it cannot be imported or lacks a part of the contract.
+            ConfigError: it cannot be imported or breaks the contract.
         """
-        try:
-            module = importlib.import_module(self.entry.module)
-        except ModuleNotFoundError as error:
-            raise ConfigError(
-                f"method {self.name!r}: module {self.entry.module!r} cannot be imported "
-                f"({error}); check `module:` in the configuration"
-            ) from error
-        missing = [part for part in _CONTRACT if not hasattr(module, part)]
-        if missing:
-            raise ConfigError(
-                f"method {self.name!r}: module {self.entry.module!r} lacks {', '.join(missing)}; "
-                "see docs/adding_a_method.md"
-            )
-        return module
+        return _CONTRACT.load(self.name, self.entry.module)
 
     def build(self, **kwargs: Any) -> nn.Module:
         """The network, freshly initialized; `kwargs` replace constructor arguments of the paper.
@@ -73,9 +113,10 @@ class Method:
             torch.Size([1, 3, 64, 48])
         """
         try:
-            return self.module.build(**{**self.entry.kwargs, **kwargs})
+            network: nn.Module = self.declaration.build(**{**self.entry.kwargs, **kwargs})
         except (TypeError, ValueError) as error:
             raise ConfigError(f"method {self.name!r}: {error}; check its `kwargs`") from error
+        return network
 
     def build_counted(self) -> nn.Module:
         """What is counted of the full-size method: its network, or the network that is part of it.
@@ -87,7 +128,7 @@ class Method:
         counted: nn.Module = getattr(network, "counted", network)
         return counted
 
-    def load_official(self, state: Mapping[str, Any], **kwargs: Any) -> nn.Module:
+    def load_official(self, state: Mapping[str, Any] | Sequence[Any], **kwargs: Any) -> nn.Module:
         """The network with the authors' published weights.
 
         Args:
@@ -97,58 +138,42 @@ class Method:
         Raises:
             WeightsError: the method takes no published weights, or these are of another network.
         """
-        loader = getattr(self.module, "load_official", None)
+        loader = self.declaration.load_official
         if loader is None:
             raise WeightsError(f"method {self.name!r}: its authors published no weights")
         try:
-            return loader(state, **{**self.entry.kwargs, **kwargs})
+            network: nn.Module = loader(state, **{**self.entry.kwargs, **kwargs})
         except ValueError as error:
             raise WeightsError(
                 f"method {self.name!r}: {error}; use the file that "
                 f"`dmtbench weights list` names for it"
             ) from error
+        return network
 
     @property
     def views(self) -> tuple[str, ...]:
         """Views in channel order: a selection of left, right, combined."""
-        return tuple(self.module.VIEWS)
-
-    @property
-    def citation(self) -> str:
-        """Reference of the publication."""
-        return str(self.module.CITATION)
-
-    @property
-    def licence(self) -> str:
-        """Licence of the implementation used here."""
-        return str(self.module.LICENCE)
+        return self.declaration.views
 
     @property
     def input_bits(self) -> int:
         """Bit depth to which the method expects its input to be quantized."""
-        return int(self.module.INPUT_BITS)
+        return self.declaration.input_bits
 
     @property
     def training_terms(self) -> tuple[str, ...]:
         """Loss terms of the method's own, which its network's `forward_training` provides."""
-        return tuple(getattr(self.module, "TRAINING_TERMS", ()))
+        return self.declaration.training_terms
 
     @property
     def surrogate(self) -> str | None:
         """Why this implementation only stands in for the published method; `None` if it doesn't."""
-        reason = getattr(self.module, "SURROGATE", None)
-        return None if reason is None else str(reason)
+        return self.declaration.surrogate
 
     @property
     def as_published(self) -> str | None:
         """With what settings it deblurs without a run, if it can; `None` if it needs one."""
-        settings = getattr(self.module, "AS_PUBLISHED", None)
-        return None if settings is None else str(settings)
-
-    @property
-    def choices(self) -> tuple[Any, ...]:
-        """What it takes from its publication or had to choose: `what`, `chosen`, `known`."""
-        return tuple(getattr(self.module, "CHOICES", ()))
+        return self.declaration.as_published
 
     @property
     def trainable(self) -> bool:
@@ -162,11 +187,6 @@ class Method:
             ConfigError: there is no such module, or a source of it is not Python.
         """
         return source_hash(self.entry.module)
-
-
-def list_methods(experiment: Experiment | None = None) -> list[str]:
-    """Names of all methods, in the order of the configuration (ablations not included)."""
-    return list((experiment or load_methods()).methods)
 
 
 def get_method(name: str, experiment: Experiment | None = None) -> Method:

@@ -1,4 +1,4 @@
-"""Progress bars on standard error: of bytes, and of things counted."""
+"""Progress bars on standard error: of bytes, counted items and trainings."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from rich.progress import (
     ProgressColumn,
     Task,
     TextColumn,
+    TimeElapsedColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
@@ -24,39 +25,42 @@ Item = TypeVar("Item")
 
 
 def byte_bar(shown: bool) -> Progress:
-    """A bar on standard error, to be used as a context manager; silent unless `shown`."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.percentage:>3.0f}%"),
-        DownloadColumn(),
-        TransferSpeedColumn(),
+    """A bar for bytes, to be used as a context manager; silent unless `shown`."""
+    return _percent_bar(DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(), shown=shown)
+
+
+def training_bar(shown: bool = True) -> Progress:
+    """A bar for trainings: name, bar, loss, validation PSNR, samples/s, time remaining.
+
+    Every task needs the fields `loss`, `psnr` and `rate`, all text. Silent unless `shown`.
+    """
+    return _percent_bar(
+        TextColumn("loss {task.fields[loss]}"),
+        TextColumn("val {task.fields[psnr]} dB"),
+        TextColumn("{task.fields[rate]}/s"),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=not shown,
+        shown=shown,
     )
 
 
-class _Rate(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        return Text("" if task.speed is None else f"{task.speed:.1f}/s")
+def workflow_bar() -> Progress:
+    """A bar for the steps of a workflow, with the elapsed time."""
+    return _count_bar(TimeElapsedColumn(), shown=True)
 
 
 def watched(
     items: Iterable[Item], total: int, what: str, show: bool, done: int = 0
 ) -> Iterator[Item]:
-    """Pass `items` on, and show on standard error how many there were.
+    """Yield `items` unchanged and show a bar of their number.
 
     Args:
-        items: what the work yields.
-        total: how many there will be, those of an earlier run included.
-        what: the bar's caption.
-        show: whether there is a bar at all.
-        done: how many an earlier run did.
+        items: results of the work.
+        total: number of items, including those of an earlier run.
+        what: caption of the bar.
+        show: whether a bar is shown at all.
+        done: number of items of an earlier run.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate())
-    console = Console(stderr=True)
-    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not show) as bar:
+    with _count_bar(_Rate(), TimeRemainingColumn(), shown=show) as bar:
         task = bar.add_task(what, total=total, completed=done)
         for item in items:
             bar.advance(task)
@@ -65,14 +69,42 @@ def watched(
 
 @contextmanager
 def steps_bar(what: str, shown: bool) -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error for work that tells the steps done and their number.
+    """A bar for work that reports its completed and total steps.
 
     Args:
-        what: the bar's caption.
-        shown: whether there is a bar at all.
+        what: caption of the bar.
+        shown: whether a bar is shown at all.
+
+    Yields:
+        Function to call with the completed and the total number of steps.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not shown) as bar:
+    with _count_bar(TimeRemainingColumn(), shown=shown) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text("" if task.speed is None else f"{task.speed:.1f}/s")
+
+
+def _percent_bar(*columns: ProgressColumn, shown: bool) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.percentage:>3.0f}%"),
+        *columns,
+        console=Console(stderr=True),
+        disable=not shown,
+    )
+
+
+def _count_bar(*columns: ProgressColumn, shown: bool) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        *columns,
+        console=Console(stderr=True),
+        disable=not shown,
+    )

@@ -18,6 +18,7 @@ import psutil  # type: ignore[import-untyped]
 from pipeline.config.experiment import Experiment
 from pipeline.files import sha256_of
 from pipeline.records import Provenance
+from pipeline.results_versions import results_versions
 
 PACKAGES = (
     "torch",
@@ -67,6 +68,7 @@ def collect(
         weights_sha256=None if weights is None else sha256_of(weights),
         git_commit=commit,
         git_dirty=dirty,
+        results_versions=results_versions(),
         packages=package_versions(),
         hardware=hardware(),
         seeds=dict(seeds),

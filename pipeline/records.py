@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipeline.errors import RecordError
+from pipeline.errors import RecordError, first_problem
 from pipeline.files import write_text
 
 Label = Literal["reproduced", "official weights", "published", "surrogate", "demo"]
@@ -30,7 +30,8 @@ class Provenance(_Record):
     `config` is the whole resolved experiment, `config_hash` its SHA-256; `manifest_sha256` that
     of the data manifest, `companion_sha256` that of the companion set's manifest where a training
     used one, `weights_sha256` that of the weights used or made. `git_dirty` tells whether tracked
-    files differed from `git_commit`. `wall_s` seconds, `peak_memory_mb` MiB.
+    files differed from `git_commit`. `results_versions`: version of each package that makes
+    numbers. `wall_s` seconds, `peak_memory_mb` MiB.
     """
 
     command: str
@@ -41,6 +42,7 @@ class Provenance(_Record):
     weights_sha256: str | None
     git_commit: str | None
     git_dirty: bool | None
+    results_versions: dict[str, int]
     packages: dict[str, str]
     hardware: dict[str, str]
     seeds: dict[str, int]
@@ -50,7 +52,7 @@ class Provenance(_Record):
 
 
 class Protocol(_Record):
-    """How images were scored (DESIGN: a difference of protocol is a different column)."""
+    """How images were scored; results of different protocols are never compared."""
 
     id: str
     input_bits: int
@@ -235,11 +237,8 @@ def read_record(path: Path, kind: type[AnyRecord]) -> AnyRecord:
             f"{path}: cannot be read ({error.strerror}); run its stage again"
         ) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise RecordError(
-            f"{path}: {where}: {first['msg']}; delete the file and run its stage again"
-        ) from error
+        problem = first_problem(error, unknown_key="unknown key")
+        raise RecordError(f"{path}: {problem}; delete the file and run its stage again") from error
 
 
 def write_schemas(folder: Path) -> list[Path]:

@@ -67,9 +67,55 @@ def test_shared_code_counts_where_it_is_imported(
     names = (*METHODS, "dmtnet", "pipeline.evaluation.metrics.lpips")
     before = dict(zip(names, hashes(tree, *names), strict=True))
     with (tree / touched).open("a") as stream:
-        stream.write("\n")
+        stream.write("\nextra = 1\n")
     after = dict(zip(names, hashes(tree, *names), strict=True))
     assert {name for name in names if before[name] != after[name]} == changed
+
+
+SOURCE = '''"""A network."""
+import torch
+
+WIDTH = 64
+"""Channels."""
+
+
+class Net(torch.nn.Module):
+    """It deblurs."""
+
+    def forward(self, x):
+        """Nothing happens."""
+        return x * 2
+'''
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "counts"),
+    [
+        ("A network.", "Another text.", False),
+        ("Channels.", "Number of channels.", False),
+        ("It deblurs.", "It blurs.", False),
+        ('        """Nothing happens."""\n', "", False),
+        ("return x * 2", "return x * 2  # twice", False),
+        ("import torch\n", "# The framework.\nimport torch\n", False),
+        ("\n\n\nclass", "\n\nclass", False),
+        ("return x * 2", "return (x\n                * 2)", False),
+        ("return x * 2", "return x * 3", True),
+        ("return x * 2", "return x + 2", True),
+        ("WIDTH = 64", "WIDTH = 65", True),
+        ("WIDTH = 64", 'WIDTH = "64"', True),
+        ("return x * 2", "x = 2\n        return x * 2", True),
+    ],
+)
+def test_comments_and_docstrings_do_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, counts: bool
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    path = tmp_path / "somebodys_net.py"
+    path.write_text(SOURCE)
+    before = source_hash("somebodys_net")
+    assert old in SOURCE
+    path.write_text(SOURCE.replace(old, new))
+    assert (source_hash("somebodys_net") != before) == counts
 
 
 def test_arrays_that_a_package_ships_count(tree: Path) -> None:
@@ -120,14 +166,14 @@ def test_what_a_module_outside_this_repository_imports(
     write(tree / "somebody/net.py", source)
     before = hashes(tree, "somebody.net")
     with (tree / touched).open("a") as stream:
-        stream.write("\n")
+        stream.write("\nextra = 1\n")
     assert (hashes(tree, "somebody.net") != before) == counts
 
 
 def test_a_source_that_is_not_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "somebody_torn.py").write_text("def build(:\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(ConfigError, match=r"somebody_torn\.py: not a Python source \(.*; mend it"):
+    with pytest.raises(ConfigError, match=r"somebody_torn\.py: not a Python source \(.*; fix it"):
         source_hash("somebody_torn")
 
 

@@ -96,9 +96,21 @@ def test_baselines_never_import_the_harness(module: str) -> None:
     assert "pipeline" not in roots(imported(module))
 
 
+@pytest.mark.parametrize("module", inside("pipeline"))
+def test_the_harness_never_imports_a_method(module: str) -> None:
+    # The configuration names the modules of methods.
+    assert "baselines" not in roots(imported(module))
+
+
 @pytest.mark.parametrize("module", [*inside("pipeline.reporting"), "pipeline.stages.report"])
 def test_reports_never_load_torch(module: str) -> None:
     assert "torch" not in roots(imported(module))
+    assert "torch" not in roots(loaded_by(module))
+
+
+@pytest.mark.parametrize("module", inside("pipeline.evaluation.metrics"))
+def test_metrics_load_torch_only_where_they_score(module: str) -> None:
+    # Reports read units and directions from them.
     assert "torch" not in roots(loaded_by(module))
 
 

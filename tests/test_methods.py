@@ -17,7 +17,7 @@ from support.paths import PUBLISHED
 from dmtnet import DMTNet
 from pipeline.config.experiment import load_experiment, load_methods
 from pipeline.errors import ConfigError, WeightsError
-from pipeline.methods import get_method, list_methods
+from pipeline.methods import get_method
 from pipeline.records import MAIN_GROUP
 from pipeline.stages.evaluate import evaluate_method
 from pipeline.stages.report import make_table1
@@ -81,8 +81,8 @@ def test_dmtnet_b() -> None:
     assert method.views == ("right", "left")
     assert method.input_bits == 16
     assert method.trainable
-    assert "arXiv:2209.06040" in method.citation
-    assert "Apache-2.0" in method.licence
+    assert "arXiv:2209.06040" in method.declaration.citation
+    assert "Apache-2.0" in method.declaration.licence
     with torch.device("meta"):
         network = method.build()
     assert isinstance(network, DMTNet)
@@ -114,9 +114,8 @@ def test_unknown_methods_name_the_known() -> None:
 
 
 def test_methods_stand_in_the_order_of_the_configuration() -> None:
-    names = list_methods()
+    names = list(load_methods().methods)
     assert names[:6] == [*(f"dmtnet-{variant}" for variant in "tsblh"), "input"]
-    assert names == list(load_methods().methods)
     assert not set(names) & set(load_methods().ablations)
 
 
@@ -137,9 +136,10 @@ def test_refused_arguments_are_the_users_mistake(arguments: dict[str, object], m
 
 def test_one_module_and_one_entry_make_a_method(add: Adder) -> None:
     experiment = load_experiment(add())
-    assert list_methods(experiment)[-1] == "dim"
+    assert list(experiment.methods)[-1] == "dim"
     method = get_method("dim", experiment)
-    assert (method.views, method.citation, method.licence) == (
+    declared = method.declaration
+    assert (declared.views, declared.citation, declared.licence) == (
         ("combined",),
         "Somebody, 2030",
         "MIT",
@@ -200,9 +200,49 @@ def test_a_missing_module(add: Adder, module: str) -> None:
 
 @pytest.mark.parametrize("part", ["VIEWS", "CITATION", "LICENCE", "INPUT_BITS"])
 def test_a_module_without_a_part_of_the_contract(add: Adder, part: str) -> None:
-    method = get_method("dim", load_experiment(add(MODULE.replace(part, "OTHER"))))
+    method = get_method("dim", load_experiment(add(MODULE.replace(part, "_OTHER"))))
     with pytest.raises(ConfigError, match=f"module 'somebody_dim' lacks {part}; see docs/"):
         method.build()
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("SURROGAT = 'no code'", "declares SURROGAT, .*did you mean SURROGATE"),
+        ("TRAINING_TERM = ('a',)", "declares TRAINING_TERM, .*did you mean TRAINING_TERMS"),
+        ("SCALE = 8", "declares SCALE, .*start it with an underscore"),
+        ("from somebody_parts import SURROGAT\n__all__ = ['SURROGAT']", "declares SURROGAT"),
+        ("def load_oficial(state): ...", "has a function load_oficial, but not load_official"),
+        ("INPUT_BITS = 12", "has a wrong INPUT_BITS: Input should be 8 or 16"),
+        ("VIEWS = ('left', 'middle')", r"has a wrong VIEWS\.1: Input should be 'left'"),
+        ("VIEWS = ()", "has a wrong VIEWS: "),
+        ("VIEWS = ('left', 'left')", "has a wrong VIEWS: .*the same view twice"),
+        ("CITATION = ' '", "has a wrong CITATION: "),
+        ("SURROGATE = True", "has a wrong SURROGATE: "),
+        ("CHOICES = ('alpha',)", "has a wrong CHOICES"),
+        ("load_official = 3", "has a wrong load_official: "),
+    ],
+)
+def test_a_module_that_breaks_the_contract(
+    add: Adder, tmp_path: Path, line: str, message: str
+) -> None:
+    (tmp_path / "somebody_parts.py").write_text("SURROGAT = 'no code'")
+    source = MODULE.split("def load_official")[0] if "def" in line else MODULE
+    method = get_method("dim", load_experiment(add(f"{source}\n{line}\n")))
+    with pytest.raises(ConfigError, match=message) as caught:
+        method.build()
+    assert "module 'somebody_dim'" in str(caught.value)
+    assert "see docs/adding_a_method.md" in str(caught.value)
+
+
+def test_imported_and_private_constants_and_classes_are_not_declarations(
+    add: Adder, tmp_path: Path
+) -> None:
+    (tmp_path / "somebody_parts.py").write_text("SCALE = 8")
+    more = "from somebody_parts import SCALE\n_STEP = 2\n\nclass DIM(Dim):\n    pass\n"
+    method = get_method("dim", load_experiment(add(MODULE + more)))
+    assert method.surrogate is None
+    assert method.build()(torch.ones(1)).item() == 0.5
 
 
 def test_the_code_hash_follows_the_code(add: Adder) -> None:

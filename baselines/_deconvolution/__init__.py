@@ -1,7 +1,7 @@
-"""Second stage of the two-stage methods: an image and its defocus map to a sharp image.
+"""Second stage of the two-stage methods: from an image and its defocus map to a sharp image.
 
-Which solver and which settings made the published rows of EBDB, DMENet and JNB is not stated; the
-defaults are those that DMENet's authors published later, for the same data set.
+The solver and settings behind the published rows of EBDB, DMENet and JNB are not stated; the
+defaults are those that DMENet's authors published later for the same data set.
 """
 
 from baselines._deconvolution.hyper_laplacian import HyperLaplacian

@@ -1,8 +1,8 @@
-"""What surrounds an image that is deconvolved as if it were periodic.
+"""Borders of an image that is deconvolved as if it were periodic.
 
-Known (DMENet's authors' runner): edges replicated by half the kernel's side, then four rounds of
-edge tapering. Reconstruction: the taper's weights, after MATLAB's documentation, and more padding,
-behind and below, up to sizes with fast transforms.
+Known (DMENet's authors' runner): edges replicated by half the kernel side, then four rounds of edge
+tapering. Reconstruction: the taper's weights, following MATLAB's documentation, and more padding,
+on the right and at the bottom, up to sizes with fast transforms.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _TAPERS = 4
 
 
 def pad_edges(image: Floats, psf: Floats) -> Floats:
-    """An image with its edges replicated, by half the kernel's side or more.
+    """Pad an image with replicated edges, by at least half the kernel side.
 
     Args:
         image: `[H, W]`.
         psf: `[K, K]`, K odd.
 
     Returns:
-        An array whose sides have fast real transforms; `image` begins at `[K // 2, K // 2]`.
+        An array whose sides have fast real transforms; `image` starts at `[K // 2, K // 2]`.
     """
     half = psf.shape[0] // 2
     sides = [scipy.fft.next_fast_len(side + 2 * half, real=True) for side in image.shape]
@@ -35,14 +35,14 @@ def pad_edges(image: Floats, psf: Floats) -> Floats:
 
 
 def taper_edges(image: Floats, psf: Floats) -> Floats:
-    """An image that becomes blurred, across its border too, the nearer the border is.
+    """Blur an image progressively toward its border, as if it were periodic.
 
     Args:
-        image: `[H, W]`, the sides longer than the kernel's.
+        image: `[H, W]`, with sides longer than the kernel's.
         psf: `[K, K]`, K odd, sum 1.
 
     Returns:
-        An array like `image`, within its range, equal to it but for a band of width K - 1.
+        An array like `image`, within its range, equal to it except in a band of width K - 1.
     """
     low, high = image.min(), image.max()
     psf = psf.astype(image.dtype)
@@ -57,7 +57,7 @@ def taper_edges(image: Floats, psf: Floats) -> Floats:
 
 
 def _autocorrelation(profile: Floats, side: int) -> Floats:
-    """Of a line through the kernel, circular, 1 at both ends of the side."""
+    """Circular autocorrelation of a kernel's profile, 1 at both ends of the side."""
     period = side - 1
     spectrum = scipy.fft.rfft(profile, period)
     circle = scipy.fft.irfft(np.abs(spectrum) ** 2, period)

@@ -1,7 +1,8 @@
 """Deconvolution with a hyper-Laplacian prior on the gradients (Krishnan and Fergus, NIPS 2009).
 
-The sum over the image of lambda/2 |k * x - y|^2 + |D_x x|^alpha + |D_y x|^alpha is made small by
-half-quadratic splitting, with one alternation at each of six weights beta.
+Half-quadratic splitting minimizes the sum over the image of
+lambda/2 |k * x - y|^2 + |D_x x|^alpha + |D_y x|^alpha, with one alternation at each of six weights
+beta.
 """
 
 from __future__ import annotations
@@ -42,9 +43,9 @@ class HyperLaplacian:
             raise ValueError(f"lam and alpha must be positive, not {self.lam} and {self.alpha}")
 
     def deconvolve(self, channels: Floats, psf: Floats) -> Floats:
-        """Channels `[C, H, W]` of one blur `[K, K]` to their sharp estimate, not clipped.
+        """Sharp estimate of channels `[C, H, W]` with one blur `[K, K]`, not clipped.
 
-        Edges are replicated and tapered. The precision of `channels` is that of the computation.
+        Edges are replicated and tapered. Computes in the precision of `channels`.
         """
         half = psf.shape[0] // 2
         height, width = channels.shape[1:]
@@ -57,7 +58,7 @@ def solve_periodic(channels: Floats, psf: Floats, lam: float, alpha: float) -> F
     """The half-quadratic iterations on periodic channels.
 
     Args:
-        channels: `[C, H, W]`, blurred; its precision is that of the computation.
+        channels: `[C, H, W]`, blurred; the computation has their precision.
         psf: `[K, K]`, K odd and no larger than H and W, sum 1.
         lam: weight of the data term.
         alpha: exponent of the prior.
@@ -94,7 +95,7 @@ def _shrunk_gradients(x: Floats, alpha: float, beta: float) -> Floats:
 
 
 def _gradient_power(size: tuple[int, int]) -> Floats:
-    """|F(D_x)|^2 + |F(D_y)|^2 of the half spectrum."""
+    """|F(D_x)|^2 + |F(D_y)|^2 on the half spectrum."""
     rows = 4 * np.sin(np.pi * scipy.fft.fftfreq(size[0])) ** 2
     columns = 4 * np.sin(np.pi * scipy.fft.rfftfreq(size[1])) ** 2
     return np.add.outer(rows, columns)

@@ -12,20 +12,20 @@ from baselines._deconvolution.boundary import pad_edges, taper_edges
 
 Floats = NDArray[np.floating]
 
-# A prediction below this, of a dark image, divides nothing.
+# Predictions below this, in dark images, are not divided by.
 _EPSILON = 1e-6
 
 
 @dataclass(frozen=True)
 class RichardsonLucy:
-    """Multiplicative updates with a known kernel, from a constant 0.5.
+    """Multiplicative updates with a known kernel, starting from a constant 0.5.
 
     Fish et al., 'Blind deconvolution by means of the Richardson-Lucy algorithm', JOSA A 1995,
-    alternate the update with one of the kernel; here the kernel is known. Reconstruction: how many
-    iterations made the published rows is not known.
+    alternate updates of image and kernel; here the kernel is known. Reconstruction: the number of
+    iterations behind the published rows is not known.
 
     Args:
-        num_iter: 10 for estimated maps; 30 for exact ones.
+        num_iter: number of iterations: 10 for estimated maps, 30 for exact ones.
 
     Raises:
         ValueError: `num_iter` is below 1.
@@ -38,9 +38,9 @@ class RichardsonLucy:
             raise ValueError(f"num_iter must be at least 1, not {self.num_iter}")
 
     def deconvolve(self, channels: Floats, psf: Floats) -> Floats:
-        """Channels `[C, H, W]` of one blur `[K, K]` to their sharp estimate, not clipped.
+        """Sharp estimate of channels `[C, H, W]` with one blur `[K, K]`, not clipped.
 
-        The border is mirrored by half the kernel's side: the library's own is black.
+        The border is mirrored by half the kernel side; the library's own border is black.
         """
         half = psf.shape[0] // 2
         sharp = np.empty_like(channels)
@@ -58,7 +58,7 @@ class Wiener:
     """conj(K) Y / (|K|^2 + balance): a control without a prior; not a published row.
 
     Args:
-        balance: share of noise to signal.
+        balance: ratio of noise to signal.
 
     Raises:
         ValueError: `balance` is not positive.
@@ -71,11 +71,11 @@ class Wiener:
             raise ValueError(f"balance must be positive, not {self.balance}")
 
     def deconvolve(self, channels: Floats, psf: Floats) -> Floats:
-        """Channels `[C, H, W]` of one blur `[K, K]` to their sharp estimate, not clipped."""
+        """Sharp estimate of channels `[C, H, W]` with one blur `[K, K]`, not clipped."""
         half = psf.shape[0] // 2
         height, width = channels.shape[1:]
         sharp = np.empty_like(channels)
-        # An impulse as regularizer weighs all frequencies alike; the library's default does not.
+        # An impulse as regularizer weights all frequencies equally, unlike the library's default.
         alike = np.ones((1, 1))
         for x, y in zip(sharp, channels, strict=True):
             padded = taper_edges(pad_edges(y, psf), psf)

@@ -1,8 +1,8 @@
-"""Deconvolution with a blur that changes over the image: one kernel per level of the map.
+"""Deconvolution with a blur that varies over the image: one kernel per level of the map.
 
-Known (DMENet's authors' runner): the whole image is deconvolved with every level's kernel, and
-each pixel taken from its own level; levels are not blended; encoded values, no gamma. The result is
-clipped to [0, 1].
+Known (DMENet's authors' runner): the whole image is deconvolved with the kernel of every level, and
+each pixel is taken from its own level; levels are not blended; values are encoded, without gamma.
+The result is clipped to [0, 1].
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ Floats = NDArray[np.floating]
 Progress = Callable[[int, int], None]
 Kernel = Literal["gaussian", "disc"]
 
-# Of half a Gaussian's side. From 1 on, PSNR no longer changes by as much as 0.001 dB, with any
-# solver here. Discs ring further: with alpha 2/3 and lambda 2000, margins of 60 px for radius 2
-# and 100 px for 4.5 still changed 0.08 dB.
+# In units of half a Gaussian kernel's side. From 1 on, PSNR changes by less than 0.001 dB with any
+# solver here. Discs ring further: with alpha 2/3 and lambda 2000, margins of 60 px for radius 2 and
+# 100 px for 4.5 still changed it by 0.08 dB.
 _MARGIN = 2
 
 
 class Solver(Protocol):
-    """Undoes one blur that is the same everywhere."""
+    """Removes a blur that is the same everywhere."""
 
     def deconvolve(self, channels: Floats, psf: Floats) -> Floats:
-        """Channels `[C, H, W]` of one blur `[K, K]` to their sharp estimate.
+        """Sharp estimate of channels `[C, H, W]` with one blur `[K, K]`.
 
-        The border of the image is the solver's matter; the result need not be clipped.
+        The solver handles the border of the image; it need not clip the result.
         """
 
 
@@ -49,27 +49,27 @@ def deconvolve_layers(
     threads: int = 1,
     progress: Progress | None = None,
 ) -> Floats:
-    """Undo a known, locally constant blur.
+    """Remove a known, locally constant blur.
 
-    Reconstruction: of each level of a Gaussian only the boxes round its pixels are deconvolved,
-    with a margin of twice half the kernel's side; all is computed in float32.
+    Reconstruction: for each level of a Gaussian, only the boxes around its pixels are deconvolved,
+    with a margin of twice half the kernel side; everything is computed in float32.
 
     Args:
         image: `[H, W, 3]`, values in [0, 1].
-        sigma: `[H, W]`, standard deviation in px of the Gaussian that looks like the blur, >= 0.
-            Pixels of 0 are copied. NaN counts as 0, with a warning that tells how many there are.
+        sigma: `[H, W]`, standard deviation in px of the Gaussian that resembles the blur, >= 0.
+            Pixels of sigma 0 are copied. NaN counts as 0, with a warning that gives their number.
         solver: e.g. `HyperLaplacian()`.
-        psf: `gaussian`, or `disc`, of the radius sigma / 0.545.
-        levels: the map is brought to at most as many values.
-        threads: levels at work at the same time.
-        progress: called with the number of levels done and of all.
+        psf: `gaussian`, or `disc` with radius sigma / 0.545.
+        levels: the map is quantized to at most this number of values.
+        threads: number of levels processed in parallel.
+        progress: called with the number of finished levels and the number of all levels.
 
     Returns:
         `[H, W, 3]` float64 in [0, 1].
 
     Raises:
-        ValueError: shapes differ; a value is not finite or out of range; the image is smaller
-            than the largest kernel; there is no such kernel.
+        ValueError: shapes differ, a value is not finite or out of range, the image is smaller than
+            the largest kernel, or the kernel is unknown.
     """
     quantized = quantize(_check(image, sigma), levels)
     kernels = {level: _kernel(float(level), psf) for level in np.unique(quantized)}
@@ -103,7 +103,7 @@ def _undo_level(
     kernel: Floats,
     solver: Solver,
 ) -> None:
-    """Write the sharp pixels of the mask into `output`."""
+    """Write the sharp pixels of the mask to `output`."""
     for region in regions(mask, margin):
         sharp = solver.deconvolve(channels[:, *region.outer], kernel.astype(np.float32))
         inside = mask[region.inner]
@@ -120,7 +120,7 @@ def _kernel(sigma: float, psf: Kernel) -> Floats:
 
 
 def _check(image: Floats, sigma: Floats) -> Floats:
-    """The map without holes."""
+    """The map with NaN replaced by 0."""
     if image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f"expected an image [H, W, 3], got {list(image.shape)}")
     if sigma.shape != image.shape[:2]:
@@ -131,13 +131,13 @@ def _check(image: Floats, sigma: Floats) -> Floats:
         raise ValueError("the image's values must be finite and lie in [0, 1]")
     if np.isinf(sigma).any() or (sigma < 0).any():
         raise ValueError("the map's values must be finite and not negative")
-    # Not only for the message: a disc of such a radius would not fit into memory.
+    # Not only for the message: a disc of such a radius would not fit in memory.
     if (sigma > max(sigma.shape)).any():
         raise ValueError("the map holds values above the image's size; is it in pixels?")
     holes = np.isnan(sigma)
     if holes.any():
         warnings.warn(
-            f"{holes.sum()} of {holes.size} pixels of the map are NaN and stay as they are",
+            f"{holes.sum()} of {holes.size} pixels of the map are NaN and stay unchanged",
             stacklevel=3,
         )
     return np.where(holes, 0.0, sigma)

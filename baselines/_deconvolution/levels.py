@@ -1,4 +1,4 @@
-"""A defocus map of few values."""
+"""Quantization of a defocus map."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ Floats = NDArray[np.floating]
 
 
 def quantize(sigma: Floats, levels: int = 33) -> Floats:
-    """A map whose pixels hold the left edge of their bin.
+    """Set each pixel of a map to the left edge of its bin.
 
     Known (DMENet's authors' runner): the inner edges of the bins are the quantiles of the distinct
-    values at i / levels, a sorted value k (from 1) of n lying at (k - 1/2) / n; the last bin holds
-    its right edge. The result is never above `sigma`. Reconstruction: a map of fewer distinct
-    values than `levels` stays as it is.
+    values at i / levels, where sorted value k (from 1) of n is at (k - 1/2) / n; the last bin
+    includes its right edge. The result is never above `sigma`. Reconstruction: a map with fewer
+    distinct values than `levels` stays unchanged.
 
     Args:
         sigma: any shape, finite.
         levels: number of bins, >= 1.
 
     Returns:
-        An array like `sigma` of at most `levels` values.
+        An array like `sigma` with at most `levels` distinct values.
 
     Raises:
         ValueError: `levels` is below 1.

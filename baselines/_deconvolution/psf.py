@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating]
 
 SIGMA_PER_RADIUS = 0.545
-"""Standard deviation of the Gaussian that looks like a disc of radius 1 (measured)."""
+"""Standard deviation of the Gaussian that resembles a disc of radius 1 (measured)."""
 
 _CANVAS = 101
 _EPSILON = np.finfo(np.float64).eps
-# Far below the sigma of the first kernel of more than one value, and no division by 0.
+# Far below the smallest sigma whose kernel has more than one value; avoids a division by 0.
 _SHARP = 0.1
 _SUBPIXELS = 21
 
@@ -23,15 +23,15 @@ _SUBPIXELS = 21
 def gaussian_psf(sigma: float) -> Floats:
     """Isotropic Gaussian, sampled at pixel centers.
 
-    Known (DMENet's authors' runner): a canvas of 101 x 101, values below the machine epsilon of
-    the peak set to 0, sum 1, cropped to what is not 0. So the side is 17 for sigma 1, 85 for 5,
-    and 101 from 6 on, where the canvas begins to cut the Gaussian.
+    Known (DMENet's authors' runner): a canvas of 101 x 101, with values below machine epsilon times
+    the peak set to 0, sum 1, cropped to its nonzero values. The side is therefore 17 for sigma 1,
+    85 for 5, and 101 from 6 on, where the canvas starts to truncate the Gaussian.
 
     Args:
         sigma: standard deviation in px, >= 0.
 
     Returns:
-        Float64 `[K, K]`, K odd; `[[1]]` if the neighbors of the center are all 0 (sigma < 0.118).
+        Float64 `[K, K]`, K odd; `[[1]]` if all neighbors of the center are 0 (sigma < 0.118).
 
     Raises:
         ValueError: `sigma` is negative or not finite.
@@ -49,7 +49,7 @@ def gaussian_psf(sigma: float) -> Floats:
 
 
 def disc_psf(radius: float) -> Floats:
-    """Uniform disc; each pixel holds the share of its 21 x 21 subpixels in the disc, sum 1.
+    """Uniform disc: each pixel holds the share of its 21 x 21 subpixels in the disc; sum 1.
 
     Reconstruction: the published rows used Gaussians; discs are what a lens makes.
 
@@ -71,7 +71,7 @@ def disc_psf(radius: float) -> Floats:
 
 
 def transfer_function(psf: Floats, size: tuple[int, int]) -> NDArray[np.complexfloating]:
-    """Half spectrum (as `rfft2` gives it) of a kernel whose center lies at pixel (0, 0).
+    """Half spectrum (as from `rfft2`) of a kernel whose center is at pixel (0, 0).
 
     Args:
         psf: `[K, K]`, K odd and no larger than either side of `size`.
@@ -82,8 +82,8 @@ def transfer_function(psf: Floats, size: tuple[int, int]) -> NDArray[np.complexf
     """
     canvas = np.zeros(size, psf.dtype)
     canvas[: psf.shape[0], : psf.shape[1]] = psf
-    centerd = np.roll(canvas, [-(side // 2) for side in psf.shape], axis=(0, 1))
-    return scipy.fft.rfft2(centerd)
+    centered = np.roll(canvas, [-(side // 2) for side in psf.shape], axis=(0, 1))
+    return scipy.fft.rfft2(centered)
 
 
 def _check(name: str, value: float) -> None:

@@ -1,6 +1,6 @@
-"""Boxes round the pixels of one level, so that not the whole image need be deconvolved for it.
+"""Boxes around the pixels of one level, which save deconvolving the whole image for each level.
 
-Reconstruction: the authors' runner takes the whole image for every level.
+Reconstruction: the authors' runner deconvolves the whole image for every level.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ Slices = tuple[slice, slice]
 
 @dataclass(frozen=True)
 class Region:
-    """A part of an image, `inner`, and what must be read to compute it, `outer`, around it."""
+    """A part of an image, `inner`, and the part around it, `outer`, needed to compute it."""
 
     inner: Slices
     outer: Slices
 
     @property
     def inner_of_outer(self) -> Slices:
-        """Where `inner` lies within `outer`."""
+        """Position of `inner` within `outer`."""
         rows, columns = (
             slice(inner.start - outer.start, inner.stop - outer.start)
             for inner, outer in zip(self.inner, self.outer, strict=True)
@@ -34,17 +34,17 @@ class Region:
 
     @property
     def cost(self) -> int:
-        """Pixels of `outer`."""
+        """Number of pixels of `outer`."""
         rows, columns = self.outer
         return (rows.stop - rows.start) * (columns.stop - columns.start)
 
 
 def regions(mask: NDArray[np.bool_], margin: int) -> list[Region]:
-    """Boxes that hold every pixel of the mask, with a margin; one box where several cost more.
+    """Boxes that cover every pixel of the mask, with a margin; one box if several cost more.
 
     Args:
         mask: `[H, W]`, not empty.
-        margin: px around each box, cut at the image's border.
+        margin: px around each box, cut off at the image border.
 
     Returns:
         The regions; their inner boxes may overlap.
@@ -52,7 +52,7 @@ def regions(mask: NDArray[np.bool_], margin: int) -> list[Region]:
     whole = _region(ndimage.find_objects(mask.astype(np.int8))[0], margin, mask.shape)
     starts = [np.arange(0, side, _BLOCK) for side in mask.shape]
     blocks = np.logical_or.reduceat(np.logical_or.reduceat(mask, starts[0], 0), starts[1], 1)
-    # Boxes whose margins would overlap are better taken as one.
+    # Boxes whose margins would overlap are cheaper as one.
     steps = max(-(-margin // _BLOCK), 1)
     near = ndimage.binary_dilation(blocks, np.ones((3, 3)), iterations=steps)
     labels = ndimage.label(near)[0] * blocks

@@ -1,9 +1,9 @@
-"""The minimum of |w|^alpha + beta/2 (w - v)^2, value by value.
+"""Elementwise minimizer of |w|^alpha + beta/2 (w - v)^2.
 
-The scheme is that of Krishnan and Fergus, 'Fast Image Deconvolution using Hyper-Laplacian Priors',
-NIPS 2009, section 3. Reconstruction: the exact minima, without their table of values. They solve
-alpha = 3/2 by the four Newton steps that are kept here for other exponents; at beta = 1 these end
-up to 0.097 beside the minimum.
+Follows Krishnan and Fergus, 'Fast Image Deconvolution using Hyper-Laplacian Priors', NIPS 2009,
+section 3. Reconstruction: exact minima instead of their lookup table. They solve alpha = 3/2 by
+four Newton steps, which are kept here for other exponents; at beta = 1 these miss the minimum by
+up to 0.097.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _NEWTON_STEPS = 4
 
 
 def shrink(v: Floats, alpha: float, beta: float) -> Floats:
-    """The minimum over w of |w|^alpha + beta/2 (w - v)^2.
+    """The w that minimizes |w|^alpha + beta/2 (w - v)^2.
 
     Closed forms for alpha 1/2, 2/3, 1, 3/2 and 2; four Newton steps from w = v for others.
 
@@ -29,7 +29,7 @@ def shrink(v: Floats, alpha: float, beta: float) -> Floats:
         beta: weight, > 0.
 
     Returns:
-        An array like `v`, of the same signs.
+        An array like `v`, with the same signs.
     """
     magnitude = np.abs(v)
     for exponent, minimum in _CLOSED.items():
@@ -69,8 +69,8 @@ def _one(a: Floats, beta: float) -> Floats:
 
 def _three_halves(a: Floats, beta: float) -> Floats:
     """Square of the positive root of beta r^2 + 1.5 r - beta a."""
-    # In place, as this is where the time of the default goes. The usual form of the root would
-    # cancel for small `a`.
+    # In place, because the default spends most of its time here. The usual formula for the root
+    # would suffer from cancellation for small `a`.
     root = a * (4 * beta**2)
     root += 2.25
     np.sqrt(root, out=root)
@@ -103,6 +103,6 @@ def _newton(a: Floats, alpha: float, beta: float) -> Floats:
             w -= slope / (alpha * (alpha - 1) * size ** (alpha - 2) + beta)
         w = np.nan_to_num(w, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
         costly = np.abs(w) ** alpha + beta / 2 * (w - a) ** 2 >= beta / 2 * a**2
-    # A step past 0 has the wrong sign, so 0 is better.
+    # A step past 0 gives the wrong sign; 0 is better.
     w[costly | (w < 0)] = 0
     return w

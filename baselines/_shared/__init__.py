@@ -1,1 +1,1 @@
-"""Parts that several methods use."""
+"""Components that several methods share."""

@@ -12,19 +12,19 @@ GATES = 4
 
 
 class ConvLSTM(nn.Module):
-    """ConvLSTM of 3x3 convolutions; the gates i, f, c, o lie in this order along the channels.
+    """ConvLSTM of 3x3 convolutions; the channels hold the gates i, f, c, o in this order.
 
     Per frame t, with hs(v) = clip(0.2 v + 0.5, 0, 1):
     z = W_x * x_t + W_h * h_{t-1} + b; C_t = hs(z_f) C_{t-1} + hs(z_i) tanh(z_c);
-    h_t = hs(z_o) tanh(C_t). h and C begin at zero.
+    h_t = hs(z_o) tanh(C_t). h and C start at zero.
 
-    Start: He-normal input weights, orthogonal recurrent ones, bias 1 for f and else 0. The
-    convolution of the zero state is computed, as in Keras.
+    Initialization: He-normal input weights, orthogonal recurrent weights, bias 1 for f and 0 for
+    the other gates. The convolution of the zero state is computed, as in Keras.
 
     Args:
-        channels: of input, state and output.
-        dropout: share of input values dropped in training: one mask per gate, kept for the whole
-            sequence.
+        channels: channels of input, state and output.
+        dropout: probability of dropping an input value in training: one mask per gate, kept for
+            the whole sequence.
     """
 
     def __init__(self, channels: int, dropout: float) -> None:
@@ -67,5 +67,5 @@ class ConvLSTM(nn.Module):
 
 
 def _gate(values: Tensor) -> Tensor:
-    # Keras 2's hard sigmoid; PyTorch's has the slope 1/6.
+    # Keras 2's hard sigmoid; PyTorch's has a slope of 1/6.
     return (0.2 * values + 0.5).clamp(0, 1)

@@ -17,32 +17,32 @@ Floats = NDArray[np.float64]
 def recursive_filter(
     signal: Floats, guide: Floats, *, sigma_s: float, sigma_r: float, num_iter: int
 ) -> Floats:
-    """Smooth `signal` along rows and columns, less across the edges of `guide`.
+    """Smooth `signal` along rows and columns, but less across the edges of `guide`.
 
     Each iteration scans left to right, right to left, down and up. The result is not normalized:
-    an isolated impulse sums to about 1, neither exactly nor symmetrically. To spread sparse data,
+    the response to an impulse sums to only about 1 and is not symmetric. To spread sparse data,
     divide the filtered data by the filtered mask.
 
     Args:
-        signal: `[H, W]` or `[H, W, K]`, any values; the K channels are filtered alike.
+        signal: `[H, W]` or `[H, W, K]`, any values; all K channels are filtered the same way.
         guide: `[H, W]` or `[H, W, C]`; distances are summed over its channels.
         sigma_s: standard deviation in pixels, over a flat guide.
         sigma_r: standard deviation in the guide's values.
-        num_iter: iterations, each half as wide as the one before.
+        num_iter: number of iterations, each half as wide as the previous one.
 
     Returns:
         float64, the shape of `signal`.
 
     Raises:
-        ValueError: shapes that do not fit, non-finite values or a figure out of range.
+        ValueError: shapes do not match, values are not finite, or a parameter is out of range.
     """
     signal, guide = np.asarray(signal, np.float64), np.asarray(guide, np.float64)
     _check(signal, guide, sigma_s, sigma_r, num_iter)
     channels = guide.reshape(*guide.shape[:2], -1)
     steps = [1 + sigma_s / sigma_r * np.abs(np.diff(channels, axis=axis)).sum(2) for axis in (1, 0)]
     distances = np.ascontiguousarray(steps[0].T), steps[1]
-    # The scanned axis lies first and the other one last, so that each step works on whole,
-    # contiguous lines; turning the array over between the axes costs little beside it.
+    # The scanned axis is first and the other axis last, so that each step works on whole,
+    # contiguous lines; transposing the array between the axes costs little in comparison.
     lines = np.ascontiguousarray(signal.reshape(*signal.shape[:2], -1).transpose(1, 2, 0))
     for index in range(num_iter):
         spread = 2.0 ** (num_iter - index - 1) * math.sqrt(3 / (4**num_iter - 1))
@@ -55,7 +55,7 @@ def recursive_filter(
 def _scan(lines: Floats, feedback: Floats) -> None:
     """Both directions along the first axis of `lines` `[L, K, M]`, in place.
 
-    `feedback` `[L - 1, M]` holds the share that crosses between line x and line x + 1.
+    `feedback` `[L - 1, M]` holds the share passed between line x and line x + 1.
     """
     change = np.empty_like(lines[0])
     count = len(lines)

@@ -1,4 +1,4 @@
-"""Defocus maps as eight-bit images, the form in which published pipelines hand them on."""
+"""Defocus maps as eight-bit images, the form in which published pipelines store them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 
 def through_eight_bits(sigma: NDArray[np.float64], full_scale: float) -> NDArray[np.float64]:
-    """What is left of a map after storage as `round(255 * sigma / full_scale)` in eight bits.
+    """Round a map as if stored in eight bits, as `round(255 * sigma / full_scale)`.
 
     Args:
         sigma: defocus map in pixels, any shape; values above `full_scale` or below 0 are clipped.
-        full_scale: the sigma of gray level 255, in pixels.
+        full_scale: sigma, in pixels, of gray level 255.
 
     Returns:
-        float64, the shape of `sigma`, multiples of `full_scale / 255`.
+        float64, the shape of `sigma`; multiples of `full_scale / 255`.
 
     Raises:
         ValueError: `full_scale` is not above 0, or the map holds non-finite values.
@@ -23,6 +23,6 @@ def through_eight_bits(sigma: NDArray[np.float64], full_scale: float) -> NDArray
         raise ValueError(f"full_scale must be above 0, not {full_scale}")
     if not np.isfinite(sigma).all():
         raise ValueError("the map holds non-finite values; eight bits cannot store them")
-    # Halves upwards; numpy's own rounding takes them to even.
+    # Round half up; np.rint rounds half to even.
     levels = np.floor(255 * np.clip(sigma / full_scale, 0, 1) + 0.5)
     return np.asarray(levels * full_scale / 255, np.float64)

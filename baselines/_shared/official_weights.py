@@ -1,8 +1,8 @@
-"""Published weights into a network of ours: every entry must fit, none may be left over."""
+"""Load published weights into a network: every entry must fit, and none may be left over."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import torch
@@ -10,13 +10,15 @@ from torch import Tensor, nn
 
 Network = TypeVar("Network", bound=nn.Module)
 Layout = Callable[[str, Tensor], Tensor]
+Published = Mapping[str, Any] | Sequence[Any]
+"""Arrays by the authors' names; or, where a file has no names, a list of arrays or of layers."""
 
 _WRAPPERS = ("module.", "Network.")
 
 
 def load_named(
     network: Network,
-    state: Mapping[str, Any],
+    state: Published,
     names: Mapping[str, str] | None = None,
     layout: Layout = lambda _, value: value,
     derived: tuple[str, ...] = (),
@@ -24,19 +26,18 @@ def load_named(
     """Copy published weights into a network, in float32.
 
     Args:
-        network: takes the weights; it may lie on the meta device, where building takes no time.
-        state: numpy arrays or tensors under the authors' names, with or without the prefixes of
-            wrappers.
-        names: the authors' name of each entry of the network's state dict; the same when absent.
-        layout: turns an array of the authors, given its name, into the layout of PyTorch.
+        network: takes the weights; it may be on the meta device, where building costs nothing.
+        state: NumPy arrays or tensors under the authors' names, with or without wrapper prefixes.
+        names: the authors' name for each entry of the network's state dict; the same if absent.
+        layout: converts one of the authors' arrays, given its name, to PyTorch's layout.
         derived: endings of entries that follow from the architecture; ignored if present.
 
     Returns:
         `network`.
 
     Raises:
-        ValueError: an entry is missing, unknown or ill-shaped; the first one is named, and
-            `network` is as before.
+        ValueError: the arrays have no names, or an entry is missing, unknown or ill-shaped: the
+            message names the first one, and `network` is unchanged.
     """
     own = network.state_dict()
     names = {name: name for name in own} if names is None else names
@@ -63,8 +64,24 @@ def load_named(
     return network
 
 
-def unwrapped(state: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Weights without the prefixes that wrappers put before every name."""
+def named(state: Published) -> Mapping[str, Any]:
+    """Make sure that published weights have names.
+
+    Raises:
+        ValueError: they are a list.
+    """
+    if not isinstance(state, Mapping):
+        raise ValueError("the weights have no names; are they of another method?")
+    return state
+
+
+def unwrapped(state: Published) -> Mapping[str, Any]:
+    """Weights without the prefixes that wrappers put before every name.
+
+    Raises:
+        ValueError: they have no names.
+    """
+    state = named(state)
     for prefix in _WRAPPERS:
         if state and all(name.startswith(prefix) for name in state):
             return unwrapped({name.removeprefix(prefix): value for name, value in state.items()})

@@ -1,9 +1,9 @@
-"""Inference in bands of rows: full-resolution features of wide layers never exist as a whole.
+"""Inference in bands of rows: wide layers never hold full-resolution features as a whole.
 
-A layer, a depthwise 3x3 convolution and another layer, applied pixel by pixel but for that
-convolution, are computed for a few rows at a time. The two rows that the next band needs are
-handed on, so nothing is computed twice; results differ from the whole image's by rounding only.
-A band is meant to fit a CPU's cache.
+A pixelwise layer, a depthwise 3x3 convolution and another pixelwise layer are computed for a few
+rows at a time. Each band passes on the two rows that the next one needs, so nothing is computed
+twice; results differ from those of the whole image only by rounding. A band should fit in a CPU's
+cache.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _OTHER_VALUES = 2**28
 
 
 def is_piecewise(x: Tensor) -> bool:
-    """Whether to compute in pieces: inference on real numbers.
+    """Whether to compute in bands: only in inference on actual values.
 
-    Training and mixed precision go the plain way; so do operation counters, which trace the
-    network or run it on the meta device, and see the layers as published.
+    Training and mixed precision process whole images. So do operation counters, which trace the
+    network or run it on the meta device, and therefore see the layers as published.
     """
     return not (
         torch.is_grad_enabled()
@@ -34,7 +34,7 @@ def is_piecewise(x: Tensor) -> bool:
 
 
 def band_rows(x: Tensor, values_per_row: int, unit: int = 1) -> int:
-    """Rows in a band whose widest feature has so many values a row; a multiple of `unit`."""
+    """Rows of a band whose widest feature has `values_per_row` values; a multiple of `unit`."""
     budget = _CPU_VALUES if x.device.type == "cpu" else _OTHER_VALUES
     return max(budget // values_per_row // unit, -(-_MIN_ROWS // unit)) * unit
 
@@ -45,18 +45,19 @@ def depthwise_bands(
     weight: Tensor,
     bias: Tensor | None = None,
 ) -> Iterator[tuple[slice, Tensor]]:
-    """The depthwise 3x3 convolution (zero padding 1) of `hidden(image)`, band by band.
+    """Depthwise 3x3 convolution (zero padding 1) of `hidden(image)`, band by band.
 
-    Rows of `image` whose slice has been yielded are not read again: the caller may overwrite them.
+    Rows of `image` are not read again once their slice has been yielded: the caller may overwrite
+    them.
 
     Args:
         image: `[1, H, W, C]`, contiguous.
-        hidden: maps `[1, rows, W, C]` to `[1, rows, W, D]`, each pixel on its own.
+        hidden: maps `[1, rows, W, C]` to `[1, rows, W, D]`, each pixel independently.
         weight: `[D, 1, 3, 3]`.
         bias: `[D]`.
 
     Yields:
-        Rows, and the convolution's values in them, `[1, rows, W, D]`.
+        Slices of rows, and the convolution's values there, `[1, rows, W, D]`.
     """
     height, columns = image.shape[1:3]
     width = weight.shape[0]

@@ -1,4 +1,4 @@
-"""Attention in windows of a map that is shifted by half a window (Liu et al., ICCV 2021)."""
+"""Attention in windows of a map shifted by half a window (Liu et al., ICCV 2021)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _APART = -100.0
 
 
 def relative_index(window: int) -> Tensor:
-    """Row of the table of relative position biases for every pair of tokens of a window.
+    """Row of the relative position bias table for every pair of tokens in a window.
 
     Returns:
         int64 `[window**2, window**2]`: `(yi - yj + window - 1) * (2 window - 1) + xi - xj +
@@ -23,16 +23,16 @@ def relative_index(window: int) -> Tensor:
 
 
 def separate_borders(logits: Tensor, window: int, shift: int, *, bottom: bool) -> None:
-    """Add -100, in place, for pairs of tokens that only the cyclic shift has brought together.
+    """Add -100, in place, for pairs of tokens that only the cyclic shift brings together.
 
-    These lie in the last row and the last column of windows: tokens before and after the last
-    `shift` ones come from opposite borders of the map.
+    They are in the last row and the last column of windows, where the last `shift` tokens come
+    from the opposite border of the map.
 
     Args:
         logits: `[B, rows, columns, heads, window**2, window**2]` of whole rows of windows.
         window: side of a window.
-        shift: how far the map was rolled up and to the left; less than `window`.
-        bottom: whether the last of these rows is the map's last one.
+        shift: number of tokens the map was rolled up and to the left; less than `window`.
+        bottom: whether the last of these rows is the last row of the map.
     """
     place = torch.arange(window**2, device=logits.device)
     wrapped_row, wrapped_column = (

@@ -1,8 +1,8 @@
-"""A defocus map from the combined view, then deconvolution by it.
+"""A defocus map estimated from the combined view, then deconvolution with it.
 
-The map is a method's own; the second stage is the same for EBDB, DMENet and JNB. What the rows of
-Table 1 were made with is not known in full: the settings here are those of the program that
-DMENet's authors published in 2021, which names maps of EBDB and JNB too.
+Each method has its own map; EBDB, DMENet and JNB share the second stage. It is not fully known how
+the rows of Table 1 were made: the settings here are those of the program that DMENet's authors
+published in 2021, which also names maps of EBDB and JNB.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from baselines._shared.fitting import Pairs, clamped_psnr
 Floats = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 Scene = tuple[Floats, Floats, Tensor]
-"""Image, map and target."""
+"""Image, defocus map and target."""
 
 PUBLISHED = {"lam": 16.8, "alpha": 1.5, "map_scale": 1.0}
-"""Weight of the data, exponent of the prior, and a factor on the map, as published for DPDD."""
+"""Weight of the data term, exponent of the prior and factor on the map, as published for DPDD."""
 
 AS_PUBLISHED = "hyper-Laplacian, lambda {lam}, alpha {alpha}, map as estimated".format(**PUBLISHED)
 
 
 class Choice(NamedTuple):
-    """One choice that the second stage or a map makes.
+    """One choice made in the second stage or in a map.
 
-    `known`: read in a publication or its authors' program; otherwise it is our reconstruction.
+    `known`: taken from a publication or its authors' program; otherwise, it is our reconstruction.
     """
 
     what: str
@@ -58,27 +58,27 @@ DECONVOLUTION_CHOICES = (
     Choice("step of the prior", "its exact minimum; theirs: four Newton steps", known=False),
     Choice("choice of lambda and of a factor on the map", "best validation PSNR", known=False),
 )
-"""Of the second stage. That it made the rows of Table 1 is likely, not proven."""
+"""Choices of the second stage. It probably made the rows of Table 1; this is not proven."""
 
 
 class TwoStage(nn.Module):
-    """Deblurs the combined view: subclasses estimate the map.
+    """Deblurs the combined view; subclasses estimate the map.
 
-    Buffers `lam`, `alpha` and `map_scale` hold the settings: the published ones before `fit`.
+    Buffers `lam`, `alpha` and `map_scale` hold the settings, which are the published ones before
+    `fit`.
 
     Args:
-        candidates: values to choose from in `fit`, by setting, in the order in which they are
-            chosen.
-        scenes: at most so many validation scenes, evenly spread, are used for it.
+        candidates: values that `fit` chooses from, by setting, in the order of choosing.
+        scenes: maximum number of validation scenes, evenly spread, that `fit` uses.
         psf: shape of the kernels, `gaussian` or `disc`.
         eight_bit: round image and map to 8 bits, as in the published program.
 
     Raises:
-        ValueError: unknown setting, no list of values for one, or no scenes.
+        ValueError: a setting is unknown or has no list of values, or `scenes` is below 1.
     """
 
     progress: Progress | None = None
-    """Called with the levels that are done and their number, if given."""
+    """If set, called with the number of finished levels and the number of all levels."""
 
     def __init__(
         self,
@@ -103,9 +103,12 @@ class TwoStage(nn.Module):
 
     @abstractmethod
     def sigma_map(self, image: Floats) -> Floats:
-        """Standard deviation of the Gaussian blur, `[H, W]` in px, stored in 8 bits if `eight_bit`.
+        """Standard deviation of the Gaussian blur, `[H, W]` in px, in 8 bits if `eight_bit`.
 
-        `image` is `[H, W, 3]`, RGB in [0, 1]; raises ValueError if it cannot be used.
+        `image` is `[H, W, 3]`, RGB in [0, 1].
+
+        Raises:
+            ValueError: the image cannot be used.
         """
 
     def forward(
@@ -115,38 +118,38 @@ class TwoStage(nn.Module):
         origin: tuple[int, int] | None = None,
         full_size: tuple[int, int] | None = None,
     ) -> Tensor:
-        """`[B, 3, H, W]` to the same shape in [0, 1]; the keywords do not matter here.
+        """`[B, 3, H, W]` to the same shape in [0, 1]; the keywords are ignored.
 
-        Computed in numpy on the CPU, without gradients.
+        Computed in NumPy on the CPU, without gradients.
 
         Raises:
-            ValueError: another shape, values that are not finite, or an image that is too small.
+            ValueError: the shape is wrong, values are not finite, or the image is too small.
         """
         if x.dim() != 4 or x.shape[1] != 3:
             raise ValueError(f"expected [B, 3, H, W], got {tuple(x.shape)}")
         sharp = []
-        for one in x:
-            image = self._image(one)
+        for combined in x:
+            image = self._image(combined)
             sharp.append(self._deconvolve(image, self.sigma_map(image), self.settings()))
         return torch.stack([_tensor(image) for image in sharp]).to(x)
 
     def settings(self) -> dict[str, float]:
-        """The settings in use."""
+        """The current settings."""
         return {name: float(self.get_buffer(name)) for name in PUBLISHED}
 
     @torch.no_grad()
     def fit(self, train: Pairs, val: Pairs) -> dict[str, float]:
         """Choose the settings with the highest mean validation PSNR of the clamped output.
 
-        One setting after the other, in the order of the candidates; those that are still to be
-        chosen have their published value. Of equals, the first.
+        Chooses one setting at a time, in the order of the candidates; settings not yet chosen have
+        their published values. The first of equal scores wins.
 
         Args:
             train: not used.
             val: pairs of input `[1, 3, H, W]` and target of the same shape; read twice.
 
         Returns:
-            The settings, all of them.
+            All settings.
 
         Raises:
             ValueError: `val` is empty.
@@ -168,7 +171,7 @@ class TwoStage(nn.Module):
         return settings
 
     def _psnr(self, scenes: Sequence[Scene], settings: Mapping[str, float]) -> float:
-        """Sum over the scenes."""
+        """Sum of the PSNR over the scenes."""
         made = ((self._deconvolve(image, sigma, settings), y) for image, sigma, y in scenes)
         return sum(clamped_psnr(_tensor(sharp)[None], target) for sharp, target in made)
 
@@ -191,7 +194,7 @@ class TwoStage(nn.Module):
 
 
 def spread(pairs: Pairs, at_most: int) -> Iterable[tuple[Tensor, Tensor]]:
-    """At most so many pairs, evenly spread over all of them; the first is always among them."""
+    """At most `at_most` pairs, evenly spread over all of them and including the first."""
     count = sum(1 for _ in pairs)
     wanted = {index * count // min(at_most, count) for index in range(min(at_most, count))}
     return (pair for index, pair in enumerate(islice(pairs, count)) if index in wanted)

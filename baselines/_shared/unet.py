@@ -15,30 +15,37 @@ Variant = Literal["official", "table1"]
 LEVELS = 4
 MULTIPLE = 2**LEVELS
 VIEW_CHANNELS = 6
-# Standard deviation of a normal distribution cut off at two of its own.
+# Standard deviation of a standard normal distribution truncated at two sigma.
 _CUT_STD = 0.87962566103423978
 
 
 class UNet(nn.Module):
-    """Encoder and decoder of four scales round a bottleneck that a method adds.
+    """Encoder and decoder of four scales around a bottleneck that a method adds.
 
-    3x3 convolutions of stride 1 with bias and ReLU, 2x2 max-pooling; the way up is nearest
-    enlargement, a 2x2 convolution with ReLU whose map is zero-padded at the bottom and the right,
-    and two 3x3 convolutions on [skip, enlarged]. `conv9_3` gives three channels, with ReLU, and
-    `conv10` mixes them, 1x1 without activation. Names, and their order, are those of the
-    weights.
+    3x3 convolutions of stride 1 with bias and ReLU, and 2x2 max-pooling. Up-sampling is by nearest
+    neighbor, then a 2x2 convolution with ReLU whose input is zero-padded on the right and at the
+    bottom, and two 3x3 convolutions on [skip, up-sampled]. `conv9_3` gives three channels, with
+    ReLU, and `conv10` mixes them, 1x1 without activation. Layers have the names and the order of
+    the published weights.
 
     Args:
-        in_channels: of the image.
+        in_channels: channels of the image.
         width: channels of the first level; each level doubles them.
-        bottleneck: modules between encoder and decoder, by name; used by the method, not here.
-        up_kernel: 2, as published, or 3: symmetric padding, as the DMTNet paper's Table 1 counts.
+        bottleneck: modules between encoder and decoder, by name; the method applies them.
+        variant: `official` enlarges with 2x2 convolutions, as published; `table1` with 3x3
+            convolutions and symmetric padding, as the DMTNet paper's Table 1 counts.
+
+    Raises:
+        ValueError: there is no such variant.
     """
 
     def __init__(
-        self, in_channels: int, width: int, bottleneck: Mapping[str, nn.Module], up_kernel: int
+        self, in_channels: int, width: int, bottleneck: Mapping[str, nn.Module], variant: Variant
     ) -> None:
         super().__init__()
+        if variant not in ("official", "table1"):
+            raise ValueError(f"variant must be official or table1, not {variant!r}")
+        up_kernel = 2 if variant == "official" else 3
         self.up_padding = (0, 1, 0, 1) if up_kernel == 2 else (1, 1, 1, 1)
         channels = in_channels
         for level in range(1, LEVELS + 1):
@@ -66,7 +73,7 @@ class UNet(nn.Module):
         return skips
 
     def decode(self, bottom: Tensor, skips: Sequence[Tensor]) -> Tensor:
-        """The bottleneck's map and the encoder's maps to `[B, 3, H, W]`, not limited."""
+        """The maps of the bottleneck and of the encoder to `[B, 3, H, W]`, not clamped."""
         x = bottom
         for level in range(LEVELS, 0, -1):
             row = _row(level)
@@ -76,7 +83,7 @@ class UNet(nn.Module):
         return self.get_submodule("conv10")(self.run(x, "conv9_3"))
 
     def run(self, x: Tensor, *names: str) -> Tensor:
-        """Convolutions by name, each with its ReLU."""
+        """Apply convolutions by name, each followed by a ReLU."""
         for name in names:
             x = functional.relu(self.get_submodule(name)(x), inplace=True)
         return x
@@ -86,31 +93,20 @@ class UNet(nn.Module):
         return ((height + -height % MULTIPLE) * (width + -width % MULTIPLE),)
 
 
-def up_kernel(variant: Variant) -> int:
-    """Side of the convolutions on the way up.
-
-    Raises:
-        ValueError: there is no such variant.
-    """
-    if variant not in ("official", "table1"):
-        raise ValueError(f"variant must be official or table1, not {variant!r}")
-    return 2 if variant == "official" else 3
-
-
 def conv3x3(in_channels: int, out_channels: int) -> nn.Conv2d:
-    """A 3x3 convolution with zero padding 1; He-normal start, bias 0."""
+    """A 3x3 convolution with zero padding 1; initialized He-normal, bias 0."""
     return _started(nn.Conv2d(in_channels, out_channels, 3, padding=1))
 
 
 def swap_colors(x: Tensor) -> Tensor:
-    """`[..., 3 n, H, W]`, n images, from RGB to BGR or back."""
+    """Convert `[..., 3 n, H, W]`, n images, from RGB to BGR or back."""
     return torch.cat([view.flip(-3) for view in x.chunk(x.shape[-3] // 3, dim=-3)], dim=-3)
 
 
 def pad(x: Tensor) -> Tensor:
-    """Grow `[B, C, H, W]` on the right and at the bottom to multiples of 16.
+    """Pad `[B, C, H, W]` on the right and at the bottom to multiples of 16.
 
-    By reflection; with zeros along a side that is too short to be reflected.
+    Pads by reflection, or with zeros along a side that is too short to reflect.
     """
     height, width = x.shape[-2:]
     right, bottom = -width % MULTIPLE, -height % MULTIPLE
@@ -128,7 +124,7 @@ def check_views(x: Tensor, dimensions: int) -> None:
     """Make sure that `x` holds a left and a right image.
 
     Raises:
-        ValueError: another number of dimensions or channels.
+        ValueError: the number of dimensions or channels is wrong.
     """
     if x.dim() != dimensions or x.shape[-3] != VIEW_CHANNELS:
         shape = "[B, 6, H, W]" if dimensions == 4 else "[B, T, 6, H, W]"
@@ -136,16 +132,16 @@ def check_views(x: Tensor, dimensions: int) -> None:
 
 
 def he_normal_(weight: Tensor) -> None:
-    """Truncated normal numbers of standard deviation sqrt(2 / fan-in), none beyond two sigma."""
+    """Fill with normal values of standard deviation sqrt(2 / fan-in), truncated at two sigma."""
     sigma = math.sqrt(2 / weight[0].numel()) / _CUT_STD
-    # By the inverse of the distribution; ten times as fast as PyTorch's own function.
+    # Inverse transform sampling is ten times as fast as PyTorch's own function.
     share = math.erf(2 / math.sqrt(2))
     with torch.no_grad():
         weight.uniform_(-share, share).erfinv_().mul_(math.sqrt(2) * sigma)
 
 
 def _row(level: int) -> int:
-    """Number in the decoder's names of the encoder's `level`: 6 for 4 to 9 for 1."""
+    """Number in the decoder's layer names for an encoder `level`: 6 for level 4 to 9 for 1."""
     return 2 * LEVELS + 2 - level
 
 

@@ -1,9 +1,9 @@
 """DMENet: deep defocus map estimation using domain adaptation (Lee et al., CVPR 2019).
 
-A defocus map from the combined view; stage one of a two-stage method. Written from a description of
-the published model. The network has 26.94 M parameters with its auxiliary heads (25.35 M without)
-and 2312.05 G multiply-accumulates at 1120x1680; Table 1 prints 26.71 M. It was not trained on
-dual-pixel images and is not trained here: it runs with the weights that its authors published.
+Estimates a defocus map from the combined view: stage one of a two-stage method. Written from a
+description of the published model. The network has 26.94 M parameters with its auxiliary heads
+(25.35 M without) and 2312.05 G multiply-accumulates at 1120x1680; Table 1 prints 26.71 M. It was
+not trained on dual-pixel images and is not trained here: it runs with its authors' weights.
 """
 
 from baselines._shared.two_stage import DECONVOLUTION_CHOICES, Choice

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from baselines._shared.official_weights import Published
 from baselines._shared.two_stage import Floats, TwoStage
 from baselines.dmenet import official
 from baselines.dmenet.network import DMENet, sigma_of
 
 
 class DMENetDeblurring(TwoStage):
-    """The map of a DMENet, and hyper-Laplacian deconvolution by it.
+    """Defocus map of a DMENet, then hyper-Laplacian deconvolution with it.
 
     Args:
         network: estimates the map.
@@ -28,7 +28,7 @@ class DMENetDeblurring(TwoStage):
 
     @property
     def counted(self) -> nn.Module:
-        """What has parameters and operations to count."""
+        """The part whose parameters and operations are counted."""
         return self.network
 
     def defocus_map(self, x: Tensor) -> Tensor:
@@ -55,21 +55,21 @@ def build(*, width: int = 64, auxiliary: bool = True, **second_stage: Any) -> DM
         second_stage: as for `TwoStage`.
 
     Raises:
-        ValueError: an argument is refused.
+        ValueError: an argument is invalid.
         TypeError: unknown argument.
     """
     return DMENetDeblurring(DMENet(width=width, auxiliary=auxiliary), **second_stage)
 
 
-def load_official(state: Mapping[str, Any], **kwargs: Any) -> DMENetDeblurring:
+def load_official(state: Published, **kwargs: Any) -> DMENetDeblurring:
     """The method with the authors' weights; `state` as for `official.load_network`.
 
     Args:
         state: the authors' variables.
-        kwargs: as for `build`; without `auxiliary`, the weights decide.
+        kwargs: as for `build`; `auxiliary` defaults to what the weights hold.
 
     Raises:
-        ValueError: an entry is missing, unknown or ill-shaped, or an argument is refused.
+        ValueError: an entry is missing, unknown or ill-shaped, or an argument is invalid.
     """
     own = {name: kwargs.pop(name) for name in ("width", "auxiliary") if name in kwargs}
     return DMENetDeblurring(official.load_network(state, **own), **kwargs)

@@ -1,7 +1,7 @@
-"""DMENet's network: the convolutions of VGG19, a decoder with skips and a refinement at full size.
+"""DMENet's network: VGG19's convolutions, a decoder with skips and a refinement at full size.
 
-Every 3x3 convolution is padded by one mirrored pixel, edge included, which repeats the edge; its
-batch norm shifts but does not scale.
+Every 3x3 convolution is padded by one pixel, mirrored including the edge, which repeats the edge;
+its batch norm shifts but does not scale.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ REFINEMENTS = 7
 
 _MULTIPLE = 2 ** (len(ENCODER_CONVS) - 1)
 _SLOPE = 0.2
-# The circle of confusion, in pixels, of a map value of 1.
+# Diameter of the circle of confusion, in pixels, for a map value of 1.
 _MAX_COC = 15
 _MEAN_BGR = (103.939, 116.779, 123.68)
-# What a cut at two standard deviations leaves of a normal distribution's one.
+# Standard deviation of a standard normal distribution truncated at two sigma.
 _CUT = 0.8796
 
 
@@ -30,7 +30,7 @@ def sigma_of(defocus: Tensor) -> Tensor:
 
 
 class ShiftNorm(nn.BatchNorm2d):
-    """Batch norm with a learnt shift and no learnt scale."""
+    """Batch norm with a learned shift and no learned scale."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels, affine=False)
@@ -51,7 +51,7 @@ class Layer(nn.Module):
 
 
 class AuxiliaryHead(nn.Module):
-    """A map from features inside the network, which only training looks at."""
+    """A defocus map from intermediate features, used in training only."""
 
     def __init__(self, in_channels: int) -> None:
         super().__init__()
@@ -60,12 +60,12 @@ class AuxiliaryHead(nn.Module):
         self.norm = ShiftNorm(1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, C, H, W]` to `[B, 1, H, W]` in 0..1."""
+        """`[B, C, H, W]` to `[B, 1, H, W]` in [0, 1]."""
         return torch.sigmoid(self.norm(self.conv(self.layer(x))))
 
 
 class Refinement(nn.Module):
-    """Two layers beside one of 1x1, added."""
+    """Sum of two 3x3 layers and a parallel 1x1 layer."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -81,15 +81,15 @@ class Refinement(nn.Module):
 class DMENet(nn.Module):
     """DMENet. The defaults are those of the published model.
 
-    An image whose sides are no multiples of 16 is padded on the right and at the bottom by
+    An image whose sides are not multiples of 16 is padded on the right and at the bottom by
     repeating its edge, and the maps are cropped; the authors crop the image instead.
 
     Args:
         width: channels at full size, even; the coarse scales have up to eight times as many.
-        auxiliary: with the five auxiliary heads, which do not affect the map.
+        auxiliary: include the five auxiliary heads, which do not affect the map.
 
     Raises:
-        ValueError: another width.
+        ValueError: `width` is not a positive even number.
     """
 
     mean: Tensor
@@ -101,7 +101,8 @@ class DMENet(nn.Module):
         widths = [width, 2 * width, 4 * width, 8 * width, 8 * width]
         sources = [3, *widths[:-1]]
         self.encoder = nn.ModuleList(
-            _encoder_stage(*stage) for stage in zip(sources, widths, ENCODER_CONVS, strict=True)
+            _encoder_stage(source, wide, convs)
+            for source, wide, convs in zip(sources, widths, ENCODER_CONVS, strict=True)
         )
         self.decoder = nn.ModuleList(
             _decoder_stage(2 * skip, out)
@@ -112,7 +113,7 @@ class DMENet(nn.Module):
         self.final = nn.Sequential(
             Layer(width, width), Layer(width, width // 2), _conv(width // 2, 1, 3)
         )
-        # From fine to coarse, as the maps are numbered.
+        # From fine to coarse, like the numbers of the maps.
         heads = (width, width, 2 * width, 4 * width, 8 * width) if auxiliary else ()
         self.heads = nn.ModuleList(AuxiliaryHead(channels) for channels in heads)
         self.register_buffer("mean", torch.tensor(_MEAN_BGR).view(1, 3, 1, 1), persistent=False)
@@ -129,10 +130,10 @@ class DMENet(nn.Module):
             x: `[B, 3, H, W]`, RGB in [0, 1], any H and W.
 
         Returns:
-            `[B, 1, H, W]` in [0, 1]: the diameter of the circle of confusion, of 15 pixels.
+            `[B, 1, H, W]` in [0, 1]: the diameter of the circle of confusion in units of 15 px.
 
         Raises:
-            ValueError: another shape.
+            ValueError: the shape is wrong.
         """
         height, width = _size(x)
         features = self._decode(self._encode(x))[-1]
@@ -143,17 +144,17 @@ class DMENet(nn.Module):
     def sigma_map(self, x: Tensor) -> Tensor:
         """Standard deviation of the Gaussian blur in pixels, `[B, 1, H, W]` in [0, 7].
 
-        `x` and errors are those of `defocus_map`. One pixel of the circle of confusion is sharp.
+        `x` and errors are as for `defocus_map`. A circle of confusion of one pixel is sharp.
         """
         return sigma_of(self.defocus_map(x))
 
     def auxiliary_maps(self, x: Tensor) -> tuple[Tensor, ...]:
-        """The maps of the auxiliary heads, from full size to a sixteenth of it.
+        """The maps of the auxiliary heads, from full size down to a sixteenth.
 
-        `x` is that of `defocus_map`. Map `k` is `[B, 1, ceil(H / 2^k), ceil(W / 2^k)]` in [0, 1].
+        `x` is as for `defocus_map`. Map `k` is `[B, 1, ceil(H / 2^k), ceil(W / 2^k)]` in [0, 1].
 
         Raises:
-            ValueError: another shape, or the network was built without these heads.
+            ValueError: the shape is wrong, or the network has no auxiliary heads.
         """
         if not self.heads:
             raise ValueError("the network was built without auxiliary heads")
@@ -166,7 +167,7 @@ class DMENet(nn.Module):
         return tuple(maps)
 
     def cost_basis(self, height: int, width: int) -> tuple[int]:
-        """Operation counts are multiples of the padded pixels."""
+        """Operation counts are multiples of the number of padded pixels."""
         return (math.prod(side + -side % _MULTIPLE for side in (height, width)),)
 
     def _encode(self, x: Tensor) -> list[Tensor]:
@@ -181,9 +182,9 @@ class DMENet(nn.Module):
         return found
 
     def _decode(self, found: list[Tensor], *, keep: bool = False) -> list[Tensor]:
-        """Features from coarse to fine, the last at full size; without `keep`, only these.
+        """Features from coarse to fine, the last at full size; without `keep`, only the last.
 
-        Empties `found`, so that no map of the encoder outlives its use.
+        Empties `found`, so that each map of the encoder is freed after its use.
         """
         x = found.pop()
         kept = [x] if keep else []

@@ -1,35 +1,35 @@
-"""The authors' weights under the names of their program."""
+"""Load the authors' weights, which have the names of their program."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from torch import Tensor
 
-from baselines._shared.official_weights import load_named, unwrapped
+from baselines._shared.official_weights import Published, load_named, unwrapped
 from baselines.dmenet.network import ENCODER_CONVS, REFINEMENTS, DMENet
 
 _CONV = {"weight": "kernel", "bias": "bias"}
 _NORM = {"bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
 _PREFIX = re.compile(r"^(main_net/)?(defocus_net/)?")
-# Other networks of the training, and the encoder's classifier, which no loss looks at.
+# Other networks of the training, and the encoder's classifier, which no loss uses.
 _UNUSED = re.compile(r"(^|/)(binary_net|discriminator|encoder/conv6_1|encoder/c_logits)/")
 _AUXILIARY = re.compile(r"^decoder/u\d_aux/")
 
 
-def load_network(state: Mapping[str, Any], **kwargs: Any) -> DMENet:
+def load_network(state: Published, **kwargs: Any) -> DMENet:
     """The network with the authors' weights.
 
     Args:
         state: arrays in TensorFlow's layout by the variables' names, with or without the prefix
-            `main_net/defocus_net/`; what only training uses is passed over. The result has
-            auxiliary heads if their weights are there, unless `auxiliary=False`.
+            `main_net/defocus_net/`; arrays that only training uses are ignored. The result has
+            auxiliary heads if the weights include them, unless `auxiliary=False`.
         kwargs: as for `DMENet`.
 
     Raises:
-        ValueError: an entry is missing, unknown or ill-shaped, or an argument is refused.
+        ValueError: an entry is missing, unknown or ill-shaped, or an argument is invalid.
     """
     bare = {
         _PREFIX.sub("", name): value
@@ -44,7 +44,7 @@ def load_network(state: Mapping[str, Any], **kwargs: Any) -> DMENet:
 
 
 def official_names(*, auxiliary: bool = True) -> dict[str, str]:
-    """The authors' variable for each entry of our state dict, without their prefix."""
+    """The authors' variable for each entry of our state dict, without its prefix."""
     return {
         f"{module}.{ours}": f"{scope}/{theirs}:0"
         for module, scope, kind in _modules(auxiliary=auxiliary)

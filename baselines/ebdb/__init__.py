@@ -1,8 +1,8 @@
 """EBDB: edge-based defocus blur with adaptive scale selection (Karaali and Jung, TIP 2018).
 
-A defocus map from one image, without training; then deconvolution. Written from a description of
-the authors' program. The edge detector is scikit-image's: the authors' one moves edges by half a
-pixel, so their published maps can be approached but not repeated.
+Estimates a defocus map from one image, without training; then deconvolution. Written from a
+description of the authors' program. The edge detector is scikit-image's; the authors' detector
+shifts edges by half a pixel, so their published maps can be approximated but not reproduced.
 """
 
 from baselines._shared.two_stage import AS_PUBLISHED, DECONVOLUTION_CHOICES, Choice
@@ -23,7 +23,7 @@ CHOICES = (
     Choice("edges that no blur explains", "sigma 0, kept as data", known=True),
     Choice("smoothing along edges", "weights of stability, gamma 10", known=True),
     Choice("propagation", "recursive domain-transform filter, guided by itself", known=True),
-    Choice("Canny's filters", "scikit-image's: centerd, the authors' are not", known=False),
+    Choice("Canny's filters", "scikit-image's: centered, the authors' are not", known=False),
     Choice("smoothing along edges, solver", "one sparse system for all edges", known=False),
     Choice("no edges", "a map of zeros; the authors' divides by 0", known=False),
     *DECONVOLUTION_CHOICES,

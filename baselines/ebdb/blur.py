@@ -1,4 +1,4 @@
-"""How much: blur at an edge from the ratio of its gradients after two further blurs."""
+"""Amount of blur at an edge, from the ratio of its gradients after two further blurs."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ LARGEST_RADIUS = window_radius(_SECOND_REBLUR_TO_SCALE * CANNY_SIGMAS[-1])
 
 
 def edge_blur(luma: Floats, edges: Edges) -> Floats:
-    """Blur at the edges, each with the second re-blur of half its own scale.
+    """Blur at the edges, each with a second re-blur of half the scale of the edge.
 
-    Known from the authors' program, which keeps estimates that are no real number as zeros.
+    Known from the authors' program, which keeps estimates that are not real numbers as zeros.
 
     Args:
         luma: `[H, W]`, any scale.
         edges: of `luma`.
 
     Returns:
-        `[H, W]`: sigma in px, in [0, 5]; 0 outside the mask as well.
+        `[H, W]`: sigma in px, in [0, 5]; also 0 outside the mask.
     """
-    # The authors cut both gradients to the window of the second; what this one has outside the
-    # smallest window is below 1e-9 of its peak, so it serves all of them.
+    # The authors compute both gradients in the window of the second. Outside the smallest window,
+    # the first kernel is below 1e-9 of its peak, so one first gradient serves all scales.
     first = _gradient(luma, _FIRST_REBLUR, LARGEST_RADIUS)
     blur = np.zeros_like(luma)
     for scale in np.unique(edges.scale[edges.mask]):
@@ -51,20 +51,21 @@ def edge_blur(luma: Floats, edges: Edges) -> Floats:
 
 
 def reblurred_gradients(luma: Floats, sigma: float) -> tuple[Floats, Floats]:
-    """Gradient magnitudes `[H, W]` after the first re-blur (1 px) and after one of `sigma` px."""
+    """Gradient magnitudes `[H, W]` after the first re-blur (1 px) and a re-blur of `sigma` px."""
     radius = window_radius(sigma)
     return _gradient(luma, _FIRST_REBLUR, radius), _gradient(luma, sigma, radius)
 
 
 def sigma_of_gradients(first: Floats, second: Floats, sigma: float) -> Floats:
-    """Blur of a step whose gradients after two re-blurs are known.
+    """Blur of a step edge from its gradients after two re-blurs.
 
-    An ideal step of blur s has `R^2 = (s^2 + sigma^2) / (s^2 + 1)`, R being the gradient after a
-    re-blur of 1 px over that after one of `sigma` px.
+    An ideal step of blur s has `R^2 = (s^2 + sigma^2) / (s^2 + 1)`, where R is the ratio of the
+    gradient after a re-blur of 1 px to the gradient after a re-blur of `sigma` px.
 
     Args:
         first: gradient magnitude after a re-blur of 1 px, any shape.
-        second: that after a re-blur of `sigma` px, above 1.
+        second: gradient magnitude after a re-blur of `sigma` px, the same shape.
+        sigma: of the second re-blur in px, above 1.
 
     Returns:
         Sigma in px, at most 5; 0 where no real blur explains the ratio.
@@ -72,7 +73,7 @@ def sigma_of_gradients(first: Floats, second: Floats, sigma: float) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.square(first / second)
         square = (ratio * _FIRST_REBLUR**2 - sigma**2) / (1 - ratio)
-        # Comparisons with NaN are false, so that 0 / 0 counts as no estimate.
+        # Comparisons with NaN are false, so 0 / 0 yields no estimate.
         return np.minimum(np.sqrt(np.where(square > 0, square, 0)), MAX_SIGMA)
 
 

@@ -1,4 +1,4 @@
-"""The connected edge filter: estimates are smoothed along their edge, never from edge to edge."""
+"""The connected edge filter: smooths estimates along each edge, never between edges."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy.sparse.linalg import spsolve
 Floats = NDArray[np.float64]
 
 GAMMA = 10.0
-# With their opposites, the eight neighbors.
+# Together with their opposites, the eight neighbors.
 _HALF_NEIGHBORS = ((0, 1), (1, -1), (1, 0), (1, 1))
 
 
@@ -19,14 +19,14 @@ def connected_edge_filter(
 ) -> Floats:
     """Minimize `sum (1 + e)(x - s)^2 + 2 gamma sum (x_i - x_j)^2` over pairs of neighbors.
 
-    Known from the authors' program, which solves each connected edge on its own by a dense
-    matrix; one sparse system holds them all and has the same solution.
+    Known from the authors' program, which solves a dense system for each connected edge; one
+    sparse system for all edges has the same solution.
 
     Args:
         blur: `[H, W]`, the estimates s on the mask.
-        mask: `[H, W]`, the pixels that take part.
-        stability: `[H, W]`, e: at how many scales the pixel is an edge.
-        gamma: weight of the smoothness.
+        mask: `[H, W]`, the pixels to filter.
+        stability: `[H, W]`, e: the number of scales at which the pixel is an edge.
+        gamma: weight of the smoothness term.
 
     Returns:
         `[H, W]`: x on the mask, 0 elsewhere; within the range of the estimates.
@@ -41,7 +41,7 @@ def connected_edge_filter(
 
 
 def _graph_laplacian(mask: NDArray[np.bool_]) -> sparse.csr_array:
-    """Of the graph that joins each pixel of the mask with its eight neighbors in it."""
+    """Laplacian of the graph that joins each pixel of the mask with its neighbors in the mask."""
     count = int(mask.sum())
     number = np.full(np.add(mask.shape, (1, 2)), -1)
     inner = number[:-1, 1:-1]

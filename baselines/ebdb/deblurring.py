@@ -9,29 +9,29 @@ from baselines.ebdb.estimation import Propagation, ebdb_map
 
 
 class EBDB(TwoStage):
-    """The edge-based map, and hyper-Laplacian deconvolution by it.
+    """The edge-based map, then hyper-Laplacian deconvolution with it.
 
     Args:
-        linearise, keep_zeros, propagation: as for `ebdb_map`.
+        linearize, keep_zeros, propagation: as for `ebdb_map`.
         second_stage: as for `TwoStage`.
     """
 
     def __init__(
         self,
         *,
-        linearise: bool = True,
+        linearize: bool = True,
         keep_zeros: bool = True,
         propagation: Propagation = "domain_transform",
         **second_stage: Any,
     ) -> None:
         super().__init__(**second_stage)
-        self.linearise, self.keep_zeros, self.propagation = linearise, keep_zeros, propagation
+        self.linearize, self.keep_zeros, self.propagation = linearize, keep_zeros, propagation
 
     def sigma_map(self, image: Floats) -> Floats:
         """See `TwoStage`; up to 5 px."""
         return ebdb_map(
             image,
-            linearise=self.linearise,
+            linearize=self.linearize,
             keep_zeros=self.keep_zeros,
             propagation=self.propagation,
             eight_bit_map=self.eight_bit,
@@ -42,7 +42,7 @@ def build(**kwargs: Any) -> EBDB:
     """The method with the published settings; `kwargs` are those of `EBDB`.
 
     Raises:
-        ValueError: an argument is refused.
+        ValueError: an argument is invalid.
         TypeError: unknown argument.
     """
     return EBDB(**kwargs)

@@ -1,4 +1,4 @@
-"""Where to measure: edges that several Canny scales agree on, and the scale each of them bears."""
+"""Where to measure: edges that several Canny scales agree on, and the scale of each edge."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _RELIABLE_SCALES = 4
 _BINS = 64
 _NON_EDGE_SHARE = 0.7
 _LOW_TO_HIGH = 0.4
-# Smoothing a constant leaves gradients of rounding, in which Canny would find edges.
+# Smoothing a constant leaves rounding errors, in whose gradients Canny would find edges.
 _ROUNDING = 1e-10
 
 
@@ -33,8 +33,8 @@ class Edges:
     Attributes:
         mask: pixels that are edges at each of the four finest scales.
         stability: the number of scales, of nine, at which a pixel is an edge; 4 to 9 on the mask.
-        scale: standard deviation in px of the coarsest Canny up to which the pixel is an edge
-            without a gap; 2.5 to 5 on the mask, 0 elsewhere.
+        scale: standard deviation in px of the coarsest Canny scale up to which the pixel is an
+            edge at every scale; 2.5 to 5 on the mask, 0 elsewhere.
     """
 
     mask: Mask
@@ -42,20 +42,20 @@ class Edges:
     scale: Floats
 
 
-def estimation_luma(image: Floats, *, linearise: bool) -> Floats:
-    """The gray image on which blur is measured; the deconvolution works on the encoded colors.
+def estimation_luma(image: Floats, *, linearize: bool) -> Floats:
+    """The gray image on which blur is measured; the deconvolution uses the encoded colors.
 
     Known from the authors' program.
 
     Args:
         image: `[H, W, 3]`, RGB, sRGB-encoded values in [0, 1].
-        linearise: to the power of 2.4, an approximate inverse of the encoding.
+        linearize: raise to the power of 2.4, an approximate inverse of the encoding.
 
     Returns:
-        `[H, W]`; within 16/255 and 235/255 unless linearised.
+        `[H, W]`; between 16/255 and 235/255 if not linearized.
     """
     luma: Floats = _BLACK + image @ _LUMA
-    return luma**_POWER if linearise else luma
+    return luma**_POWER if linearize else luma
 
 
 def reliable_edges(luma: Floats) -> Edges:
@@ -67,7 +67,7 @@ def reliable_edges(luma: Floats) -> Edges:
 def combine(found: Mask) -> Edges:
     """The `Edges` of nine Canny images, `[9, H, W]`, from fine to coarse."""
     mask = np.logical_and.reduce(found[:_RELIABLE_SCALES])
-    # The masked pixels are edges at the finest scale, so their run of ones begins there.
+    # Pixels of the mask are edges at the finest scale, so their run of ones starts there.
     run = np.logical_and.accumulate(found, axis=0).sum(0)
     scale = np.where(mask, np.array(CANNY_SIGMAS)[run - 1], 0)
     return Edges(mask, found.sum(0), scale)
@@ -76,12 +76,12 @@ def combine(found: Mask) -> Edges:
 def canny_edges(luma: Floats, sigma: float) -> Mask:
     """Canny's edges with the automatic thresholds of the authors' program.
 
-    Reconstruction: scikit-image's centerd 3x3 Sobel filters instead of derivative filters of even
+    Reconstruction: scikit-image's centered 3x3 Sobel filters instead of derivative filters of even
     length, on which the authors' edges lie half a pixel off.
 
     Args:
         luma: `[H, W]`, any scale.
-        sigma: of the smoothing, in px.
+        sigma: standard deviation of the smoothing, in px.
     """
     smoothed = ndimage.gaussian_filter(luma, sigma, mode="nearest")
     magnitude = np.hypot(ndimage.sobel(smoothed, 0), ndimage.sobel(smoothed, 1))
@@ -89,7 +89,7 @@ def canny_edges(luma: Floats, sigma: float) -> Mask:
     if largest < _ROUNDING:
         return np.zeros(luma.shape, np.bool_)
     high = high_threshold(magnitude / largest) * largest
-    # Smoothed already, hence the 0.
+    # 0: `smoothed` is smoothed already.
     edges = canny(  # type: ignore[no-untyped-call]
         smoothed, 0, _LOW_TO_HIGH * high, high, mode="nearest"
     )
@@ -97,7 +97,7 @@ def canny_edges(luma: Floats, sigma: float) -> Mask:
 
 
 def high_threshold(magnitude: Floats) -> float:
-    """Upper end of the histogram bin, of 64, below which more than 70 % of the pixels lie.
+    """Upper end of the first of 64 histogram bins up to which more than 70 % of the pixels lie.
 
     `magnitude` has values in [0, 1].
     """

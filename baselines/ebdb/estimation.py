@@ -1,4 +1,4 @@
-"""EBDB's steps in their order."""
+"""EBDB's steps in order."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class SparseBlur:
     """Blur at the edges; all arrays are `[H, W]`.
 
     Attributes:
-        mask: the pixels where blur is known.
-        raw: sigma in px as measured, in [0, 5]; 0 outside the mask.
-        filtered: the same after the connected edge filter.
+        mask: the pixels where the blur is known.
+        raw: sigma in px as measured, in [0, 5]; 0 outside the edges.
+        filtered: `raw` after the connected edge filter; 0 outside the mask.
     """
 
     mask: NDArray[np.bool_]
@@ -39,49 +39,49 @@ class SparseBlur:
 def ebdb_map(
     image: Floats,
     *,
-    linearise: bool = True,
+    linearize: bool = True,
     keep_zeros: bool = True,
     propagation: Propagation = "domain_transform",
     matting_lambda: float = 1e-3,
     eight_bit_map: bool = False,
 ) -> Floats:
-    """Estimate the defocus of an image. The defaults are the authors' program.
+    """Estimate the defocus of an image. The defaults are those of the authors' program.
 
     Args:
         image: `[H, W, 3]`, RGB, sRGB-encoded values in [0, 1]; each side at least 23 px.
-        linearise: measure on the luma to the power of 2.4.
-        keep_zeros: pixels whose gradients no blur explains say "sharp" (known); else they are
-            left out.
-        propagation: `domain_transform` (known), or `matting` as an ablation, many times as slow.
-        matting_lambda: weight of the edges' values in the matting.
-        eight_bit_map: round the map to multiples of 5/255 px, as pipelines do that store it in
-            an eight-bit image.
+        linearize: measure on the luma to the power of 2.4.
+        keep_zeros: count pixels whose gradients no blur explains as sharp (known); otherwise, they
+            are ignored.
+        propagation: `domain_transform` (known), or `matting` as an ablation, many times slower.
+        matting_lambda: weight of the values at edges in the matting.
+        eight_bit_map: round the map to multiples of 5/255 px, as pipelines do that store it in an
+            eight-bit image.
 
     Returns:
         `[H, W]`, float64: standard deviation of the Gaussian blur in px, in [0, 5]. Zeros if no
         reliable edge is found.
 
     Raises:
-        ValueError: an image of another shape, too small or with values that are not finite or
-            outside [0, 1]; an unknown propagation; a `matting_lambda` that is not above 0.
+        ValueError: the image has a wrong shape, is too small or holds values that are not finite
+            or outside [0, 1]; the propagation is unknown; or `matting_lambda` is not above 0.
     """
     if propagation not in ("domain_transform", "matting"):
         raise ValueError(f"unknown propagation {propagation!r}; known: domain_transform, matting")
     if not matting_lambda > 0:
         raise ValueError(f"matting_lambda must be above 0, not {matting_lambda}")
-    known = sparse_blur(image, linearise=linearise, keep_zeros=keep_zeros)
+    known = sparse_blur(image, linearize=linearize, keep_zeros=keep_zeros)
     sigma = spread(image, known.filtered, known.mask)
     if propagation == "matting":
         sigma = interpolate(image, known.filtered, known.mask, sigma, matting_lambda)
-        # Unlike a weighted mean, a matte can lie outside the range of its data.
+        # Unlike a weighted mean, a matte can leave the range of its data.
         sigma = np.clip(sigma, 0, MAX_SIGMA)
     return through_eight_bits(sigma, MAX_SIGMA) if eight_bit_map else sigma
 
 
-def sparse_blur(image: Floats, *, linearise: bool = True, keep_zeros: bool = True) -> SparseBlur:
+def sparse_blur(image: Floats, *, linearize: bool = True, keep_zeros: bool = True) -> SparseBlur:
     """Blur at the reliable edges, before it is spread; arguments and errors as for `ebdb_map`."""
     _check(image)
-    luma = estimation_luma(image, linearise=linearise)
+    luma = estimation_luma(image, linearize=linearize)
     edges = reliable_edges(luma)
     raw = edge_blur(luma, edges)
     mask = edges.mask if keep_zeros else edges.mask & (raw > 0)

@@ -1,4 +1,4 @@
-"""From the edges to every pixel, by the matting Laplacian: the ablation's way.
+"""Propagation from the edges to every pixel by the matting Laplacian, for the ablation.
 
 A. Levin, D. Lischinski and Y. Weiss, 'A Closed-Form Solution to Natural Image Matting', TPAMI
 2008, equation 12; used for defocus maps by S. Zhuo and T. Sim, Pattern Recognition 2011.
@@ -28,9 +28,9 @@ def interpolate(
 ) -> Floats:
     """Solve `(L + lambda D) m = lambda D s` by at most 600 steps of conjugate gradients.
 
-    L is the image's matting Laplacian, D the diagonal of the mask and s the blur at the edges.
-    The steps usually end before the tolerance of 1e-5 is reached, so that the result depends on
-    where they start.
+    L is the image's matting Laplacian, D the diagonal matrix of the mask and s the blur at the
+    edges. The steps usually end before they reach the tolerance of 1e-5, so the result depends on
+    `start`.
 
     Args:
         image: `[H, W, 3]`, RGB, encoded values in [0, 1].
@@ -61,11 +61,11 @@ def matting_laplacian(image: Floats, epsilon: float = _EPSILON) -> sparse.dia_ar
 
     Args:
         image: `[H, W, 3]`, H at least 3 and W at least 5.
-        epsilon: how far a window's colors may be from a line, as a variance.
+        epsilon: variance by which a window's colors may deviate from a line.
 
     Returns:
-        Symmetric, `[H * W, H * W]`; its 25 diagonals are stored as such, which halves the time
-        and memory of other sparse formats.
+        Symmetric, `[H * W, H * W]`; storing its 25 diagonals takes half the time and memory of
+        other sparse formats.
     """
     height, width = image.shape[:2]
     windows = sliding_window_view(image, (_WINDOW, _WINDOW), (0, 1))
@@ -88,7 +88,7 @@ def matting_laplacian(image: Floats, epsilon: float = _EPSILON) -> sparse.dia_ar
 
 
 def _covariance(windows: Floats) -> Floats:
-    """Of the colors in each window: `[h, w, 3, 3, 3]`, the colors third, to `[h, w, 3, 3]`."""
+    """Covariance of the colors in each window: `[h, w, 3 colors, 3, 3]` to `[h, w, 3, 3]`."""
     mean = windows.mean((3, 4))
     square = np.einsum("hwiyx,hwjyx->hwij", windows, windows)
     return np.asarray(square / _PIXELS - mean[..., None] * mean[..., None, :], np.float64)

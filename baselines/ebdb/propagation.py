@@ -1,4 +1,4 @@
-"""From the edges to every pixel, by the domain transform."""
+"""Propagation from the edges to every pixel by the domain transform."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _GUIDE_SIGMA_S = 7.0
 _GUIDE_SIGMA_R = 0.5
 _SIGMA_R = 3.75
 _SIDES_PER_SIGMA_S = 8
-# Far from all edges both filterings fade out.
+# Far from all edges, both filtered signals vanish.
 _FLOOR = 1e-12
 
 
 def spread(image: Floats, blur: Floats, mask: NDArray[np.bool_]) -> Floats:
-    """Means of the blur at the edges, weighted by the distance along the image's surface.
+    """Mean of the blur at the edges, weighted by the distance along the image's surface.
 
     Known from the authors' program; the floor under the division is ours.
 
@@ -29,7 +29,7 @@ def spread(image: Floats, blur: Floats, mask: NDArray[np.bool_]) -> Floats:
         mask: `[H, W]`, where `blur` is known.
 
     Returns:
-        `[H, W]`: sigma in px, not above the largest in `blur`; zeros if the mask is empty.
+        `[H, W]`: sigma in px, at most the largest in `blur`; zeros if the mask is empty.
     """
     guide = recursive_filter(
         image, image, sigma_s=_GUIDE_SIGMA_S, sigma_r=_GUIDE_SIGMA_R, num_iter=_NUM_ITER

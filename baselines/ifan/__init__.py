@@ -1,7 +1,7 @@
 """IFAN, dual-pixel variant: iterative filter adaptive network (Lee et al., CVPR 2021).
 
 It has 10.48 M parameters and 739.7 G multiply-accumulates at 1120x1680. Table 1 prints 14.48 M and
-855.31 G, which fit no published variant (the largest, N = 44, has 13.60 M).
+855.31 G, which match no published variant (the largest, N = 44, has 13.60 M parameters).
 """
 
 from baselines.ifan.network import (
@@ -10,7 +10,6 @@ from baselines.ifan.network import (
     INPUT_BITS,
     LICENCE,
     UNTRAINED,
-    VARIANTS,
     VIEWS,
     build,
 )
@@ -24,7 +23,6 @@ __all__ = [
     "LICENCE",
     "TRAINING_TERMS",
     "UNTRAINED",
-    "VARIANTS",
     "VIEWS",
     "build",
     "load_official",

@@ -1,4 +1,4 @@
-"""Iterative adaptive convolution (IAC): separable filters of each pixel and channel."""
+"""Iterative adaptive convolution (IAC): separable filters for each pixel and channel."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ def adapt(
     corrected: bool,
     last_activation: bool = True,
 ) -> Tensor:
-    """Filter `features` again and again, each pixel by its own kernels.
+    """Filter `features` repeatedly, each pixel with its own kernels.
 
-    Each iteration: a vertical pass, a horizontal pass, a bias, LeakyReLU; edges are replicated,
-    kernels neither flipped nor normalized (section 3.2 of the paper).
+    Each iteration consists of a vertical pass, a horizontal pass, a bias and LeakyReLU. Edges are
+    replicated; kernels are neither flipped nor normalized (section 3.2 of the paper).
 
     Args:
         features: `[B, C, H, W]`.
         filters: `[B, iterations * C * 7, H, W]`: for each iteration the vertical kernels, channel
-            by channel, then the horizontal ones; behind all kernels the biases of each iteration.
-        iterations: N of the paper.
-        corrected: take the horizontal kernels in the horizontal pass. The authors' program takes
-            the vertical ones there too, and so do all weights they published.
-        last_activation: LeakyReLU after the last iteration too.
+            by channel, then the horizontal kernels; after all kernels, the biases of each
+            iteration.
+        iterations: N in the paper.
+        corrected: use the horizontal kernels in the horizontal pass. The authors' program uses the
+            vertical ones there too, as all published weights require.
+        last_activation: also apply LeakyReLU after the last iteration.
 
     Returns:
         `[B, C, H, W]`.
@@ -45,7 +46,7 @@ def adapt(
     kernels = (batch, channels, KERNEL, height, width)
     for step in range(iterations):
         first = 2 * step * length
-        # Views: a copy of the filter map would be the largest thing in memory.
+        # Views: a copy of the filter map would be the largest tensor in memory.
         vertical = filters.narrow(1, first, length).view(kernels)
         horizontal = filters.narrow(1, first + length, length).view(kernels)
         bias = filters.narrow(1, 2 * iterations * length + step * channels, channels)
@@ -57,7 +58,7 @@ def adapt(
 
 
 def _pass(x: Tensor, kernels: Tensor, axis: int) -> Tensor:
-    """Sum over the taps along one axis; an unfolded input would be `KERNEL` copies of it."""
+    """Sum over the taps along one axis; unfolding the input would copy it `KERNEL` times."""
     half, size = KERNEL // 2, x.shape[axis]
     pad = (0, 0, half, half) if axis == 2 else (half, half, 0, 0)
     padded = functional.pad(x, pad, mode="replicate")

@@ -10,16 +10,16 @@ SLOPE = 0.1
 
 
 def conv(in_channels: int, out_channels: int, *, stride: int = 1) -> nn.Sequential:
-    """A 3x3 convolution, zero-padded, then LeakyReLU."""
+    """A zero-padded 3x3 convolution, then LeakyReLU."""
     return nn.Sequential(
         nn.Conv2d(in_channels, out_channels, 3, stride, padding=1), nn.LeakyReLU(SLOPE)
     )
 
 
 class ResidualBlock(nn.Module):
-    """`steps` times LeakyReLU(x + two convolutions); the input is added once more if `steps` > 1.
+    """`steps` times LeakyReLU(x + two convolutions); with `steps` > 1, adds the input at the end.
 
-    Nothing follows that last sum.
+    No activation follows that last sum.
     """
 
     def __init__(self, channels: int, steps: int) -> None:
@@ -38,7 +38,7 @@ class ResidualBlock(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Four stages of three convolutions; all but the first stage halve the sides."""
+    """Four stages of three convolutions; every stage except the first halves the sides."""
 
     def __init__(self, in_channels: int, widths: tuple[int, ...]) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class Encoder(nn.Module):
         )
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """`[B, in_channels, H, W]` to the maps of all stages, the finest first."""
+        """`[B, in_channels, H, W]` to the maps of all stages, finest first."""
         maps = []
         for stage in self.stages:
             x = stage(x)
@@ -63,7 +63,7 @@ class Encoder(nn.Module):
 
 
 class DecoderStage(nn.Module):
-    """Doubles the sides, adds the encoder's map, refines by two residual blocks."""
+    """Doubles the sides, adds the encoder's map and refines with two residual blocks."""
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
@@ -78,12 +78,12 @@ class DecoderStage(nn.Module):
 
 
 def residual_head(in_channels: int, channels: int, steps: int, blocks: int) -> list[nn.Module]:
-    """A convolution and residual blocks: how most branches of the network begin."""
+    """A convolution and residual blocks, with which most branches of the network start."""
     return [conv(in_channels, channels), *(ResidualBlock(channels, steps) for _ in range(blocks))]
 
 
 def initialize(module: nn.Module, gain: float = 1.0) -> None:
-    """Xavier, uniform, and zero bias in all convolutions below `module` (the authors' program)."""
+    """Xavier uniform weights and zero biases in all convolutions of `module` (authors' program)."""
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.xavier_uniform_(layer.weight, gain)

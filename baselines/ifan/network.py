@@ -20,7 +20,7 @@ CITATION = (
 )
 LICENCE = "Apache-2.0 (written anew; the authors' program and weights: GNU AGPL-3.0)"
 
-# Names of parameters (shell patterns) that `forward` does not reach in part or at all, and why.
+# Parameters (shell patterns) that `forward` uses only in part or not at all, and why.
 UNTRAINED = {
     "filters.3.*": (
         "rows that predict the horizontal kernels: not used unless corrected_iac; only the "
@@ -32,7 +32,7 @@ UNTRAINED = {
     ),
 }
 
-# All but `dual` see the combined view alone; the authors' IFAN_16bit is `single` on 16-bit images.
+# All but `dual` take only the combined view; the authors' IFAN_16bit is `single` on 16-bit images.
 VARIANTS: dict[str, dict[str, Any]] = {
     "dual": {},
     "single": {"dual": False},
@@ -47,14 +47,14 @@ class IFAN(nn.Module):
     """Iterative filter adaptive network.
 
     Args:
-        iterations: N, of the adaptive convolution.
-        channels: width of the finest scale; the others have 2, 4 and 4 times as many.
-        dual: predict filters from right and left view; else from the combined view, which is then
-            the only input of `forward`.
-        corrected_iac: see `adapt`; off in all published weights. Holds for the reblurring too.
-        reblurring: with the reblurring network, which only `forward_training` uses. Without it,
-            `load_state_dict` passes over its weights.
-        reblur_iterations: of its adaptive convolution.
+        iterations: N, iterations of the adaptive convolution.
+        channels: width of the finest scale; the others have 2, 4 and 4 times as many channels.
+        dual: predict filters from right and left view; otherwise from the combined view, which is
+            then the only input of `forward`.
+        corrected_iac: see `adapt`; off in all published weights. Also applies to the reblurring.
+        reblurring: include the reblurring network, which only `forward_training` uses. Without it,
+            `load_state_dict` ignores its weights.
+        reblur_iterations: iterations of the reblurring network's adaptive convolution.
     """
 
     def __init__(
@@ -111,44 +111,44 @@ class IFAN(nn.Module):
         """Deblur.
 
         The image is padded on the right and at the bottom to a multiple of 8 by repeating its
-        edge, and the result cropped; the authors crop the image.
+        edge, and the result is cropped; the authors crop the image.
 
         Args:
-            x: `[B, 9, H, W]`: combined, left and right view, RGB in [0, 1]; `[B, 3, H, W]`,
-                the combined view, unless `dual`.
+            x: `[B, 9, H, W]`: combined, left and right view, RGB in [0, 1]; `[B, 3, H, W]`, the
+                combined view, if not `dual`.
             origin, full_size: part of the method contract; this network does not depend on them.
 
         Returns:
             `[B, 3, H, W]`, RGB, not clamped.
 
         Raises:
-            ValueError: another number of channels.
+            ValueError: the number of channels is wrong.
         """
         padded = _padded(_check(x, 9 if self.dual else 3))
         filters, _ = self._predict_filters(self._filter_input(padded))
         return self._deblur(padded[:, :3], filters)[..., : x.shape[-2], : x.shape[-1]]
 
     def disparity_map(self, x: Tensor) -> Tensor:
-        """Disparity between the views, `[B, 1, H/8, W/8]` (rounded up), in its own pixels."""
+        """Disparity between the views, `[B, 1, H/8, W/8]` (rounded up), in pixels of this map."""
         padded = _padded(_check(x, 9 if self.dual else 3))
         return self.disparity(self.filter_encoder(self._filter_input(padded))[-1])
 
     def forward_training(self, x: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Everything that the loss compares.
+        """All tensors that the loss compares.
 
         Args:
-            x: `[B, 9, H, W]`: combined, left and right view, RGB in [0, 1], also unless `dual`;
+            x: `[B, 9, H, W]`: combined, left and right view, RGB in [0, 1], even if not `dual`;
                 padded as in `forward`.
             target: the sharp image, `[B, 3, H, W]`.
 
         Returns:
-            For each of `TRAINING_TERMS` the tensor and, under its name with `_target`, what it
-            should be: `output`, `[B, 3, H, W]`; at an eighth of the size `warped_right`, the right
-            view moved onto the left one, and `reblurred`, the sharp image blurred to the combined
-            view. Besides, `disparity`, which moved it, and the `filters`.
+            For each of `TRAINING_TERMS`, the tensor and, under its name with `_target`, its target:
+            `output`, `[B, 3, H, W]`; and, at an eighth of the size, `warped_right`, the right view
+            warped onto the left view, and `reblurred`, the sharp image blurred to match the
+            combined view. Also `disparity`, used for warping, and `filters`.
 
         Raises:
-            ValueError: another number of channels, or there is no reblurring network.
+            ValueError: the number of channels is wrong, or there is no reblurring network.
         """
         if self.reblurring is None:
             raise ValueError("training needs the reblurring network: build(reblurring=True)")
@@ -174,7 +174,7 @@ class IFAN(nn.Module):
         return (-(-height // SCALE) * -(-width // SCALE),)
 
     def _filter_input(self, padded: Tensor) -> Tensor:
-        # Right before left, whatever the order of the views.
+        # The network takes right before left, unlike `VIEWS`.
         return torch.cat((padded[:, 6:], padded[:, 3:6]), dim=1) if self.dual else padded[:, :3]
 
     def _predict_filters(self, views: Tensor) -> tuple[Tensor, Tensor]:
@@ -193,7 +193,7 @@ class IFAN(nn.Module):
 
 
 def build(variant: str = "dual", **kwargs: Any) -> IFAN:
-    """A published variant, freshly initialized; `kwargs` replace constructor arguments.
+    """A published variant, freshly initialized; `kwargs` override constructor arguments.
 
     Raises:
         ValueError: unknown variant.
@@ -216,7 +216,7 @@ def _padded(x: Tensor) -> Tensor:
 
 
 def _drop_reblurring(network: IFAN, state: dict[str, Any], prefix: str, *_: object) -> None:
-    """Lets what was trained be used without the part that only training needs."""
+    """Let a network without the reblurring network load weights trained with it."""
     if network.reblurring is None:
         for name in [name for name in state if name.startswith(f"{prefix}reblurring.")]:
             del state[name]

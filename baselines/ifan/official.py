@@ -1,12 +1,11 @@
-"""The authors' weights under the names of their program."""
+"""Load the authors' weights, which have the names of their program."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
-from baselines._shared.official_weights import load_named
+from baselines._shared.official_weights import Published, load_named, named
 from baselines.ifan.network import IFAN, build
 
 _MODULES = {
@@ -31,19 +30,19 @@ for _stage in range(3):
 _WRAPPERS = re.compile(r"^(module\.)*(Network\.|reblurNet\.)?")
 
 
-def load_official(state: Mapping[str, Any], **kwargs: Any) -> IFAN:
+def load_official(state: Published, **kwargs: Any) -> IFAN:
     """The network with the authors' weights.
 
     Args:
-        state: arrays or tensors under the names of the authors' files, or these without the
-            prefixes `module.Network.` and `module.reblurNet.`. With weights of the reblurring
-            network the result has it, unless `reblurring=False`.
-        kwargs: as for `build`; of the variant whose weights these are.
+        state: arrays or tensors under the names of the authors' files, with or without the
+            prefixes `module.Network.` and `module.reblurNet.`. If they include the reblurring
+            network, so does the result, unless `reblurring=False`.
+        kwargs: as for `build`; they must describe the variant the weights belong to.
 
     Raises:
-        ValueError: an entry is missing, unknown or ill-shaped, or an unknown variant.
+        ValueError: an entry is missing, unknown or ill-shaped, or the variant is unknown.
     """
-    bare = {_WRAPPERS.sub("", name): value for name, value in state.items()}
+    bare = {_WRAPPERS.sub("", name): value for name, value in named(state).items()}
     kwargs = {"reblurring": any(name.startswith("RBF.") for name in bare), **kwargs}
     network = build(**kwargs)
     if network.reblurring is None:

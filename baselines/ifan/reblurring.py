@@ -1,4 +1,4 @@
-"""What IFAN needs in training only: reblurring network, view warping, the terms of the loss."""
+"""Parts of IFAN for training only: reblurring network, view warping, terms of the loss."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ TRAINING_TERMS = ("output", "warped_right", "reblurred")
 
 
 class Reblurring(nn.Module):
-    """Predicts from the deblurring filters those that blur the sharp image again.
+    """Predicts, from the deblurring filters, filters that blur the sharp image again.
 
     Args:
         in_channels: channels of the deblurring filter map.
         channels: width of the network.
-        iterations: of the adaptive convolution.
+        iterations: iterations of the adaptive convolution.
         corrected: see `adapt`.
     """
 
@@ -47,17 +47,17 @@ class Reblurring(nn.Module):
 
 
 def area_eighth(image: Tensor) -> Tensor:
-    """Means of 8 x 8 pixels."""
+    """Mean of each block of 8 x 8 pixels."""
     return functional.avg_pool2d(image, SCALE)
 
 
 def nearest_eighth(image: Tensor) -> Tensor:
-    """The top left one of each 8 x 8 pixels, which the sharp image is reduced by."""
+    """Top left pixel of each block of 8 x 8 pixels, used to downscale the sharp image."""
     return image[..., ::SCALE, ::SCALE]
 
 
 def warp(image: Tensor, disparity: Tensor) -> Tensor:
-    """Sample an image to the right of each pixel by its disparity, bilinear, zero outside.
+    """Sample an image at each pixel shifted right by its disparity; bilinear, zero outside.
 
     Args:
         image: `[B, C, h, w]`.

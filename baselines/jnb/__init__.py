@@ -1,9 +1,10 @@
 """JNB: just noticeable defocus blur by sparse coding (Shi et al., CVPR 2015).
 
-A defocus map from one image, then deconvolution: patches of blurred images need few atoms of a
-dictionary learnt from blurred patches, sharp ones many. Written from a description of the published
-method. Known: the feature and how it is spread. Reconstruction: the dictionary, which is learnt
-anew, and what a count means in pixels of blur. The method distinguishes blurs up to about 2 px.
+Estimates a defocus map from one image, then deconvolution: with a dictionary learned from blurred
+patches, blurred patches need few atoms and sharp patches many. Written from a description of the
+published method. Known: the feature and its propagation. Reconstruction: the dictionary, which is
+trained anew, and the blur in pixels that a count stands for. The method distinguishes blurs up to
+about 2 px.
 """
 
 from baselines._shared.two_stage import AS_PUBLISHED, DECONVOLUTION_CHOICES, Choice

@@ -1,7 +1,7 @@
-"""From the number of atoms to the blur that makes a patch need so few.
+"""Calibration: from the number of atoms of a patch to its blur.
 
-Reconstruction: the paper's fit is not published in a form that we could use. Ours is measured on
-images blurred by known amounts.
+Reconstruction: the paper's fit is not published in a usable form. Ours is measured on images
+blurred by known amounts.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ _MIN_STD = 8.0
 def calibrate(
     images: Sequence[Floats], atoms: Floats, *, sigmas: Iterable[float] = SIGMAS
 ) -> Floats:
-    """Mean count of the textured patches of blurred images.
+    """Mean count of atoms in textured patches of blurred images.
 
     Args:
         images: gray, `[H, W]` in [0, 255].
         atoms: `[K, 64]`, rows of unit norm.
-        sigmas: Gaussian blurs in px, rising.
+        sigmas: Gaussian blurs in px, increasing.
 
     Returns:
-        `[S]`, one for each blur.
+        `[S]`, one count per blur.
 
     Raises:
-        ValueError: a blur leaves no textured patch, or the counts do not fall with the blur.
+        ValueError: a blur leaves no textured patch, or the counts do not decrease with the blur.
     """
     counts = np.array([_mean_count(images, atoms, sigma) for sigma in sigmas])
     if not (np.diff(counts) < 0).all():
@@ -49,12 +49,12 @@ def calibrate(
 
 
 def sigma_of_count(count: Floats, sigmas: Floats, counts: Floats) -> Floats:
-    """The blur in px of mean counts, by linear interpolation; beyond the table its end values.
+    """Blur in px for mean counts, by linear interpolation, clamped to the ends of the table.
 
     Args:
         count: any shape.
-        sigmas: `[S]`, rising.
-        counts: `[S]`, falling: the table's counts of these blurs.
+        sigmas: `[S]`, increasing.
+        counts: `[S]`, decreasing: the counts for these blurs.
 
     Returns:
         The shape of `count`, in px.
@@ -65,7 +65,7 @@ def sigma_of_count(count: Floats, sigmas: Floats, counts: Floats) -> Floats:
 def _mean_count(images: Sequence[Floats], atoms: Floats, sigma: float) -> float:
     found = []
     for image in images:
-        # Whole levels, as the estimator sees an image.
+        # Integer gray levels, as in the images that the estimator gets.
         blurred = np.rint(gaussian_filter(image, sigma))
         patches = patches_of(blurred, _STRIDE).reshape(-1, PATCH**2)
         found.append(patches[patches.std(1) > _MIN_STD])

@@ -10,7 +10,7 @@ from baselines.jnb.feature import PATCH
 
 
 class JNB(TwoStage):
-    """The map of atom counts, and hyper-Laplacian deconvolution by it.
+    """The map from atom counts, then hyper-Laplacian deconvolution with it.
 
     Args:
         mask_threshold, joint_filter, stride, max_atoms: as for `jnb_map`.
@@ -47,7 +47,7 @@ def build(**kwargs: Any) -> JNB:
     """The method with the published settings; `kwargs` are those of `JNB`.
 
     Raises:
-        ValueError: an argument is refused.
+        ValueError: an argument is invalid.
         TypeError: unknown argument.
     """
     return JNB(**kwargs)

@@ -1,7 +1,7 @@
-"""The trained dictionary and its calibration, as one file.
+"""The trained dictionary and its calibration, in one file.
 
-Reconstruction: the authors' dictionary may not be shipped. Ours is learnt from photographs bundled
-with scikit-image; `train_dictionary` makes the file again.
+Reconstruction: the authors' dictionary may not be distributed. Ours is learned from photographs
+bundled with scikit-image; `train_dictionary` recreates the file.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ Floats = NDArray[np.float64]
 
 _SHIPPED = "dictionary.npz"
 _DIGEST = "sha256"
-# The published coder refuses atoms whose norm is farther from 1.
+# The published coder rejects atoms whose norm differs from 1 by more.
 _UNIT = 0.01
 
 
 @dataclass(frozen=True)
 class Dictionary:
-    """Atoms, what their counts mean, and where both come from.
+    """Atoms, the calibration of their counts, and the origin of both.
 
     Attributes:
         atoms: `[K, 64]`, rows of unit norm and mean zero.
-        sigmas: `[S]`, rising: Gaussian blurs in px.
-        counts: `[S]`, falling: mean number of atoms of textured patches blurred so.
-        images: names of the images that both were learnt from.
-        seed: of the draws.
+        sigmas: `[S]`, increasing: Gaussian blurs in px.
+        counts: `[S]`, decreasing: mean number of atoms of textured patches with these blurs.
+        images: names of the images that both were learned from.
+        seed: seed of the random draws.
         sigma_t: blur in px of the training patches.
-        num_patches: training patches asked for.
-        num_sweeps: of K-SVD.
+        num_patches: number of training patches requested.
+        num_sweeps: sweeps of K-SVD.
     """
 
     atoms: Floats
@@ -70,7 +70,8 @@ def load_dictionary(path: Path | None = None) -> Dictionary:
     """Read a dictionary; without `path`, the shipped one.
 
     Raises:
-        ValueError: an entry is missing, the file is not what was written, or it is no dictionary.
+        ValueError: an entry is missing, the file has changed since it was written, or it is not a
+            dictionary.
         OSError: the file cannot be read.
     """
     if path is None:
@@ -81,9 +82,9 @@ def load_dictionary(path: Path | None = None) -> Dictionary:
 
 
 def save_dictionary(dictionary: Dictionary, path: Path) -> None:
-    """Write a dictionary with a digest of its contents; the same one gives the same bytes.
+    """Write a dictionary with a digest of its contents; equal dictionaries give equal bytes.
 
-    The file appears complete or not at all.
+    The write is atomic.
 
     Raises:
         OSError: it cannot be written.
@@ -91,7 +92,7 @@ def save_dictionary(dictionary: Dictionary, path: Path) -> None:
     entries = {name: np.array(getattr(dictionary, name)) for name in _ENTRIES}
     entries[_DIGEST] = np.array(digest_of(dictionary))
     content = BytesIO()
-    # The stub takes every keyword for `allow_pickle`.
+    # The type stub checks every keyword as `allow_pickle`.
     np.savez(content, **entries)  # type: ignore[arg-type]
     torn = path.with_name(f".tmp-{path.name}")
     torn.write_bytes(content.getvalue())

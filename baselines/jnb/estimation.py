@@ -1,4 +1,4 @@
-"""JNB's steps in their order."""
+"""JNB's steps in order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from baselines.jnb.dictionary import Dictionary, load_dictionary
 from baselines.jnb.feature import PATCH, Progress, atom_counts, eight_bit_gray
 from baselines.jnb.propagation import guide_of, pad_back, propagate
 
-# The sigma in px of gray level 255, by which a published runner reads JNB's maps.
+# Sigma in px of gray level 255, with which a published runner reads JNB's maps.
 _FULL_SCALE = 4.0
 _MASKS = (None, 1, 3)
 
@@ -27,31 +27,32 @@ def jnb_map(
     eight_bit_map: bool = False,
     progress: Progress | None = None,
 ) -> NDArray[np.float64]:
-    """Estimate the defocus.
+    """Estimate the defocus of an image.
 
-    Only textured pixels tell; the others take the blur of their region, or, far from every textured
-    one, the median of the map. An image without any texture has the strongest blur everywhere.
+    Only textured pixels provide estimates; other pixels take the blur of their region or, far from
+    every textured pixel, the median of the map. An image without texture gets the strongest blur
+    everywhere.
 
     Args:
         image: `[H, W, 3]`, RGB, sRGB-encoded, in [0, 1]; at least 12 x 12.
-        dictionary: the atoms and their calibration; the shipped ones if None.
-        mask_threshold: only pixels with more atoms are textured. 3 is the published rule, which
+        dictionary: the atoms and their calibration; by default, the shipped dictionary.
+        mask_threshold: only pixels with more atoms count as textured. 3 is the published rule, and
             also drops blurs beyond about 2 px; 1 keeps them; None is the published variant without
-            a mask, for images textured all over.
+            a mask, for images with texture everywhere.
         joint_filter: smooth the map once more along edges, in place of the authors' joint bilateral
-            filter; the reference figures are without.
-        stride: of the patches; 1 is published, 2 is four times as fast.
-        max_atoms: coding of a patch ends there, 1 to 64; 64 is published, 40 is faster.
-        eight_bit_map: round as an image of 8 bits does, 4 px being white.
-        progress: called with the patches done and those there are, some times an image.
+            filter; the reference figures were made without it.
+        stride: stride of the patches; 1 is published, 2 is four times as fast.
+        max_atoms: maximum number of atoms per patch, 1 to 64; 64 is published, 40 is faster.
+        eight_bit_map: round as in an 8-bit image in which 4 px is white.
+        progress: called several times per image with the number of finished and of all patches.
 
     Returns:
-        float64 `[H, W]`: standard deviation of the Gaussian blur in px, within the calibration's
-        range, for the shipped dictionary 0.25 to 4.
+        float64 `[H, W]`: standard deviation of the Gaussian blur in px, within the range of the
+        calibration: 0.25 to 4 for the shipped dictionary.
 
     Raises:
-        ValueError: a wrong shape, values that are not finite or outside [0, 1], an image too
-            small, or an option out of range.
+        ValueError: the shape is wrong, values are not finite or outside [0, 1], the image is too
+            small, or an option is out of range.
     """
     _check(image, mask_threshold, stride, max_atoms)
     known = dictionary or load_dictionary()

@@ -1,7 +1,7 @@
-"""The feature: how many atoms the patch round each pixel needs (large: sharp).
+"""The feature: number of atoms that the patch around each pixel needs (large: sharp).
 
-Known: gray, patches, tolerance and the largest number of atoms. Reconstruction: counts of a larger
-stride stand for the positions that it leaves out.
+Known: gray values, patches, tolerance and maximum number of atoms. Reconstruction: with a larger
+stride, each count also stands for the positions that the stride skips.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from baselines.jnb.omp import Integers, count_atoms
 Floats = NDArray[np.float64]
 
 PATCH = 8
-# The norm that noise of standard deviation 2 has in a patch, times the coder's gain of 1.15.
+# Norm of noise of standard deviation 2 in a patch, times the coder's gain of 1.15.
 EPSILON = PATCH * 2 * 1.15
 
 _LUMA = (0.2989, 0.5870, 0.1140)
-# Patches coded at a time; they fill 16 MB.
+# Patches coded at a time; they take 16 MB.
 _CHUNK = 32_768
 
 Progress = Callable[[int, int], None]
@@ -34,7 +34,7 @@ def luma(image: Floats) -> Floats:
 
 
 def eight_bit_gray(image: Floats) -> Floats:
-    """`luma`, rounded to whole gray levels, as the demo's input is."""
+    """`luma`, rounded to integer gray levels, like the input of the authors' demo."""
     return np.rint(luma(image))
 
 
@@ -60,11 +60,11 @@ def atom_counts(
     """Number of atoms of the patch with its top left corner at each pixel.
 
     Args:
-        gray: `[H, W]` in [0, 255], whole levels.
+        gray: `[H, W]` in [0, 255], integer levels.
         atoms: `[K, 64]`, rows of unit norm.
-        stride: 1 or more; other than 1, every corner takes the count of the grid point before it.
-        max_atoms: no patch has more.
-        progress: called with the patches done and those there are, after each chunk.
+        stride: 1 or more; above 1, every corner takes the count of the preceding grid point.
+        max_atoms: maximum number of atoms per patch.
+        progress: called after each chunk with the number of finished and of all patches.
 
     Returns:
         int64 `[H - 7, W - 7]`.

@@ -1,8 +1,8 @@
-"""K-SVD: learning a dictionary whose atoms code blurred patches sparsely.
+"""K-SVD: learns a dictionary whose atoms code blurred patches sparsely.
 
 M. Aharon, M. Elad and A. Bruckstein, 'K-SVD: An Algorithm for Designing Overcomplete Dictionaries
-for Sparse Representation', IEEE TSP 54(11), 2006. Known of JNB's dictionary: 128 atoms for 8x8
-patches. Reconstruction: everything else, as the authors' cannot be shipped.
+for Sparse Representation', IEEE TSP 54(11), 2006. Known about JNB's dictionary: 128 atoms for 8x8
+patches. Reconstruction: everything else, since the authors' dictionary cannot be distributed.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ def training_patches(
 
     Args:
         images: gray, `[H, W]` in [0, 255].
-        sigma_t: standard deviation in px of the Gaussian blur; 0 leaves them as they are.
-        num_patches: how many to draw; all, if there are fewer.
-        random: draws them.
+        sigma_t: standard deviation in px of the Gaussian blur; 0 leaves the images unchanged.
+        num_patches: number of patches to draw; all, if there are fewer.
+        random: generator of the draws.
 
     Returns:
         `[N, 64]`, mean removed.
 
     Raises:
-        ValueError: fewer textured patches than atoms.
+        ValueError: there are fewer textured patches than atoms.
     """
     found = []
     for image in images:
@@ -64,9 +64,9 @@ def k_svd(
     """Learn 128 atoms.
 
     Args:
-        patches: `[N, P]` of mean zero, N at least 128.
-        sweeps: one item for each round of coding all patches and renewing all atoms.
-        random: the first atoms, and the order in which they are renewed.
+        patches: `[N, P]` with mean zero, N at least 128.
+        sweeps: one item per sweep, which codes all patches and updates all atoms.
+        random: draws the initial atoms and the order of the updates.
 
     Returns:
         Atoms `[128, P]`, rows of unit norm and mean zero; and the root mean square error of a
@@ -85,10 +85,10 @@ def k_svd(
 
 
 def renew_atom(atoms: Floats, index: int, codes: Floats, residual: Floats, patches: Floats) -> None:
-    """Fit one atom to what the others leave of its patches, by a step of the power method.
+    """Fit one atom to the residual of its patches without it, by one step of the power method.
 
-    Changes `atoms` `[K, P]`, `codes` `[N, K]` and `residual` `[N, P]`, which is `patches` without
-    `codes @ atoms`. An atom that no patch uses becomes the patch that is coded worst.
+    Changes `atoms` `[K, P]`, `codes` `[N, K]` and `residual` `[N, P]`, which is
+    `patches - codes @ atoms`. An atom that no patch uses becomes the patch with the largest error.
     """
     users = np.flatnonzero(codes[:, index])
     if not len(users):

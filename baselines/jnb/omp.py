@@ -1,9 +1,9 @@
-"""Orthogonal matching pursuit of many patches at once.
+"""Orthogonal matching pursuit for many patches at once.
 
-Known: the coder takes the atom of the largest absolute correlation with the residual, refits all
-atoms taken so far by least squares, and stops at an error or a number of atoms. Reconstruction: the
-refit by orthogonalization. Atoms learnt from blurred patches are so alike that their Gram matrix
-has eigenvalues below 1e-17 of the largest, which a factorisation of it does not survive.
+Known: the coder selects the atom with the largest absolute correlation with the residual, refits
+all selected atoms by least squares, and stops at an error or a number of atoms. Reconstruction: the
+refit by orthogonalization. Atoms learned from blurred patches are so similar that their Gram matrix
+has eigenvalues below 1e-17 of the largest, too small for a factorization.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from threadpoolctl import threadpool_limits
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-# So small a block stays in the CPU's cache.
+# A block of this size stays in the CPU's cache.
 _BLOCK = 256
-# Blocks are packed once so few of their patches are still at work.
+# Blocks are compacted when fewer than this share of their patches are still being coded.
 _BUSY = 0.75
-# Below this share of a patch's norm, a correlation is rounding.
+# Below this share of a patch's norm, a correlation is a rounding error.
 _ROUNDING = 1e-12
 _TINY = 1e-300
 
 
 def count_atoms(patches: Floats, atoms: Floats, *, epsilon: float, max_atoms: int) -> Integers:
-    """How many greedily chosen atoms bring each patch's error down to `epsilon`.
+    """Number of greedily selected atoms that reduce each patch's error to `epsilon`.
 
-    A patch stops early where no atom has a part of its residual.
+    A patch stops early if no atom correlates with its residual.
 
     Args:
         patches: `[N, P]`.
         atoms: `[K, P]`, rows of unit norm.
-        epsilon: largest Euclidean norm of the residual; patches of at most this norm have 0 atoms.
-        max_atoms: no patch has more.
+        epsilon: maximum Euclidean norm of the residual; patches of at most this norm have 0 atoms.
+        max_atoms: maximum number of atoms per patch.
 
     Returns:
         int64 `[N]`.
@@ -41,9 +41,9 @@ def count_atoms(patches: Floats, atoms: Floats, *, epsilon: float, max_atoms: in
     counts = np.zeros(len(patches), np.int64)
     energy = np.vecdot(patches, patches)
     coded = np.flatnonzero(energy > epsilon**2)
-    # Blocks of patches alike finish together.
+    # Patches of similar energy finish at about the same time.
     coded = coded[np.argsort(energy[coded], kind="stable")]
-    # The products are so small that threads only wait for each other: ten times slower with two.
+    # The products are too small for threads: with two, coding is ten times slower.
     with threadpool_limits(1, user_api="blas"):
         for start in range(0, len(coded), _BLOCK):
             block = coded[start : start + _BLOCK]
@@ -52,12 +52,12 @@ def count_atoms(patches: Floats, atoms: Floats, *, epsilon: float, max_atoms: in
 
 
 def sparse_codes(patches: Floats, atoms: Floats, num_atoms: int) -> Floats:
-    """Codes of exactly `num_atoms` atoms, chosen greedily.
+    """Codes of exactly `num_atoms` greedily selected atoms.
 
     Args:
         patches: `[N, P]`.
         atoms: `[K, P]`, rows of unit norm.
-        num_atoms: non-zero coefficients of a patch, at most `K`.
+        num_atoms: nonzero coefficients per patch, at most `K`.
 
     Returns:
         `[N, K]`: `codes @ atoms` approximates `patches`.
@@ -102,7 +102,7 @@ def _count_block(patches: Floats, atoms: Floats, epsilon: float, max_atoms: int)
 
 
 def _append(basis: Floats, taken: int, atoms: Floats) -> None:
-    """Write the part of `atoms` that is new to the first `taken` vectors of `basis`."""
+    """Append to `basis` the part of `atoms` orthogonal to its first `taken` vectors, normalized."""
     before = basis[:, :taken]
     direction = atoms - np.vecmat(np.matvec(before, atoms), before)
     norm = np.sqrt(np.vecdot(direction, direction))

@@ -1,7 +1,7 @@
-"""From counts at textured pixels to a map without gaps.
+"""Propagation from counts at textured pixels to a complete map.
 
-Known: guide, mask, erosion, and the two filters. Reconstruction: the border of the erosion, the
-holes, and the second filter, which in the authors' program is a joint bilateral one.
+Known: guide, mask, erosion and the two filters. Reconstruction: the border of the erosion, the
+filling of holes, and the second filter, a joint bilateral filter in the authors' program.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from baselines.jnb.omp import Integers
 
 Floats = NDArray[np.float64]
 
-# Of the filtered mask; below it no textured pixel is near.
+# Threshold on the filtered mask; below it, no textured pixel is near.
 MIN_SUPPORT = 1e-3
 
 _BEFORE, _AFTER = PATCH // 2 - 1, PATCH // 2
 _NUM_ITER = 3
-# 13 pixels.
+# A disc of 13 pixels.
 _DISC = np.hypot(*np.ogrid[-2:3, -2:3]) <= 2
 
 
 def guide_of(gray: Floats) -> Floats:
-    """The image `[H, W]` in [0, 255] at the patches' centers: `[H - 7, W - 7]`, smoothed."""
+    """The image `[H, W]` in [0, 255] at the patch centers: `[H - 7, W - 7]` in [0, 1], smoothed."""
     centers = gray[_BEFORE:-_AFTER, _BEFORE:-_AFTER] / 255
     return np.asarray(gaussian_filter(centers, 1, mode="constant", radius=2), np.float64)
 
@@ -39,13 +39,14 @@ def propagate(
     Args:
         counts: `[h, w]`.
         guide: `[h, w]`, in [0, 1].
-        mask_threshold: only counts above it are believed, and only 2 px or more inside their
-            region; None believes all of them and filters less.
+        mask_threshold: use only counts above it that are at least 2 px inside their region; None
+            uses all counts and filters less.
         joint_filter: smooth the result once more along the guide.
 
     Returns:
-        The spread counts `[h, w]`, and their support `[h, w]`, the filtered mask. Where that is at
-        most `MIN_SUPPORT`, the count is the median of the others; 0 if there are no others.
+        The propagated counts `[h, w]` and their support `[h, w]`, the filtered mask. Where the
+        support is at most `MIN_SUPPORT`, the count is the median of the others; 0 if there are
+        none.
     """
     if mask_threshold is None:
         support = np.ones(guide.shape)
@@ -53,7 +54,7 @@ def propagate(
             counts.astype(np.float64), guide, sigma_s=10, sigma_r=0.2, num_iter=_NUM_ITER
         )
     else:
-        # Outside the image nothing is known to be flat.
+        # Pixels outside the image are not known to lack texture.
         mask = binary_erosion(counts > mask_threshold, _DISC, border_value=1)
         data = np.stack((counts * mask, mask), axis=2).astype(np.float64)
         spread = recursive_filter(data, guide, sigma_s=15, sigma_r=0.15, num_iter=_NUM_ITER)

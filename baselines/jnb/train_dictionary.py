@@ -3,9 +3,10 @@
     python -m baselines.jnb.train_dictionary -o dictionary.npz
     python -m baselines.jnb.train_dictionary --images train/*.png --seed 1 -o own.npz
 
-Without `--images`, on the natural photographs bundled with scikit-image, save those that the
-project tests on. Give your own images by file; never one that a result is reported on. The same
-seed gives the same file on the same machine; other builds of the linear algebra round otherwise.
+Without `--images`, trains on photographs bundled with scikit-image, except those that the project
+tests on. Give your own images as files, but never one that results are reported on. On the same
+machine, the same seed gives the same file; other builds of the linear algebra libraries round
+differently.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ from baselines.jnb.ksvd import k_svd, training_patches
 
 Floats = NDArray[np.float64]
 
-# Neither the test images of the synthetic set nor those that the map's figures are measured on.
+# No test images of the synthetic set, and no images that figures of the map are measured on.
 IMAGES = ("astronaut", "rocket", "camera", "brick", "gravel", "grass")
 NUM_PATCHES = 8000
 NUM_SWEEPS = 12
-# Blurs up to 2 px then differ most in their counts.
+# With this value, the counts of blurs up to 2 px differ most.
 SIGMA_T = 2.0
 
 
@@ -44,23 +45,23 @@ def train(
     num_sweeps: int = NUM_SWEEPS,
     progress: bool = False,
 ) -> tuple[Dictionary, list[float]]:
-    """Learn atoms from images and calibrate their counts on the same.
+    """Learn atoms from images and calibrate their counts on the same images.
 
     Args:
         images: gray, `[H, W]` in [0, 255], by name.
-        seed: of all draws.
+        seed: seed of all random draws.
         sigma_t: standard deviation in px of the Gaussian blur of the training patches.
-        num_patches: training patches; all, if there are fewer.
-        num_sweeps: of K-SVD, at least 1.
-        progress: show bars.
+        num_patches: number of training patches; all, if there are fewer.
+        num_sweeps: sweeps of K-SVD, at least 1.
+        progress: show progress bars.
 
     Returns:
         The dictionary, and the root mean square error in gray levels after each sweep.
 
     Raises:
-        ValueError: too few textured patches, or counts that do not fall with the blur.
+        ValueError: there are too few textured patches, or the counts do not decrease with the blur.
     """
-    # The legacy generator: published figures name its numbers.
+    # The legacy generator: published figures depend on its numbers.
     random = np.random.RandomState(seed)
     grays = list(images.values())
     patches = training_patches(grays, sigma_t=sigma_t, num_patches=num_patches, random=random)
@@ -81,7 +82,7 @@ def train(
 
 
 def read_gray(name: str) -> Floats:
-    """A file, or a photograph bundled with scikit-image by name, as `[H, W]` in [0, 255].
+    """Read a file, or a photograph bundled with scikit-image by name, as `[H, W]` in [0, 255].
 
     Raises:
         ValueError: there is no such image, or it is too small.
@@ -96,14 +97,14 @@ def read_gray(name: str) -> Floats:
     image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     if image is None or image.dtype.kind != "u" or min(image.shape[:2]) < PATCH:
         raise ValueError(
-            f"{name} is no image of 8 or 16 bits and at least {PATCH} x {PATCH} pixels"
+            f"{name} is not an image of 8 or 16 bits and at least {PATCH} x {PATCH} pixels"
         )
     white = 2.0 ** (8 * image.itemsize) - 1
     return luma(np.asarray(image[..., ::-1] / white, np.float64))
 
 
 def main() -> None:
-    """Read the command line, train, write the file and print how it went."""
+    """Parse the command line, train, write the file and print a summary."""
     assert __doc__
     parser = argparse.ArgumentParser(
         prog="python -m baselines.jnb.train_dictionary",
@@ -116,11 +117,11 @@ def main() -> None:
         default=list(IMAGES),
         help=f"files, or names of bundled photographs (default: {' '.join(IMAGES)})",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of all draws (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="of all random draws (default: 0)")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the file to write, .npz")
     options = parser.parse_args()
     try:
-        # The name only: the file must not tell where its maker keeps images.
+        # Only the name: the file must not reveal where its author keeps images.
         images = {Path(name).name: read_gray(name) for name in options.images}
         dictionary, errors = train(images, seed=options.seed, progress=True)
         save_dictionary(dictionary, options.output)

@@ -1,7 +1,7 @@
 """The transformer block of Restormer (section 3), on features `[B, H, W, C]`.
 
-In inference the wide features exist for a band of rows at a time (`baselines._shared.row_bands`),
-and their widths are filled up with zeros to whole vectors.
+In inference, the wide features are computed for one band of rows at a time
+(`baselines._shared.row_bands`), and their widths are zero-padded to whole vectors.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class PixelNorm(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """`[..., C]` to the same shape."""
-        # Not `layer_norm`: operation counters pass over this form, as they do over the elementary
-        # operations of the authors' program, so that counts compare with the published ones.
+        # Not `layer_norm`: operation counters ignore this form, as they ignore the elementary
+        # operations of the authors' program, which makes counts comparable to the published ones.
         normalize = torch.native_layer_norm
         return normalize(tokens, tokens.shape[-1:], self.weight, self.bias, 1e-5)[0]
 
@@ -74,8 +74,8 @@ class ChannelAttention(nn.Module):
     def add_in_bands(self, image: Tensor, norm: PixelNorm) -> None:
         """`image += self(norm(image))` for one image `[1, H, W, C]`.
 
-        Queries and keys only enter sums over all pixels, so a band of them is enough; attention
-        and output projection are one C x C matrix per image.
+        Queries and keys only enter sums over all pixels, so a band of them is enough. Attention and
+        output projection combine into one C x C matrix per image.
         """
         channels = image.shape[-1]
         weight = self.qkv.weight.flatten(1)
@@ -137,7 +137,7 @@ class GatedFeedForward(nn.Module):
 
 
 def _fill_halves(weight: Tensor, missing: int) -> Tensor:
-    """Zero rows at the end of both halves: `[2 m, n]` to `[2 (m + missing), n]`."""
+    """Append zero rows to both halves: `[2 m, n]` to `[2 (m + missing), n]`."""
     halves = weight.view(2, weight.shape[0] // 2, weight.shape[1])
     return functional.pad(halves, (0, 0, 0, missing)).flatten(0, 1)
 

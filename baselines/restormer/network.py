@@ -1,15 +1,15 @@
-"""The U of four levels: Restormer's model for dual-pixel pairs."""
+"""The U-shaped network of four levels: Restormer's model for dual-pixel pairs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines._shared.official_weights import load_named
+from baselines._shared.official_weights import Published, load_named
 from baselines._shared.row_bands import is_piecewise
 from baselines.restormer.blocks import Block, conv, images, tokens_of
 
@@ -32,13 +32,14 @@ class Restormer(nn.Module):
 
     Args:
         embed_dim: C of the first level; doubled at each of the three others.
-        num_blocks: per level, of encoder and decoder.
-        num_refinement_blocks: after the decoder, at full resolution.
-        num_heads: per level; decoder level 1 and refinement (2 C channels) have those of level 1.
+        num_blocks: blocks per level, of encoder and decoder.
+        num_refinement_blocks: blocks after the decoder, at full resolution.
+        num_heads: heads per level; decoder level 1 and refinement (2 C channels) have those of
+            level 1.
         expansion: hidden width of the feed-forward network over C.
 
     Raises:
-        ValueError: not four levels, or a width that its heads do not divide.
+        ValueError: there are not four levels, or a width is not a multiple of its heads.
     """
 
     def __init__(
@@ -85,8 +86,8 @@ class Restormer(nn.Module):
     ) -> Tensor:
         """Deblur.
 
-        Sides are padded on the right and at the bottom to multiples of 8 and the result cropped:
-        by reflection, as in the authors' program, or with zeros if a side is too short for that.
+        The image is padded on the right and at the bottom to multiples of 8, by reflection as in
+        the authors' program, or with zeros if a side is too short; the result is cropped.
 
         Args:
             x: `[B, 6, H, W]`, left view then right view, RGB in [0, 1], any H and W.
@@ -96,13 +97,13 @@ class Restormer(nn.Module):
             `[B, 3, H, W]`, RGB, not clamped.
 
         Raises:
-            ValueError: another number of channels.
+            ValueError: the number of channels is wrong.
         """
         if x.dim() != 4 or x.shape[1] != 3 * len(VIEWS):
             raise ValueError(f"expected [B, {3 * len(VIEWS)}, H, W], got {tuple(x.shape)}")
         height, width = x.shape[-2:]
         embedded = tokens_of(self.embedding(_padded(x)))
-        # Blocks may overwrite what they are given, and the embedding is needed once more.
+        # Blocks may overwrite their input, and the embedding is needed again.
         features = self.encoder[0](embedded.clone() if is_piecewise(embedded) else embedded)
         skips = []
         for level, down in enumerate(self.down, start=1):
@@ -136,16 +137,16 @@ def _padded(x: Tensor) -> Tensor:
 
 
 def build(**kwargs: Any) -> Restormer:
-    """Restormer as published for dual-pixel pairs; `kwargs` replace constructor arguments.
+    """Restormer as published for dual-pixel pairs; `kwargs` override constructor arguments.
 
     Raises:
-        ValueError: a choice the constructor refuses.
+        ValueError: the constructor rejects an argument.
         TypeError: unknown argument.
     """
     return Restormer(**kwargs)
 
 
-def load_official(state: Mapping[str, Any], **kwargs: Any) -> Restormer:
+def load_official(state: Published, **kwargs: Any) -> Restormer:
     """Restormer with the weights of `dual_pixel_defocus_deblurring.pth` (its entry `params`).
 
     Args:

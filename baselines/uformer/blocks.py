@@ -1,6 +1,6 @@
 """The LeWin block of Uformer (section 3.2), on features `[B, H, W, C]`.
 
-In inference attention and feed-forward network are computed for a band of rows at a time
+In inference, attention and feed-forward network are computed for one band of rows at a time
 (`baselines._shared.row_bands`).
 """
 
@@ -19,10 +19,10 @@ class WindowAttention(nn.Module):
 
     Args:
         channels: C, a multiple of `heads`.
-        heads: of C / heads consecutive channels.
+        heads: number of heads, each of C / heads consecutive channels.
         window: side of a window in tokens.
-        shift: how far the map is rolled before it is cut into windows; 0 for not at all.
-        modulated: whether a learned table is added to the tokens of every window.
+        shift: number of tokens by which the map is rolled before it is cut into windows.
+        modulated: whether to add a learned table to the tokens of every window.
     """
 
     index: Tensor
@@ -46,7 +46,7 @@ class WindowAttention(nn.Module):
 
         Args:
             rolled: `[B, H, W, C]`, a shifted map or whole rows of its windows.
-            bottom: whether these are its last rows.
+            bottom: whether these include the last rows of the map.
 
         Returns:
             The same shape.
@@ -93,12 +93,12 @@ class Block(nn.Module):
 
     Args:
         channels: C.
-        heads: of the attention.
+        heads: heads of the attention.
         window: side of a window in tokens.
-        shift: of the map before it is cut into windows.
+        shift: see `WindowAttention`.
         modulated: see `WindowAttention`.
         ratio: hidden width of LeFF over C.
-        drop: probability of leaving out a branch for one image, in training.
+        drop: probability of dropping a branch for one image, in training.
     """
 
     def __init__(

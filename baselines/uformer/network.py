@@ -1,15 +1,15 @@
-"""The U: Uformer with six input channels."""
+"""The U-shaped network: Uformer with six input channels."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines._shared.official_weights import load_named
+from baselines._shared.official_weights import Published, load_named
 from baselines.uformer.blocks import Block
 
 VIEWS = ("left", "right")
@@ -30,22 +30,22 @@ class Uformer(nn.Module):
 
     Args:
         embed_dim: C of the first stage; doubled at each level of the encoder.
-        depths: blocks of the encoder's stages, the bottleneck and the decoder's stages.
-        num_heads: likewise.
+        depths: numbers of blocks of the encoder's stages, the bottleneck and the decoder's stages.
+        num_heads: numbers of heads of the same stages.
         ratio: hidden width of LeFF over C.
-        drop_path: largest probability of stochastic depth: from 0 up to it in the encoder, the
-            reverse in the decoder.
-        img_size: nominal side of the input. A stage whose nominal side is that of a window or
-            less has no shift, whatever the input: at 128, as in the authors' test program for
-            GoPro, that is the bottleneck; at 256, as in their training for GoPro, none.
-        padding: `square` puts the image into the middle of the smallest square of zeros whose
-            side is a multiple of the window at the bottleneck (128 pixels for Uformer-B), as the
-            authors' test program does; `rectangle`, an extension of ours, into the middle of the
-            smallest such rectangle. The same for what fits a square.
+        drop_path: largest probability of stochastic depth, which rises from 0 in the encoder and
+            falls back to 0 in the decoder.
+        img_size: nominal side of the input. A stage whose nominal side is at most that of a window
+            has no shift, at any size of the input: at 128, as in the authors' test program for
+            GoPro, this is the bottleneck; at 256, as in their training for GoPro, no stage.
+        padding: `square` centers the image in the smallest square of zeros whose side is a multiple
+            of the window at the bottleneck (128 pixels for Uformer-B), as the authors' test program
+            does; `rectangle`, our extension, in the smallest such rectangle. Both give the same
+            result if that rectangle is a square.
 
     Raises:
-        ValueError: lists of unequal or even length, a width that its heads do not divide, an
-            `img_size` that cannot be halved often enough, or an unknown `padding`.
+        ValueError: the lists differ in length or have an even length, a width is not a multiple of
+            its heads, `img_size` cannot be halved often enough, or `padding` is unknown.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Uformer(nn.Module):
         super().__init__()
         levels = len(depths) // 2
         widths = [embed_dim * 2**level for level in range(levels + 1)]
-        # A decoder stage gets the upsampled features and as many of the encoder.
+        # A decoder stage gets the up-sampled features and as many from the encoder.
         widths += [2 * width for width in reversed(widths[:-1])]
         _check(depths, num_heads, widths, img_size, padding)
         self.padding = padding
@@ -106,7 +106,7 @@ class Uformer(nn.Module):
         origin: tuple[int, int] | None = None,
         full_size: tuple[int, int] | None = None,
     ) -> Tensor:
-        """Deblur; the image is padded as `padding` says and the result cropped.
+        """Deblur; the image is padded according to `padding` and the result is cropped.
 
         Args:
             x: `[B, 6, H, W]`, left view then right view, RGB in [0, 1], any H and W.
@@ -116,7 +116,7 @@ class Uformer(nn.Module):
             `[B, 3, H, W]`, RGB, not clamped.
 
         Raises:
-            ValueError: another number of channels.
+            ValueError: the number of channels is wrong.
         """
         if x.dim() != 4 or x.shape[1] != 3 * len(VIEWS):
             raise ValueError(f"expected [B, {3 * len(VIEWS)}, H, W], got {tuple(x.shape)}")
@@ -178,23 +178,23 @@ def _ramp(first: float, last: float, count: int) -> list[float]:
 
 
 def _initialize(module: nn.Module) -> None:
-    # Of the authors' program; convolutions keep PyTorch's defaults, modulators are normal(0, 1).
+    # As in the authors' program; convolutions keep PyTorch's defaults, modulators are normal(0, 1).
     if isinstance(module, nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02)
         nn.init.zeros_(module.bias)
 
 
 def build(**kwargs: Any) -> Uformer:
-    """Uformer-B for dual-pixel pairs; `kwargs` replace constructor arguments.
+    """Uformer-B for dual-pixel pairs; `kwargs` override constructor arguments.
 
     Raises:
-        ValueError: a choice the constructor refuses.
+        ValueError: the constructor rejects an argument.
         TypeError: unknown argument.
     """
     return Uformer(**kwargs)
 
 
-def load_official(state: Mapping[str, Any], **kwargs: Any) -> Uformer:
+def load_official(state: Published, **kwargs: Any) -> Uformer:
     """Uformer-B with weights of the authors' program for six input channels.
 
     Args:
@@ -223,7 +223,7 @@ _OFFICIAL_SAMPLERS = {"down": "dowsample_{}.conv.0", "up": "upsample_{}.deconv.0
 
 
 def official_name(name: str, levels: int = 4) -> str:
-    """The authors' name of a parameter of a `Uformer` of so many levels (4 in Uformer-B)."""
+    """The authors' name for a parameter of a `Uformer` with `levels` levels (4 in Uformer-B)."""
     head, rest = name.split(".", 1)
     if head in ("embedding", "output"):
         return f"{'input' if head == 'embedding' else 'output'}_proj.proj.0.{rest}"

@@ -7,7 +7,7 @@ import sys
 # Each registers its commands with `app`, in the order of the help text: as data flows.
 # isort: off
 from pipeline.cli import fetch, data  # noqa: F401
-from pipeline.cli import plan, runs, weights  # noqa: F401
+from pipeline.cli import methods, plan, runs, history, weights  # noqa: F401
 from pipeline.cli import reports  # noqa: F401
 from pipeline.cli import deblur, debug  # noqa: F401
 

@@ -20,6 +20,7 @@ from pipeline.cli.app import (
     app,
     example,
 )
+from pipeline.data.canon import CANON_FOLDER, CANON_SIZE
 
 _CORES = os.cpu_count() or 1
 
@@ -153,15 +154,12 @@ def standin(
     output: Annotated[Path, typer.Option(help="Folder in which to create `dd_dp_dataset_canon`.")],
     scenes: Annotated[int, typer.Option(help="Number of scenes, 4 to 500.")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the images.")] = 0,
-    size: Annotated[tuple[int, int], typer.Option(help="Height and width in pixels.")] = (
-        1120,
-        1680,
-    ),
+    size: Annotated[tuple[int, int], typer.Option(help="Height and width in pixels.")] = CANON_SIZE,
     workers: WorkersOption = 1,
 ) -> None:
     """Make a stand-in for the Canon set for rehearsals: official names, synthetic images."""
     from pipeline.data.synthetic.standin import make_standin
 
-    root = output / "dd_dp_dataset_canon"
+    root = output / CANON_FOLDER
     made = make_standin(root, scenes, seed, size, workers, progress=sys.stderr.isatty())
     print(f"{root}: {scenes} scenes, {made} of them made now")

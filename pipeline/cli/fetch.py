@@ -1,4 +1,4 @@
-"""The command that brings published data sets to this machine."""
+"""The command that fetches published data sets."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ def fetch(
         typer.Option(
             "--source",
             help="Name of a source (see --list), or an archive or its address (repeatable), or a"
-            " folder; every source that needs no browser when absent.",
+            " folder; by default, every source that needs no browser.",
         ),
     ] = None,
     target: Annotated[
-        Path | None, typer.Option(help="Folder to make; data/DATASET/raw when absent.")
+        Path | None, typer.Option(help="Folder to create; data/DATASET/raw by default.")
     ] = None,
     archives: Annotated[
-        Path | None, typer.Option(help="Folder of downloads; data/DATASET/archives when absent.")
+        Path | None, typer.Option(help="Folder for downloads; data/DATASET/archives by default.")
     ] = None,
     keep_archives: Annotated[
         bool,
-        typer.Option("--keep-archives/--remove-archives", help="Whether downloads stay."),
+        typer.Option("--keep-archives/--remove-archives", help="Whether to keep downloads."),
     ] = True,
     list_sources: Annotated[bool, typer.Option("--list", help="Only list the sources.")] = False,
 ) -> None:
-    """Bring a published data set here: download (resumed), check, unpack; or take it as it is."""
+    """Fetch a published data set: download (resumable), check and unpack, or link a folder."""
     from pipeline.fetch.listing import show_sources
     from pipeline.fetch.registry import published
     from pipeline.stages.fetch import Fetch

@@ -20,6 +20,7 @@ from pipeline.cli.app import (
     command_line,
     example,
 )
+from pipeline.data.canon import CANON_SIZE
 
 RunOption = Annotated[
     Path | None, typer.Option(help="Run folder with the weights, for methods that learn.")
@@ -35,17 +36,6 @@ TileOverlapOption = Annotated[
     int | None, typer.Option(help="Pixels that neighboring tiles share, 64 if not given.")
 ]
 MethodArgument = Annotated[str, typer.Argument(help="Method or ablation, see `dmtbench methods`.")]
-
-
-@app.command(rich_help_panel=Panel.RUNS, epilog=example("methods"))
-def methods(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """List methods and ablations of an experiment."""
-    from pipeline.config.experiment import load_experiment
-
-    experiment = load_experiment(config)
-    for name in [*experiment.methods, *experiment.ablations]:
-        entry = experiment.entry(name)
-        print(f"{name:26s} {entry.row:42s} {entry.recipe or 'nothing to train'}")
 
 
 @app.command(
@@ -201,10 +191,7 @@ def complexity(
     all_rows: Annotated[
         bool, typer.Option("--all", help="Every row of the paper's Table 1, beside its numbers.")
     ] = False,
-    size: Annotated[tuple[int, int], typer.Option(help="Height and width in pixels.")] = (
-        1120,
-        1680,
-    ),
+    size: Annotated[tuple[int, int], typer.Option(help="Height and width in pixels.")] = CANON_SIZE,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     cache: Annotated[Path, typer.Option(help="Folder of the cached records.")] = Path(
         "results/complexity"

@@ -22,7 +22,7 @@ MethodArgument = Annotated[str, typer.Argument(help="Method, see `dmtbench weigh
 
 @weights_app.command("list", epilog=example("weights list"))
 def list_weights() -> None:
-    """List where weights are to be had, and on which terms."""
+    """List where weights are available, and under which terms."""
     from pipeline.weights.registry import all_weights
 
     for method, entry in all_weights().items():
@@ -46,10 +46,10 @@ def fetch_weights(
         typer.Option(help="Name of a source, an address, or a file downloaded by hand."),
     ] = None,
     folder: Annotated[
-        Path | None, typer.Option(help="Folder of the file; weights/METHOD when absent.")
+        Path | None, typer.Option(help="Folder for the file; weights/METHOD by default.")
     ] = None,
 ) -> None:
-    """Bring a method's published weights here; nothing in them is executed."""
+    """Fetch a method's published weights; nothing in them is executed."""
     from pipeline.files import sha256_of
     from pipeline.weights.fetch import WeightsFetch
     from pipeline.weights.registry import published_weights
@@ -64,7 +64,7 @@ def fetch_weights(
 @weights_app.command("check", epilog=example("weights check dpdnet weights/dpdnet/model.hdf5"))
 def check_weights(
     method: MethodArgument,
-    file: Annotated[Path, typer.Argument(help="File of weights as it was published.")],
+    file: Annotated[Path, typer.Argument(help="File of weights as published.")],
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Load published weights into a method's full-size network."""

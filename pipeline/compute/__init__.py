@@ -1,1 +1,1 @@
-"""What runs a job on a machine: devices, GPU slots, processes, memory, compilation."""
+"""Running a job on a machine: devices, GPU slots, processes, memory, compilation."""

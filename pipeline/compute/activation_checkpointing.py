@@ -1,4 +1,4 @@
-"""Less memory for time: activation checkpointing of any network."""
+"""Activation checkpointing of any network: less memory, more computation."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 _LARGEST_SHARE = 1 / 8
-"""Of the parameters. What one block keeps while it is computed again must be little, too."""
+"""Largest share of the parameters that a block may have: recomputing it holds its activations."""
 
 
 def checkpoint_activations(network: nn.Module) -> list[str]:
-    """Make the blocks of a network keep their input only, and compute the rest again (Chen et al.,
-    2016, "Training deep nets with sublinear memory cost").
+    """Make the blocks of a network save only their input, and recompute their activations (Chen et
+    al., 2016, "Training deep nets with sublinear memory cost").
 
-    Results, gradients and names of weights stay the same; each block's forward pass runs twice.
+    Results, gradients and parameter names stay the same; each block's forward pass runs twice.
 
     Args:
-        network: changed in place; copies of it would go on using its own weights.
+        network: changed in place; later copies would still use its weights.
 
     Returns:
-        Names of the blocks; none if there is nothing to gain.
+        Names of the blocks; empty if there is nothing to gain.
     """
     blocks = dict(_blocks(network, "", sum(value.numel() for value in network.parameters())))
     for block in blocks.values():
-        # An attribute of the object, in place of the method of its class.
+        # An instance attribute, which shadows the method of the class.
         block.forward = _recomputing(block, block.forward)
     return list(blocks)
 
 
 def _blocks(module: nn.Module, prefix: str, total: int) -> Iterator[tuple[str, nn.Module]]:
-    """The outermost members of lists of modules that are small enough and have parts themselves."""
+    """The outermost members of module lists that are small enough and have submodules."""
     for name, child in module.named_children():
         path = f"{prefix}{name}"
         if isinstance(module, nn.Sequential | nn.ModuleList) and _is_block(child, total):
@@ -44,10 +44,10 @@ def _blocks(module: nn.Module, prefix: str, total: int) -> Iterator[tuple[str, n
 
 def _is_block(module: nn.Module, total: int) -> bool:
     if isinstance(module, nn.ModuleList):
-        # It is never called itself.
+        # A list is never called.
         return False
     if any(isinstance(part, nn.modules.batchnorm._NormBase) for part in module.modules()):
-        # The second pass would count the batch twice in the running mean.
+        # The second pass would count the batch twice in the running statistics.
         return False
     own = sum(value.numel() for value in module.parameters())
     return len(list(module.children())) > 0 and 0 < own <= _LARGEST_SHARE * total

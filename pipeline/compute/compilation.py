@@ -9,23 +9,23 @@ from pipeline.errors import ConfigError
 
 
 def compile_network(network: nn.Module, device: torch.device, backend: str = "inductor") -> None:
-    """Compile what a call of the network runs, in place: its methods and names of weights stay.
+    """Compile the network's `forward` in place; its methods and parameter names stay.
 
-    The compiler itself runs at the first call of each new shape.
+    Compilation happens at the first call with each new shape.
 
     Args:
-        network: its other ways in (`forward_training`, `forward_sequence`) run as they are.
-        device: where it computes.
-        backend: one of PyTorch's.
+        network: its other entry points (`forward_training`, `forward_sequence`) stay uncompiled.
+        device: device of the network.
+        backend: a backend of `torch.compile`.
 
     Raises:
-        ConfigError: there is no working compiler on this machine.
+        ConfigError: this machine has no working compiler.
     """
     trial = torch.compile(_trial, backend=backend)
     try:
         trial(torch.ones(8, device=device))
     except Exception as error:
-        # Which one depends on the part of the tool chain that is missing.
+        # The exception type depends on which part of the toolchain is missing.
         reason = str(error).strip().partition("\n")[0]
         raise ConfigError(
             f"compute.compile: PyTorch cannot compile on this machine ({reason}); install a C++ "

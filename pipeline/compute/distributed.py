@@ -1,9 +1,8 @@
-"""Processes that train one network together: `torchrun` starts them, each gets its part of every
-batch.
+"""Data-parallel training: `torchrun` starts the processes, each gets its part of every batch.
 
-Gradients are added up here and not by `DistributedDataParallel`: networks have several ways in
-(`forward`, `forward_training`, `forward_sequence`), and a process whose part of a small batch is
-empty takes no pass at all.
+Gradients are summed here and not by `DistributedDataParallel`, because networks have several entry
+points (`forward`, `forward_training`, `forward_sequence`), and a process whose part of a small
+batch is empty runs no forward pass at all.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class World:
-    """The processes of one training: number of this one, from 0, and how many there are."""
+    """The processes of one training: rank of this one, from 0, and their number."""
 
     rank: int = 0
     size: int = 1
@@ -35,7 +34,7 @@ class World:
     def all_reduce_gradients(self, network: nn.Module) -> None:
         """Replace every gradient by its sum over all processes.
 
-        A parameter that no process has a gradient for keeps none.
+        A parameter without a gradient on any process keeps none.
         """
         if self.size == 1:
             return
@@ -44,8 +43,8 @@ class World:
         present = torch.tensor([value.grad is not None for value in parameters], device=device)
         present = present.to(torch.int32)
         distributed.all_reduce(present, distributed.ReduceOp.MAX)
-        there = present.tolist()
-        shared = [value for value, known in zip(parameters, there, strict=True) if known]
+        anywhere = present.tolist()
+        shared = [value for value, known in zip(parameters, anywhere, strict=True) if known]
         for value in shared:
             if value.grad is None:
                 value.grad = torch.zeros_like(value)
@@ -58,19 +57,19 @@ class World:
             work.wait()
 
     def total(self, values: Iterable[float]) -> list[float]:
-        """Sums over all processes, value by value."""
+        """Element-wise sums over all processes."""
         sums = torch.tensor([*values], dtype=torch.float64)
         if self.size > 1:
-            sums = self._placed(sums)
+            sums = self._to_backend_device(sums)
             distributed.all_reduce(sums)
         return [float(value) for value in sums.tolist()]
 
     def any(self, flag: bool) -> bool:
-        """Whether any process says so."""
+        """Whether `flag` is true on any process."""
         return flag if self.size == 1 else bool(self.total([float(flag)])[0])
 
     def gather(self, value: Value) -> list[Value]:
-        """The value of every process, in their order, on all of them."""
+        """The values of all processes, in order of rank, on every process."""
         if self.size == 1:
             return [value]
         values: list[Value | None] = [None] * self.size
@@ -78,11 +77,11 @@ class World:
         return values  # type: ignore[return-value]
 
     def share(self, numbers: list[int]) -> list[int]:
-        """This process's part of some pieces of work."""
+        """This process's share of `numbers`."""
         return numbers[self.rank :: self.size]
 
-    def _placed(self, values: Tensor) -> Tensor:
-        # NCCL sends what lies on a GPU only.
+    def _to_backend_device(self, values: Tensor) -> Tensor:
+        # NCCL only handles GPU tensors.
         return values.cuda() if distributed.get_backend() == "nccl" else values
 
 
@@ -91,10 +90,10 @@ ALONE = World()
 
 @contextmanager
 def world(device: torch.device) -> Iterator[World]:
-    """The processes that `torchrun` started, joined; this one alone if it did not.
+    """Join the processes started by `torchrun`; without `torchrun`, this process alone.
 
     Args:
-        device: where this process computes; NCCL joins GPUs, gloo CPUs.
+        device: device of this process; NCCL connects GPUs, gloo CPUs.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:

@@ -1,8 +1,8 @@
-"""Devices for jobs that run side by side: each is one job's at a time.
+"""GPU slots for concurrent jobs: each device belongs to one job at a time.
 
-A device is a file that its owner has locked. The system lets go of the locks of a process that
-ends, however it ends. `flock` is used as it is: the open files themselves are handed to a
-launcher that may outlive this process, which `filelock.FileLock` has no way for.
+A device is represented by a file that its owner locks. The system releases the locks of a process
+that ends, for any reason. `flock` is called directly, because the open files are passed to a
+launcher that may outlive this process, which `filelock.FileLock` doesn't support.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _POLL_S = 0.2
 
 
 class Slots(NamedTuple):
-    """Devices that are held, by CUDA's names, and the open files that hold them."""
+    """Held devices, by CUDA's names, and the open files that hold them."""
 
     devices: tuple[str, ...] = ()
     files: tuple[int, ...] = ()
 
 
 def slots_folder() -> Path:
-    """Where the locks of this machine and user are, for every checkout.
+    """Folder of the locks of this machine and user, shared by all checkouts.
 
     Jobs share it if they have the same temporary folder (`TMPDIR`).
     """
@@ -43,17 +43,17 @@ def slots_folder() -> Path:
 
 
 class DeviceSlots:
-    """Hands out devices.
+    """Allocates devices.
 
-    Jobs that may use the same devices are served one after the other: a job that wants many is
-    not passed by those that want few. No job holds some of its devices while it waits for others.
+    Jobs that may use the same devices are served in turn: a job that needs many is not overtaken by
+    jobs that need few. No job holds some of its devices while it waits for others.
 
     Args:
-        folder: of the locks; made if needed.
-        devices: names that CUDA knows them by, and what tells each apart on this machine.
+        folder: folder of the locks; created if needed.
+        devices: CUDA's name of each device, and its unique identity on this machine.
 
     Raises:
-        UserError: the folder is not this user's own.
+        UserError: the folder doesn't belong to this user.
     """
 
     def __init__(self, folder: Path, devices: Mapping[str, str]) -> None:
@@ -72,17 +72,17 @@ class DeviceSlots:
         """Hold `count` of the devices.
 
         Args:
-            count: how many.
-            timeout: seconds to wait at most; `None` to wait as long as it takes.
-            on_wait: told once what is waited for, if it has to be.
+            count: number of devices.
+            timeout: longest wait in seconds; `None` for no limit.
+            on_wait: called once with a message if waiting is necessary.
 
         Raises:
-            UserError: there are fewer devices, they stay taken for too long, or a lock is not this
-                user's file.
+            UserError: there are fewer devices, the wait exceeds `timeout`, or a lock is not a file
+                of this user.
         """
         if count > len(self.devices):
             raise UserError(
-                f"{count} GPUs are wanted but {len(self.devices)} can be seen; lower "
+                f"{count} GPUs are requested but {len(self.devices)} are visible; lower "
                 "compute.gpus_per_run or add to CUDA_VISIBLE_DEVICES"
             )
         wait = _Wait(f"{count} of {len(self.devices)} GPUs", timeout, on_wait)
@@ -102,7 +102,7 @@ class DeviceSlots:
             yield Slots(tuple(files), (kept, *files.values()))
 
     def _taken(self, count: int) -> dict[str, int]:
-        """Locks of the first free devices, `count` at most."""
+        """Lock the first free devices, at most `count`."""
         files: dict[str, int] = {}
         for name in self.devices:
             if len(files) == count:
@@ -124,23 +124,23 @@ class _Wait:
     def __init__(
         self, what: str, timeout: float | None, on_wait: Callable[[str], None] | None
     ) -> None:
-        self._what, self._timeout, self._tell = what, timeout, on_wait
+        self._what, self._timeout, self._on_wait = what, timeout, on_wait
         self._started = time.monotonic()
 
     def on(self, reasons: list[str]) -> None:
-        """Let some time pass.
+        """Wait a moment.
 
         Raises:
-            UserError: there is none left.
+            UserError: the timeout has expired.
         """
         message = f"waiting for {self._what}: {'; '.join(reasons)}"
         waited = time.monotonic() - self._started
         if self._timeout is not None and waited >= self._timeout:
             raise UserError(f"gave up after {waited:.0f} s of {message}")
-        if self._tell is not None:
-            self._tell(message)
-            self._tell = None
-        # Jobs whose devices overlap in part must not try in step.
+        if self._on_wait is not None:
+            self._on_wait(message)
+            self._on_wait = None
+        # Jitter, so that jobs whose devices partly overlap don't retry in lockstep.
         time.sleep(_POLL_S * random.uniform(0.5, 1.5))
 
 
@@ -149,40 +149,41 @@ def _make_private(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
-            f"{folder}: cannot be made ({error.strerror}); remove it or set TMPDIR to another place"
+            f"{folder}: cannot be created ({error.strerror}); remove it or set TMPDIR to "
+            "another folder"
         ) from error
-    found = folder.lstat()
-    own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
-    if not own or stat.S_IMODE(found.st_mode) & 0o077:
+    status = folder.lstat()
+    own = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
+    if not own or stat.S_IMODE(status.st_mode) & 0o077:
         raise UserError(
-            f"{folder}: must be a folder that only you can enter, and no link; "
-            "remove it or set TMPDIR to another place"
+            f"{folder}: must be a folder, not a link, that only you can enter; "
+            "remove it or set TMPDIR to another folder"
         )
 
 
 def _keep(folder: Path) -> int:
-    # What tidies temporary folders up (tmpfiles.d) leaves a locked one alone.
+    # Services that clean up temporary folders (tmpfiles.d) skip locked ones.
     opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     fcntl.flock(opened, fcntl.LOCK_SH)
     return opened
 
 
 def _lock(path: Path) -> int | None:
-    """The open file, locked and marked as this process's; `None` if another one has it.
+    """Open and lock a file and record this process as its owner; `None` if it is taken.
 
     Raises:
-        UserError: it is a link, no plain file or another user's.
+        UserError: it is a link, not a regular file, or another user's.
     """
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
     except OSError as error:
         raise UserError(f"{path}: cannot be opened ({error.strerror}); remove it") from error
     try:
-        found = os.fstat(file)
-        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.getuid():
-            raise UserError(f"{path}: is not a plain file of yours; remove it")
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid():
+            raise UserError(f"{path}: is not a regular file of yours; remove it")
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if not _is_at(path, found):
+        if not _is_at(path, status):
             raise BlockingIOError
         owner = {"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}
         os.ftruncate(file, 0)
@@ -197,7 +198,7 @@ def _lock(path: Path) -> int | None:
 
 
 def _is_at(path: Path, opened: os.stat_result) -> bool:
-    # Someone may have removed the file since it was opened: others would lock a new one.
+    # If the file was removed after it was opened, other jobs would lock a new one.
     try:
         return os.path.samestat(path.lstat(), opened)
     except FileNotFoundError:
@@ -205,7 +206,7 @@ def _is_at(path: Path, opened: os.stat_result) -> bool:
 
 
 def _release(file: int) -> None:
-    # Forked children share the lock: closing alone would leave it to them.
+    # Forked children share the lock: closing the file alone would not release it.
     fcntl.flock(file, fcntl.LOCK_UN)
     os.close(file)
 
@@ -216,5 +217,5 @@ def _owner(path: Path) -> str:
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(owner["since"]))
         return f"process {owner['pid']} on {owner['host']} since {since}"
     except (OSError, ValueError, KeyError, TypeError):
-        # It is just being written.
+        # The owner is writing it right now.
         return "another process"

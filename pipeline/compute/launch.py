@@ -1,4 +1,4 @@
-"""Where a training runs: on the CPU, on a GPU of its own, or on several of them."""
+"""Runs a training on the CPU, on one GPU, or on several GPUs."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 @contextmanager
 def gpus_held(compute: Compute, count: int) -> Iterator[Slots]:
-    """Hold GPUs for one command; CUDA sees no others as long as this lasts.
+    """Hold GPUs for one command; meanwhile, CUDA sees no others.
 
-    To be entered before torch is loaded. Nothing is held on the CPU, where no GPU is visible, and
-    in a process that `torchrun` started, whose launcher holds them. Where waiting is needed,
-    a line on standard error tells for whom.
+    Must be entered before torch is loaded. Nothing is held on the CPU, on a machine without visible
+    GPUs, or in a process started by `torchrun`, whose launcher holds the GPUs. If waiting is
+    necessary, a line on standard error names the jobs waited for.
 
     Args:
         compute: says whether GPUs are used.
-        count: how many.
+        count: number of GPUs.
 
     Raises:
         UserError: fewer are visible.
@@ -39,7 +39,7 @@ def gpus_held(compute: Compute, count: int) -> Iterator[Slots]:
     if not devices:
         yield Slots()
         return
-    with DeviceSlots(slots_folder(), devices).take(count, on_wait=_tell) as slots:
+    with DeviceSlots(slots_folder(), devices).take(count, on_wait=_print_error) as slots:
         before = os.environ.get(_VISIBLE)
         os.environ[_VISIBLE] = ",".join(slots.devices)
         try:
@@ -51,16 +51,16 @@ def gpus_held(compute: Compute, count: int) -> Iterator[Slots]:
 
 
 def run_together(slots: Slots, arguments: Sequence[str]) -> int:
-    """Run a `dmtbench` command in one process per GPU; the exit status.
+    """Run a `dmtbench` command in one process per GPU; return its exit status.
 
-    SIGTERM and SIGINT are passed on, each time once. Killed itself, it leaves the processes
-    running, and with them the hold on their GPUs.
+    Every SIGTERM and SIGINT is forwarded exactly once. If this process is killed, the others keep
+    running and keep holding their GPUs.
 
     Args:
         slots: the GPUs.
-        arguments: of the command.
+        arguments: arguments of the command.
     """
-    each = ["--nproc-per-node", str(len(slots.devices)), "-m", "pipeline"]
+    launch = ["--nproc-per-node", str(len(slots.devices)), "-m", "pipeline"]
     child: subprocess.Popen[bytes] | None = None
     early: list[int] = []
 
@@ -72,9 +72,9 @@ def run_together(slots: Slots, arguments: Sequence[str]) -> int:
 
     before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        # In a session of its own: Ctrl-C on a terminal would reach it twice.
+        # In its own session, because Ctrl-C on a terminal would otherwise reach it twice.
         child = subprocess.Popen(
-            [*_TORCHRUN, *each, *arguments], pass_fds=slots.files, start_new_session=True
+            [*_TORCHRUN, *launch, *arguments], pass_fds=slots.files, start_new_session=True
         )
         for number in early:
             child.send_signal(number)
@@ -84,5 +84,5 @@ def run_together(slots: Slots, arguments: Sequence[str]) -> int:
             signal.signal(known, handler)
 
 
-def _tell(message: str) -> None:
+def _print_error(message: str) -> None:
     print(message, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""Work spread over processes that begin afresh and end with the one that started them."""
+"""Parallel map over freshly spawned processes that end with the process that started them."""
 
 from __future__ import annotations
 
@@ -10,29 +10,30 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from threading import Thread
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import cv2
 
 from pipeline.errors import DataError
 
 Key = TypeVar("Key")
+Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 
-def spread(
-    function: Callable[..., Result], jobs: Mapping[Key, tuple[Any, ...]], workers: int, target: Path
+def map_processes(
+    function: Callable[[Job], Result], jobs: Mapping[Key, Job], workers: int, target: Path
 ) -> Iterator[tuple[Key, Result]]:
-    """Call `function` with each job's arguments.
+    """Call `function` with each job.
 
     Args:
-        function: of a module's top level.
-        jobs: arguments by key.
-        workers: processes; with one, all is done here.
-        target: what the work is about, for the message.
+        function: picklable: a top-level function, or a `functools.partial` of one.
+        jobs: the argument of each call, by key.
+        workers: number of processes; with one, everything runs in this process.
+        target: file or folder that the work is about, for the error message.
 
     Yields:
-        Key and result of each job, in the order of completion.
+        Key and result of each job, in order of completion.
 
     Raises:
         DataError: a process was killed.
@@ -40,13 +41,13 @@ def spread(
     workers = min(workers, len(jobs))
     if workers <= 1:
         for key, job in jobs.items():
-            yield key, function(*job)
+            yield key, function(job)
         return
-    # Forking a process that already runs threads (PyTorch's, say) can deadlock.
+    # Forking a process that already runs threads (PyTorch's, for example) can deadlock.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, context, initializer=_prepare)
     try:
-        futures = {pool.submit(function, *job): key for key, job in jobs.items()}
+        futures = {pool.submit(function, job): key for key, job in jobs.items()}
         for future in as_completed(futures):
             yield futures[future], future.result()
     except BrokenProcessPool as error:
@@ -60,13 +61,13 @@ def spread(
 
 def _prepare() -> None:
     cv2.setNumThreads(1)
-    # An interrupt ends the parent, which ends its workers: no need for their tracebacks.
+    # An interrupt ends the parent, which ends its workers: their tracebacks would add nothing.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
-    # Orphans would wait for jobs for ever: they hold both ends of the queue.
+    # Orphans would wait for jobs forever: they hold both ends of the queue.
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()

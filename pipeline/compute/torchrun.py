@@ -1,7 +1,8 @@
-"""`torchrun` that lets its processes end as they choose, and ends with their status.
+"""`torchrun` that lets its processes exit by themselves, and exits with their status.
 
-Told to stop, `torchrun` itself kills its processes after a while and ends with a traceback and
-status 1. Here a signal goes to the processes: they save and end, which `torchrun` notices.
+Asked to stop, the original `torchrun` kills its processes after a while and exits with a traceback
+and status 1. Here the signal is forwarded to the processes: they save their state and exit, which
+`torchrun` notices.
 """
 
 from __future__ import annotations
@@ -12,24 +13,24 @@ from types import FrameType
 
 import psutil  # type: ignore[import-untyped]
 
-_PASSED_ON = (signal.SIGTERM, signal.SIGINT)
+_FORWARDED = (signal.SIGTERM, signal.SIGINT)
 
 
 def main(arguments: list[str]) -> int:
     """Run `torchrun` with these arguments.
 
     Returns:
-        0, the status of the process that failed first, or 128 and the number of the signal that
+        0, the status of the process that failed first, or 128 plus the number of the signal that
         ended it.
     """
     # Before torch, which takes seconds to load.
-    for number in _PASSED_ON:
-        signal.signal(number, _pass_on)
+    for number in _FORWARDED:
+        signal.signal(number, _forward)
     from torch.distributed import run
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
     try:
-        # What is left of the signals that it takes for itself.
+        # The remaining ones of the signals that torchrun handles by default.
         run.main(["--signals-to-handle", "SIGHUP,SIGQUIT", *arguments])
     except ChildFailedError as error:
         _, failure = error.get_first_failure()
@@ -38,11 +39,15 @@ def main(arguments: list[str]) -> int:
 
 
 def status_of(code: int) -> int:
-    """The exit status that a shell would show for an exit code of `subprocess`."""
+    """The exit status that a shell reports for an exit code of `subprocess`.
+
+    >>> status_of(-15)
+    143
+    """
     return code if code >= 0 else 128 - code
 
 
-def _pass_on(number: int, _: FrameType | None) -> None:
+def _forward(number: int, _: FrameType | None) -> None:
     children = psutil.Process().children()
     if not children:
         sys.exit(128 + number)

@@ -1,4 +1,4 @@
-"""GPUs that this process may use, found without loading torch: that comes after the choice."""
+"""GPUs visible to this process, found without torch, which is loaded after GPUs are chosen."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from pathlib import Path
 
 _LINE = re.compile(r"^(?P<inner>\s*)(?:GPU \d+|MIG \S+).*\(UUID: (?P<uuid>[^)]+)\)$")
 _DRIVER = Path("/proc/driver/nvidia")
-_ASK_TORCH = """
+_QUERY_TORCH = """
 import torch
 for number in range(torch.cuda.device_count()):
     print(number, f"GPU-{torch.cuda.get_device_properties(number).uuid}")
 """
-_PATIENCE_S = 120
+_TIMEOUT_S = 120
 Table = list[tuple[str, list[str]]]
 
 
 def visible_devices() -> dict[str, str]:
-    """The devices: how CUDA is told of each, and what tells it apart on this machine.
+    """The visible devices: CUDA's name of each, and its unique identity on this machine.
 
-    The names in `CUDA_VISIBLE_DEVICES`, where it is set, are kept as they are (numbers, UUIDs,
-    MIG names; an empty list or -1 ends it, as for CUDA). Otherwise `nvidia-smi`, which comes with
-    the driver and answers at once, gives UUIDs: its numbers need not be CUDA's. Containers may
-    have the driver without the tool: then torch is asked, in a process of its own.
+    If `CUDA_VISIBLE_DEVICES` is set, its names are used unchanged (numbers, UUIDs, MIG names; an
+    empty name or -1 ends the list, as in CUDA). Otherwise `nvidia-smi`, which comes with the driver
+    and answers immediately, gives UUIDs, because its numbers may differ from CUDA's. Containers
+    may have the driver without the tool: then torch is queried, in a separate process.
 
-    Two jobs of a cluster that may each use one GPU both call it 0; where `nvidia-smi` tells its
-    UUID, that is what it is known by.
+    Two cluster jobs with one GPU each both call it 0; if `nvidia-smi` gives its UUID, the identity
+    is that UUID.
     """
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is None:
         table = _listed()
         if not table and _DRIVER.exists():
-            return dict(_pair(line) for line in _told([sys.executable, "-c", _ASK_TORCH]))
+            return dict(_pair(line) for line in _lines_of([sys.executable, "-c", _QUERY_TORCH]))
         return {name: name for gpu, parts in table for name in parts or [gpu]}
     names: list[str] = []
     for name in map(str.strip, named.split(",")):
@@ -46,26 +46,26 @@ def visible_devices() -> dict[str, str]:
 
 
 def _listed() -> Table:
-    """UUID of every GPU, and of its MIG parts."""
+    """UUID of every GPU, and of its MIG devices."""
     table: Table = []
-    for line in _told(["nvidia-smi", "-L"]):
-        found = _LINE.match(line)
-        if found is None:
+    for line in _lines_of(["nvidia-smi", "-L"]):
+        match = _LINE.match(line)
+        if match is None:
             continue
-        if found["inner"] and table:
-            table[-1][1].append(found["uuid"])
+        if match["inner"] and table:
+            table[-1][1].append(match["uuid"])
         else:
-            table.append((found["uuid"], []))
+            table.append((match["uuid"], []))
     return table
 
 
 def _identity(name: str, table: Table) -> str:
     gpus = [uuid for uuid, parts in table if not parts]
     if name.isdecimal():
-        # Where GPUs are cut up, CUDA's numbers are not those of the list.
+        # With partitioned GPUs, CUDA's numbers differ from those of the list.
         whole = len(gpus) == len(table) and int(name) < len(gpus)
         return gpus[int(name)] if whole else name
-    # CUDA takes the beginning of a UUID too.
+    # CUDA also accepts the beginning of a UUID.
     return next((uuid for uuid in gpus if uuid.startswith(name)), name)
 
 
@@ -74,10 +74,10 @@ def _pair(line: str) -> tuple[str, str]:
     return name, identity
 
 
-def _told(command: list[str]) -> list[str]:
+def _lines_of(command: list[str]) -> list[str]:
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, check=True, timeout=_PATIENCE_S
+            command, capture_output=True, text=True, check=True, timeout=_TIMEOUT_S
         )
     except (OSError, subprocess.SubprocessError):
         return []

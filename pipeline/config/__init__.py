@@ -1,1 +1,1 @@
-"""The experiment file: typed, checked, with defaults taken from the method list."""
+"""The experiment file: typed, checked, with defaults from the method list and the recipes."""

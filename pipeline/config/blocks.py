@@ -1,8 +1,8 @@
-"""Blocks of an experiment file: data set, patches, recipe, budget, machine."""
+"""Blocks of an experiment file: data sets, patches, budgets, compute."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -113,15 +113,15 @@ class Budget(Strict):
 class Compute(Strict):
     """How the machine is used; none of it is a property of a method.
 
-    `torch_threads` belongs here, not to the scheduler: results depend on it. `loader_workers`:
-    processes that read crops, `prefetch`: batches each of them reads ahead. `save_every_s`: seconds
-    between two states of a training. These three change no result. `gpus_per_run`: GPUs that share
-    every batch of one training, in a process each, which changes its rounding; without a GPU, and
-    for methods that fit themselves, there is one process.
-    `precision` of autocast; weights are float32 always. `tf32`: whether float32 products may be
+    `torch_threads`: threads of torch in one process. `loader_workers`: processes that read crops,
+    `prefetch`: batches that each of them reads ahead. `save_every_s`: seconds between two states of
+    a training. `gpus_per_run`: GPUs that share every batch of one training, one process each;
+    without a GPU, and for methods that fit themselves, there is one process.
+    `precision` of autocast; weights are always float32. `tf32`: whether float32 products may be
     rounded to TF32 on CUDA. `channels_last`: memory layout. `compile`: with `torch.compile`.
     `activation_checkpointing`: less memory, a second forward pass. `deterministic`: the same result
     in every run. docs/training.md says what each of them costs.
+    `strict`: whether rerun keys also hold what changes a result by rounding only.
     """
 
     device: Literal["auto", "cpu", "cuda"]
@@ -136,7 +136,18 @@ class Compute(Strict):
     compile: bool = False
     activation_checkpointing: bool = False
     deterministic: bool = True
+    strict: bool = False
+
+    def key(self) -> dict[str, Any]:
+        """The part that belongs in rerun keys, as JSON-like data.
+
+        That is what changes a result beyond rounding; with `strict`, also what changes rounding.
+        Records hold all of it.
+        """
+        if self.strict:
+            return self.model_dump(mode="json", exclude=_NO_EFFECT)
+        return self.model_dump(mode="json", include=_BEYOND_ROUNDING)
 
 
-SPEED_ONLY = {"loader_workers", "prefetch", "save_every_s", "gpus_per_run"}
-"""Fields of `Compute` that change no result, or its rounding only."""
+_NO_EFFECT = {"loader_workers", "prefetch", "save_every_s"}
+_BEYOND_ROUNDING = {"precision", "tf32"}

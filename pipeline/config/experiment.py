@@ -1,6 +1,6 @@
 """Typed experiment configuration; the only reader of YAML.
 
-An experiment is one file (`config/demo.yaml`, `config/canon.yaml`) over two that all share: the
+An experiment is one file (`config/demo.yaml`, `config/canon.yaml`) merged over two shared ones, the
 method list (`config/methods.yaml`) and the recipes (`config/recipes.yaml`). Unknown keys, wrong
 types and unknown methods are errors.
 """
@@ -24,13 +24,11 @@ from pipeline.config.blocks import (
     Patches,
     Synthetic,
 )
-from pipeline.config.methods import (
-    NOT_TRAINED,
-    MethodList,
-)
+from pipeline.config.methods import NOT_TRAINED, MethodList
 from pipeline.config.recipe import Recipe
 from pipeline.config.yaml_files import merged, read_with_bases, read_yaml
-from pipeline.errors import ConfigError
+from pipeline.data.canon import CANON_SIZE
+from pipeline.errors import ConfigError, first_problem
 
 _CONFIG = Path(__file__).resolve().parents[2] / "config"
 METHODS_FILE, RECIPES_FILE = _CONFIG / "methods.yaml", _CONFIG / "recipes.yaml"
@@ -39,16 +37,15 @@ METHODS_FILE, RECIPES_FILE = _CONFIG / "methods.yaml", _CONFIG / "recipes.yaml"
 class Experiment(MethodList):
     """One complete experiment.
 
-    `seed`: the main seed, `repetitions`: how many seeds each trained method gets.
-    `trained_size`: constructor arguments, by module, that make the trained nets narrower than the
-    paper's. `budgets`: methods that train for longer or shorter than their recipe says.
-    `methods`, `ablations`, `metrics`: added to (or replacing) those of the method list.
-    `only`: the methods and ablations that take part, all of them when absent. `not_run`: methods
-    whose rows stay the published ones.
-    `companion`: the second training set of the recipes that ask for one.
-    `recipes`: those of the recipe list, single values replaced by the experiment's own.
-    `complexity_size`: height and width at which FLOPs are counted.
-    `sample_images`: how many test images each evaluation keeps.
+    `seed`: main seed. `repetitions`: number of seeds for each trained method. `trained_size`:
+    constructor arguments, by module, that make the trained networks narrower than published.
+    `budgets`: training lengths that replace those of the recipes, by method. `methods`,
+    `ablations`, `metrics`: added to those of the method list, or replacing them. `only`: the
+    methods and ablations that take part; default: all. `not_run`: methods with only published
+    results. `companion`: second training set, for the recipes that need one. `recipes`: the shared
+    recipes, with single values replaced. `complexity_size`: height and width at which FLOPs are
+    counted; reconstruction: the size of Canon's images, which reproduces the paper's FLOPs.
+    `sample_images`: number of test images that each evaluation saves.
     """
 
     seed: int = Field(ge=0)
@@ -63,7 +60,7 @@ class Experiment(MethodList):
     trained_size: dict[str, dict[str, Any]]
     budgets: dict[str, Budget] = Field(default_factory=dict)
     compute: Compute
-    complexity_size: Listed[tuple[int, int]]
+    complexity_size: Listed[tuple[int, int]] = CANON_SIZE
     sample_images: int = Field(ge=0)
 
     @model_validator(mode="after")
@@ -94,10 +91,10 @@ class Experiment(MethodList):
         return self
 
     @model_validator(mode="after")
-    def _sets_have_folders_of_their_own(self) -> Experiment:
+    def _sets_have_separate_folders(self) -> Experiment:
         if self.companion is not None and self.companion.name == self.dataset.name:
             raise ValueError(
-                f"companion: name: {self.companion.name!r} is the data set's; change one"
+                f"companion: name: {self.companion.name!r} is also the data set's name; change one"
             )
         return self
 
@@ -110,17 +107,17 @@ class Experiment(MethodList):
         ]
 
     def table2_rows(self) -> dict[int, str]:
-        """Rows of the paper's Table 2: its method numbers and our names for them."""
+        """Rows of the paper's Table 2: our method name by the number of the row."""
         names = [*self.methods, *self.ablations]
         rows = {self.entry(name).table2: name for name in names}
         return {number: rows[number] for number in sorted(n for n in rows if n is not None)}
 
     def further_ablations(self) -> list[str]:
-        """Ablations that the paper does not have."""
+        """Ablations that are not in the paper."""
         return [name for name, ablation in self.ablations.items() if ablation.table2 is None]
 
     def recipe_of(self, name: str) -> Recipe | None:
-        """The training recipe of method `name`; `None` if it is not trained by gradients."""
+        """The training recipe of method `name`; `None` if it is not trained by gradient descent."""
         recipe = self.entry(name).recipe
         if recipe in NOT_TRAINED:
             return None
@@ -131,37 +128,34 @@ class Experiment(MethodList):
         return self.recipes[recipe].model_copy(update=given)
 
     def training_gpus(self, name: str) -> int:
-        """GPUs that training method `name` takes, on a machine that has some."""
+        """Number of GPUs for training method `name`, on a machine with GPUs."""
         return self.compute.gpus_per_run if self.recipe_of(name) else 1
 
     def needs_companion(self, name: str) -> bool:
-        """Whether method `name` is trained on the companion set too."""
+        """Whether method `name` is also trained on the companion set."""
         recipe = self.recipe_of(name)
         return recipe is not None and recipe.companion is not None
 
     def trained_kwargs(self, name: str) -> dict[str, Any]:
-        """Constructor arguments of the net that this experiment trains for method `name`."""
+        """Constructor arguments of the network that this experiment trains for method `name`."""
         entry = self.entry(name)
-        # What an ablation is about wins over the width of the nets.
+        # An ablation's own arguments take precedence over the width of the networks.
         own = self.ablations[name].kwargs if name in self.ablations else {}
         return {**entry.kwargs, **self.trained_size.get(entry.module, {}), **own}
 
     def digest(self, *parts: str) -> str:
-        """SHA-256 over the named top-level blocks (all of them when none is named)."""
+        """SHA-256 over the named top-level blocks, or over all blocks if none is named."""
         data = self.model_dump(mode="json")
         return digest_of({part: data[part] for part in parts} if parts else data)
 
 
 def digest_of(data: Any) -> str:
-    """SHA-256, in hexadecimal, of JSON-like data in a canonical spelling."""
+    """SHA-256, in hexadecimal, of JSON-serializable data in canonical form.
+
+    >>> digest_of({"a": 1, "b": 2}) == digest_of({"b": 2, "a": 1})
+    True
+    """
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
-
-
-def _explain(path: Path, error: ValidationError) -> ConfigError:
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"]) or "the file"
-    what = "unknown key, remove it" if first["type"] == "extra_forbidden" else first["msg"]
-    return ConfigError(f"{path}: {where}: {what}")
 
 
 def load_methods(path: Path = METHODS_FILE) -> MethodList:
@@ -173,22 +167,22 @@ def load_methods(path: Path = METHODS_FILE) -> MethodList:
     try:
         return MethodList.model_validate(read_yaml(path))
     except ValidationError as error:
-        raise _explain(path, error) from error
+        raise ConfigError(f"{path}: {first_problem(error)}") from error
 
 
 def load_experiment(path: Path) -> Experiment:
     """Read an experiment and merge it over the method list and the recipes.
 
-    A file with the key `extends` holds what differs from another one, named from its own folder.
+    A file with the key `extends` holds only the differences from another file, whose path is
+    relative to its own folder.
 
     Raises:
         ConfigError: the file is missing, malformed, has an unknown key, a value of a wrong type
             or names a method or recipe that does not exist.
 
-    Example:
-        >>> demo = load_experiment(Path("config/demo.yaml"))
-        >>> demo.dataset.name, demo.recipe_of("dmtnet-b").optimizer
-        ('synthetic', 'adam')
+    >>> experiment = load_experiment(_CONFIG / "demo.yaml")
+    >>> experiment.dataset.name, experiment.recipe_of("dmtnet-b").batch_size
+    ('synthetic', 2)
     """
     data = read_with_bases(path)
     shared = load_methods().model_dump()
@@ -202,11 +196,11 @@ def load_experiment(path: Path) -> Experiment:
     try:
         return Experiment.model_validate(data)
     except ValidationError as error:
-        raise _explain(path, error) from error
+        raise ConfigError(f"{path}: {first_problem(error)}") from error
 
 
 def _select(data: dict[str, Any]) -> None:
-    """Leave out all that is not under `only`, and what is said about it elsewhere."""
+    """Remove everything that `only` excludes, and all settings of it in other blocks."""
     only, methods, ablations = (data.get(key) for key in ("only", "methods", "ablations"))
     if not (isinstance(only, list) and isinstance(methods, dict) and isinstance(ablations, dict)):
         return

@@ -1,4 +1,4 @@
-"""The method list: methods, ablations and metrics, as `config/methods.yaml` names them."""
+"""The method list of `config/methods.yaml`: methods, ablations and metrics."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from pipeline.config.blocks import Strict
 from pipeline.errors import ConfigError
 
 NOT_TRAINED = ("fit", "official", None)
-"""What stands in place of a recipe for methods that are not trained by gradients."""
+"""Values of `recipe` for methods that are not trained by gradient descent."""
 
 CONTROL = "control"
-"""Kind of the methods of this benchmark's own that published ones are held against."""
+"""Kind of this benchmark's own reference methods, with which published ones are compared."""
 
 WITHOUT_NETWORK = (CONTROL, "two-stage classical")
-"""Kinds of methods that have no parameters and operations to count."""
+"""Kinds of methods without a network, so without parameters and operations to count."""
 
 
 class MethodEntry(Strict):
     """A method: importable `module`, its constructor arguments, its row label and its recipe.
 
-    `recipe`: name of a training recipe, `fit` (the method itself fits, without gradients),
-    `official` (runs with published weights only) or `null` (nothing to learn). `kind` as in the
-    paper's table, or `control`; `table2`: its row in Table 2.
+    `recipe`: name of a training recipe, `fit` (the method fits itself, without gradients),
+    `official` (runs only with published weights) or `null` (nothing to learn). `kind`: as in the
+    paper's Table 1, or `control`. `table2`: its row in the paper's Table 2.
     """
 
     module: str
@@ -51,14 +51,14 @@ class MetricEntry(Strict):
 
 
 class MethodList(Strict):
-    """`config/methods.yaml`: what can be run and how it is scored, shared by every experiment."""
+    """`config/methods.yaml`: all methods and metrics, shared by every experiment."""
 
     methods: dict[str, MethodEntry] = Field(default_factory=dict)
     ablations: dict[str, AblationEntry] = Field(default_factory=dict)
     metrics: dict[str, MetricEntry] = Field(default_factory=dict)
 
     def entry(self, name: str) -> MethodEntry:
-        """The method or ablation called `name`, ablations merged into their base.
+        """The method or ablation `name`; an ablation is merged over its base.
 
         Raises:
             ConfigError: there is no such method.
@@ -76,5 +76,5 @@ class MethodList(Strict):
 
 
 def unknown_method(name: str, known: list[str]) -> ConfigError:
-    """The error for a method name that nothing defines."""
+    """The error for an undefined method name."""
     return ConfigError(f"unknown method {name!r}; known: {', '.join(sorted(known))}")

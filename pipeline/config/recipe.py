@@ -12,9 +12,10 @@ Range = Listed[tuple[float, float]]
 
 
 class Cosine(Strict):
-    """Linear warm-up, a constant stretch, then one cosine to `final_learning_rate`.
+    """Linear warmup, a constant phase, then one cosine to `final_learning_rate`.
 
-    `warmup_epochs` and `constant_epochs` come off the recipe's epochs; the cosine takes the rest.
+    `warmup_epochs` and `constant_epochs` are part of the recipe's epochs; the cosine takes the
+    remaining ones.
     """
 
     kind: Literal["cosine"]
@@ -32,9 +33,9 @@ class Multistep(Strict):
 
 
 class Phase(Strict):
-    """A stretch of progressive learning: crops of side `crop`, `batch_size` at once, for `epochs`.
+    """A phase of progressive learning: `epochs` with crops of side `crop` and `batch_size`.
 
-    A batch's crops all lie at one drawn place within the recipe's `crop` (Restormer).
+    All crops of a batch lie at the same random position within the recipe's `crop` (Restormer).
     """
 
     epochs: int = Field(ge=1)
@@ -43,27 +44,27 @@ class Phase(Strict):
 
 
 class Noise(Strict):
-    """Gaussian noise, the same on all views; `sigma`: range of its deviation, in [0, 1]."""
+    """Gaussian noise, the same on all views; `sigma`: range of its standard deviation, 0 to 1."""
 
     probability: float = Field(ge=0, le=1)
     sigma: Range
 
 
 class Downscale(Strict):
-    """Views and target are made smaller by a factor within `scale` (area means)."""
+    """Views and target are downscaled by a factor within `scale` (area averaging)."""
 
     probability: float = Field(ge=0, le=1)
     scale: Range
 
 
 class Batches(Strict):
-    """What a batch is made of.
+    """Composition of a batch.
 
-    `batch_size`: its crops; clips, where there are `frames`. `crop`: their side in pixels (`null`:
-    the whole window). `crops_from`: windows of the patch index, with `crop` drawn inside, or whole
-    `images`. `one_image`: all crops of a batch come from one image. `spare_crops`: how many more
-    are drawn, of which the least sharp are dropped (RDPD). `frames`: consecutive images of a
-    clip that are cropped alike and seen as a sequence.
+    `batch_size`: number of crops, or of clips if there are `frames`. `crop`: their side in pixels
+    (`null`: the whole window). `crops_from`: `windows` of the patch index, in which crops are
+    drawn, or whole `images`. `one_image`: all crops of a batch come from one image. `spare_crops`:
+    number of additional crops, of which the least sharp are discarded (RDPD). `frames`:
+    consecutive images of a clip, cropped alike and processed as a sequence.
     """
 
     batch_size: int = Field(ge=1)
@@ -84,20 +85,20 @@ class Batches(Strict):
 
 
 class Recipe(Batches):
-    """One training recipe; docs/deviations.md says what its publication leaves open.
+    """One training recipe; docs/deviations.md explains what its publication leaves open.
 
     Length: `epochs` of `passes_per_epoch` passes over all windows, or of `steps_per_epoch`
-    optimizer steps. `phases` replace crop and batch size for so many epochs each. With a
-    `companion`, every second step takes a batch of the companion set. `accumulate`: parts in
-    which a batch goes through the network, so that it fits the memory; the updates are the same.
-    `losses`: weight of each term: one of `pipeline.training.loss.LOSSES`, or a term of the
-    method's own `TRAINING_TERMS`. `weight_decay` is decoupled for `adamw`, else an L2 term.
-    `ema`: decay per step of a moving average of the weights, which is then what is validated and
-    kept; `null` is none. `kwargs`: constructor arguments of what only training needs.
+    optimizer steps. `phases` replace crop and batch size, each for its number of epochs. With a
+    `companion`, every second step uses a batch of the companion set. `accumulate`: number of parts
+    in which a batch passes through the network, so that it fits in memory; the updates stay the
+    same. `losses`: weight of each term, which is one of `pipeline.training.loss.LOSSES` or of the
+    method's own `TRAINING_TERMS`. `weight_decay`: decoupled for `adamw`, otherwise an L2 term.
+    `ema`: decay per step of a moving average of the weights, which is then validated and saved
+    instead; `null`: none. `kwargs`: constructor arguments of parts that only training needs.
     `transpose`: with both flips, all eight flips and quarter turns. `grayscale`: probability.
-    `validations`: how many times, evenly spread, the validation set is scored.
-    `max_steps` cuts the training off after so many optimizer steps, for trials; they are the first
-    ones of the whole training, and the validation set is scored after the last one.
+    `validations`: number of evenly spaced validations. `max_steps`: stop after this number of
+    optimizer steps, for trials; they are the first ones of the full training, and the last one is
+    followed by a validation.
     """
 
     epochs: int = Field(ge=1)
@@ -127,14 +128,22 @@ class Recipe(Batches):
     validations: int = Field(ge=1)
     max_steps: int | None = Field(default=None, ge=1)
 
+    def key(self, *, strict: bool) -> dict[str, Any]:
+        """The part that belongs in rerun keys, as JSON-like data.
+
+        Args:
+            strict: whether to include `accumulate`, which changes a result by rounding only.
+        """
+        return self.model_dump(mode="json", exclude=set() if strict else {"accumulate"})
+
     @model_validator(mode="after")
     def _is_coherent(self) -> Recipe:
         if (self.passes_per_epoch is None) == (self.steps_per_epoch is None):
-            raise ValueError("give passes_per_epoch or steps_per_epoch, one of the two")
+            raise ValueError("set either passes_per_epoch or steps_per_epoch")
         if self.frames > 1:
-            raise ValueError("frames belong to the companion's batches")
+            raise ValueError("frames are for the companion's batches only")
         if self.companion is not None and self.companion.crops_from == "windows":
-            raise ValueError("a companion set has no windows: give it crops_from: images")
+            raise ValueError("a companion set has no windows: set its crops_from: images")
         if not self.phases:
             return self
         if self.steps_per_epoch is None or self.crop is None:

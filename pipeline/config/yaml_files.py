@@ -1,4 +1,4 @@
-"""YAML files, and how one is laid over another."""
+"""Reading of YAML files, and merging of one over another."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _MAX_DEPTH = 4
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping that a file holds.
+    """Read a file that contains a mapping.
 
     Raises:
-        ConfigError: the file is missing, or is no YAML or no mapping.
+        ConfigError: the file is missing, is not valid YAML or not a mapping.
     """
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -24,30 +24,34 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
-        raise ConfigError(f"{path}: not valid YAML ({reason}); mend the syntax") from error
+        raise ConfigError(f"{path}: not valid YAML ({reason}); fix the syntax") from error
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: must hold a mapping; see config/demo.yaml for an example")
     return data
 
 
 def read_with_bases(path: Path, depth: int = 0) -> dict[str, Any]:
-    """A file over the one that its key `extends` names, from its own folder.
+    """Read a file and merge it over the one named by its key `extends`, relative to its folder.
 
     Raises:
-        ConfigError: one of the files cannot be used, or they extend each other in a circle.
+        ConfigError: one of the files is invalid, or they extend each other in a cycle.
     """
     data = read_yaml(path)
     base = data.pop("extends", None)
     if base is None:
         return data
     if not isinstance(base, str) or depth > _MAX_DEPTH:
-        raise ConfigError(f"{path}: extends: must name one file, and in no circle; mend it")
+        raise ConfigError(f"{path}: extends: must name one file, without a cycle; fix it")
     return merged(read_with_bases(path.parent / base, depth + 1), data)
 
 
 def merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """`own` over `base`, value by value; whatever is no mapping replaces."""
-    # A block of another kind has other values.
+    """Merge `own` over `base`, recursively; a value that is not a mapping replaces the base's.
+
+    >>> merged({"a": 1, "b": {"c": 2, "d": 3}}, {"b": {"c": 4}})
+    {'a': 1, 'b': {'c': 4, 'd': 3}}
+    """
+    # A block of another kind has other keys, so it replaces the base as a whole.
     if "kind" in own and own["kind"] != base.get("kind"):
         return own
     both = dict(base)

@@ -1,4 +1,4 @@
-"""CSV files, with the line at fault in every complaint."""
+"""Reading of CSV files; every error message names the line at fault."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def read_table(
     Args:
         path: the file, UTF-8.
         columns: names of its columns, in order.
-        more: accept these columns in any order, and others beside them.
+        more: accept the columns in any order, and additional ones.
 
     Returns:
-        Line number and values by column of each row.
+        Line number and values, by column, of each row.
 
     Raises:
-        DataError: the file is missing, no CSV text, has other columns, or a row has too few or
+        DataError: the file is missing, is not CSV text, has other columns, or a row has too few or
             too many values.
     """
     try:
@@ -31,16 +31,16 @@ def read_table(
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); check the path") from error
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: is no text file; make it again") from error
+        raise DataError(f"{path}: is not a text file; make it again") from error
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
-        found = tuple(reader.fieldnames or ())
-        if found != columns and not (more and set(columns) <= set(found)):
+        names = tuple(reader.fieldnames or ())
+        if names != columns and not (more and set(columns) <= set(names)):
             raise DataError(f"{path}:1: columns must be {','.join(columns)}; make the file again")
         rows = [(reader.line_num, record) for record in reader]
     except csv.Error as error:
         raise DataError(f"{path}:{reader.line_num}: {error}; make the file again") from error
     for line, record in rows:
         if None in record or None in record.values():
-            raise DataError(f"{path}:{line}: needs {len(found)} values; make the file again")
+            raise DataError(f"{path}:{line}: needs {len(names)} values; make the file again")
     return rows

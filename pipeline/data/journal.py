@@ -1,4 +1,4 @@
-"""A journal of finished pieces, so that a killed job goes on where it was."""
+"""A journal of finished items, from which a killed job resumes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 
 class Journal:
-    """Lines of JSON: a header that says what the work is, then one line per finished piece.
+    """Lines of JSON: a header that identifies the work, then one line per finished item.
 
-    A journal of other work is begun anew. It ends with the last line that is whole: what follows
-    one that was cut short, or that cannot be read, counts as not written.
+    A journal with another header is discarded. Entries are read up to the first line that is
+    truncated or unreadable; it and everything after it are dropped.
 
     Args:
         path: the file.
-        header: JSON-like; equal headers mean equal work.
+        header: JSON-serializable; equal headers mean the same work.
 
     Raises:
         OSError: the file cannot be read or written.
@@ -44,7 +44,7 @@ class Journal:
         os.truncate(path, length)
 
     def add(self, entry: Any) -> None:
-        """Note a finished piece; what it consists of must have been written before."""
+        """Record a finished item, whose results must already be on disk."""
         with self.path.open("ab") as stream:
             stream.write(json.dumps(entry).encode() + b"\n")
             stream.flush()

@@ -1,7 +1,7 @@
-"""The manifest: what a data set consists of, scene by scene, with the checksum of every image.
+"""The manifest: a table of a data set's scenes with the path and checksum of every image.
 
-Later stages depend on this file and read images through it, so that a changed, damaged or
-exchanged image cannot slip in.
+Later stages depend on this file and read images through it, so a changed, damaged or replaced
+image is always detected.
 """
 
 from __future__ import annotations
@@ -60,13 +60,13 @@ Group = Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")]
 class ManifestRow(BaseModel):
     """One scene.
 
-    `split`: train, val or test. `group`: what is reported together; `main` is the data set proper.
-    `category`: indoor, outdoor, or empty where nobody labeled it. `source`, `target`: names of the
-    blurred combined image and of the sharp one, as the Canon set spells them. `width`, `height`:
-    pixels, the same for all four images. `bit_depth`: bits per channel, 16, or 8 for a copy that
-    has no more. `file_*`: path of each file relative to the root of the set, with forward slashes.
-    `sha256_*`: checksum of each file. Test scenes may have no sharp image: then the three cells
-    of the target are empty.
+    `split`: train, val or test. `group`: scenes of a group are reported together; `main` is the
+    data set proper. `category`: indoor, outdoor, or empty if unlabeled. `source`, `target`: names
+    of the blurred combined image and of the sharp image, spelled as in the Canon set. `width`,
+    `height`: in pixels, the same for all four images. `bit_depth`: bits per channel, 16, or 8 for a
+    reduced copy. `file_*`: path of each file relative to the root of the set, with forward slashes.
+    `sha256_*`: checksum of each file. A test scene without a sharp image has three empty target
+    cells.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -99,13 +99,13 @@ class ManifestRow(BaseModel):
 
     @property
     def files(self) -> dict[str, str]:
-        """Path of each image that the scene has, relative to the root, by view."""
+        """Path of each existing image of the scene, relative to the root, by view."""
         files = {view: str(getattr(self, f"file_{view}")) for view in VIEWS}
         return {view: name for view, name in files.items() if name}
 
 
 def build_manifest(root: Path) -> list[ManifestRow]:
-    """Take stock of a data set in any known layout; every image is decoded once.
+    """Examine a data set in any known layout and list its scenes; every image is decoded once.
 
     Args:
         root: the set lies in it or up to three folders below.
@@ -114,21 +114,21 @@ def build_manifest(root: Path) -> list[ManifestRow]:
         One row per scene: train, val, test; sorted by source within a split.
 
     Raises:
-        DataError: anything is wrong with the set (see `survey`); the message names the first
-            problem and their number.
+        DataError: the set has any problem (see `survey`); the message names the first one and
+            gives their number.
     """
     return rows_of(root, survey(root))
 
 
-def rows_of(root: Path, found: Survey) -> list[ManifestRow]:
-    """The manifest of a set that was examined.
+def rows_of(root: Path, examined: Survey) -> list[ManifestRow]:
+    """The manifest of an examined set.
 
     Raises:
-        DataError: anything is wrong with it, or a path cannot stand in a manifest.
+        DataError: the set has a problem, or a path that a manifest cannot hold.
     """
-    require_sound(root, found)
+    require_sound(root, examined)
     rows = []
-    for scene, facts in zip(found.inventory.scenes, found.facts, strict=False):
+    for scene, facts in zip(examined.inventory.scenes, examined.facts, strict=False):
         first = facts.files["combined"]
         row: dict[str, Any] = {"width": first.width, "height": first.height}
         row |= {"bit_depth": first.bit_depth, **scene._asdict()}
@@ -166,8 +166,8 @@ def read_manifest(path: Path) -> list[ManifestRow]:
         Its rows in the order of the file.
 
     Raises:
-        DataError: the file is missing, has other columns, no rows, an invalid value or a scene
-            twice; the message names the line.
+        DataError: the file is missing, has other columns, no rows, an invalid value or a duplicate
+            scene; the message names the line.
     """
     rows: list[ManifestRow] = []
     seen: dict[str, int] = {}
@@ -182,13 +182,13 @@ def read_manifest(path: Path) -> list[ManifestRow]:
             ) from error
         if row.source in seen:
             raise DataError(
-                f"{path}:{line}: scene {row.source} stands on line {seen[row.source]} already; "
+                f"{path}:{line}: scene {row.source} is already on line {seen[row.source]}; "
                 "build the manifest again"
             )
         if rows and row.bit_depth != rows[0].bit_depth:
             raise DataError(
-                f"{path}:{line}: scene {row.source} has {row.bit_depth} bits per channel, those "
-                f"before {rows[0].bit_depth}; take the whole set from one source"
+                f"{path}:{line}: scene {row.source} has {row.bit_depth} bits per channel, earlier "
+                f"ones have {rows[0].bit_depth}; take the whole set from one source"
             )
         seen[row.source] = line
         rows.append(row)
@@ -198,18 +198,18 @@ def read_manifest(path: Path) -> list[ManifestRow]:
 
 
 def read_scene(root: Path, row: ManifestRow) -> dict[str, npt.NDArray[np.uint16]]:
-    """Read the images of a scene and check them against the manifest.
+    """Read the images of a scene and verify them against the manifest.
 
     Args:
         root: the root of the set.
         row: the scene.
 
     Returns:
-        uint16 arrays [H, W, 3], RGB, under the keys of `VIEWS`; no `target` where there is none.
-        8-bit values are widened, see `decode_png`.
+        uint16 arrays [H, W, 3], RGB, by view (`VIEWS`), without `target` if there is none.
+        8-bit values are widened; see `decode_png`.
 
     Raises:
-        DataError: an image is missing, damaged or not the one that the manifest describes.
+        DataError: an image is missing, damaged or differs from its entry in the manifest.
     """
     images = {}
     for view, name in row.files.items():

@@ -1,4 +1,4 @@
-"""RGB PNG files of 16 bits (or 8, where a copy has no more), checked before they are decoded.
+"""RGB PNG files with 16 bits per channel (or 8, for reduced copies), checked before decoding.
 
 Only OpenCV's unchanged mode keeps 16 bits per channel; Pillow and the readers built on it
 silently return 8.
@@ -15,17 +15,17 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.data.bit_depth import widened
 from pipeline.errors import DataError
 from pipeline.files import atomic_file
 
 MAX_PIXELS = 1 << 26
-"""Largest image that is decoded: twice the 6720x4480 frame of the camera behind DPDD."""
+"""Largest image that is decoded: twice the 6720x4480 frame of the camera that took DPDD."""
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER_BYTES = len(_SIGNATURE) + 25
 _RGB = 2
-# A deflate stream cannot expand further than this, whatever its content (RFC 1951: 258 bytes
-# from two bits).
+# The largest possible expansion of a deflate stream (RFC 1951: two bits yield 258 bytes).
 _MAX_EXPANSION = 1032
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _COLORS = {0: "gray", 2: "RGB", 3: "palette", 4: "gray with alpha", 6: "RGB with alpha"}
@@ -50,7 +50,7 @@ class DecodedImage(NamedTuple):
 
 
 def check_png16(path: Path) -> PngHeader:
-    """Check that a file is a whole 16-bit RGB PNG, chunk by chunk, without decoding it.
+    """Check chunk by chunk, without decoding, that a file is a complete 16-bit RGB PNG.
 
     Returns:
         Its header.
@@ -73,15 +73,14 @@ def read_png(path: Path) -> DecodedImage:
 def decode_png(path: Path, content: bytes) -> DecodedImage:
     """Decode the content of a 16-bit or 8-bit RGB PNG.
 
-    8-bit values are multiplied by 257: then v * 257 / 65535 is v / 255 exactly (65535 = 255 * 257),
-    and the high byte is v again.
+    8-bit values are widened to 16 bits; see `pipeline.data.bit_depth.widened`.
 
     Args:
-        path: where the content came from, for messages.
+        path: origin of the content, for error messages.
         content: the whole file.
 
     Returns:
-        uint16 pixels [H, W, 3], RGB, 0..65535, and the header, which tells the depth of the file.
+        uint16 pixels [H, W, 3], RGB, 0..65535, and the header, with the bit depth of the file.
 
     Raises:
         DataError: the content is truncated, damaged, too large, or neither 16-bit nor 8-bit RGB.
@@ -97,14 +96,14 @@ def decode_png(path: Path, content: bytes) -> DecodedImage:
             "RGB; export it again as RGB PNG without transparency"
         )
     pixels = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-    return DecodedImage(pixels if header.bit_depth == 16 else pixels * np.uint16(257), header)
+    return DecodedImage(pixels if header.bit_depth == 16 else widened(pixels), header)
 
 
 def write_png16(path: Path, image: Image) -> None:
     """Write a 16-bit RGB PNG atomically.
 
     Args:
-        path: the file; its folder is made if needed.
+        path: the file; its folder is created if needed.
         image: uint16 [H, W, 3], RGB.
 
     Raises:
@@ -124,7 +123,7 @@ def read_bytes(path: Path) -> bytes:
     """Read a file that should be an image.
 
     Raises:
-        DataError: it is missing, no file, cannot be read, or is too large for an image.
+        DataError: it is missing, not a file, unreadable, or too large for an image.
     """
     if path.exists() and not path.is_file():
         raise DataError(f"{path}: not a file; name an RGB PNG")
@@ -177,7 +176,7 @@ def _check_content(path: Path, content: bytes, depths: tuple[int, ...]) -> PngHe
 
 
 def _walk_chunks(path: Path, content: bytes) -> int:
-    """Check length and checksum of every chunk; the number of bytes of image data."""
+    """Check the length and checksum of every chunk; return the number of bytes of image data."""
     view = memoryview(content)
     offset, data_bytes = len(_SIGNATURE), 0
     while offset + 12 <= len(view):

@@ -1,32 +1,33 @@
-"""Size and cost of the full models: parameters, and FLOPs after two rules (Table 1, last columns).
+"""Size and cost of the full models: parameters and FLOPs by two rules (Table 1, last columns).
 
-Counting is cached by what was counted; a record that is up to date is returned without importing
-the networks or torch.
+Counts are cached under a hash of everything they depend on; a current record is returned without
+importing the networks or torch.
 """
 
 from __future__ import annotations
 
-import hashlib
 from importlib.metadata import version
 from pathlib import Path
 
+from pipeline.code_hash import PYTHON, source_hash
 from pipeline.config.experiment import digest_of
 from pipeline.errors import RecordError
 from pipeline.methods import Method
 from pipeline.records import ComplexityRecord, read_record, write_record
 
-_COUNTERS = ("complexity.py", "flops_fvcore.py", "flops_hooks.py")
+_COUNTERS = ("complexity", "flops_fvcore", "flops_hooks")
 
 
 def count_complexity(
     method: Method, size: tuple[int, int], cache_dir: Path | None = None
 ) -> ComplexityRecord:
-    """Parameters and FLOPs of a method in its paper configuration.
+    """Count parameters and FLOPs of a method in its full configuration.
 
     Args:
-        method: what to count; its input has three channels per view.
-        size: height and width in pixels; the paper's column is at 1120 x 1680.
-        cache_dir: folder of `<method>.json`, read if its key is still right, written otherwise.
+        method: the method; its input has three channels per view.
+        size: height and width in pixels. The paper doesn't state the size of its column;
+            `CANON_SIZE` reproduces it (reconstruction).
+        cache_dir: folder of `<method>.json`, which is read if its key is current, else written.
 
     Raises:
         ConfigError: the method cannot be built, or its `cost_basis` is wrong.
@@ -45,14 +46,13 @@ def count_complexity(
 
 def complexity_key(method: Method, size: tuple[int, int]) -> str:
     """SHA-256 of all that a count depends on: sources, arguments, size and library versions."""
-    here = Path(__file__).parent
-    counters = hashlib.sha256(b"\0".join((here / name).read_bytes() for name in _COUNTERS))
     return digest_of(
         {
             "method": [method.name, method.entry.row, method.entry.module, method.entry.kwargs],
             "code": method.code_hash(),
             "size": list(size),
-            "counters": counters.hexdigest(),
+            "counters": [source_hash(f"{__package__}.{name}") for name in _COUNTERS],
+            "python": PYTHON,
             "packages": [version(name) for name in ("torch", "fvcore")],
         }
     )
@@ -76,9 +76,10 @@ def _count(method: Method, size: tuple[int, int], key: str) -> ComplexityRecord:
     with torch.random.fork_rng(devices=[]):
         network = method.build_counted()
     params = sum(parameter.numel() for parameter in network.parameters())
-    counted = flops_fvcore(network, channels, *size)
-    # Moved there, not built there: a constructor may need values of its tensors.
-    paper = flops_paper(network.to("meta"), channels, *size)
+    height, width = size
+    counted = flops_fvcore(network, channels, height, width)
+    # Moved to the meta device, not built there: a constructor may need tensor values.
+    paper = flops_paper(network.to("meta"), channels, height, width)
     return ComplexityRecord(
         method=method.name,
         row=method.entry.row,

@@ -1,8 +1,9 @@
 """fvcore's operation count (multiply-accumulates), without running the full-size image.
 
-fvcore needs a real forward pass. A network whose cost is an exact linear combination of a few
-integers of the image size says so in `cost_basis(height, width)`: it is then counted at as many
-small sizes, solved for the coefficients in exact fractions and evaluated at full size.
+fvcore needs a real forward pass. If a network's cost is an exact linear combination of a few
+integer functions of the image size, the network returns their values in `cost_basis(height,
+width)`. It is then counted at as many small sizes; the coefficients are solved for in exact
+fractions, and the combination is evaluated at full size.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from pipeline.errors import ConfigError
 
 Size = tuple[int, int]
 _Basis = Callable[[int, int], tuple[int, ...]]
-# From 32 up, the least that networks of four scales take; up to sides that tell 4-pixel tokens from
-# those padded to whole windows of 16.
+# From 32 pixels, the minimum of networks with four scales, up to sides that distinguish counts of
+# 4-pixel tokens from counts padded to whole windows of 16 tokens.
 SMALL_SIZES: tuple[Size, ...] = tuple(
     sorted(combinations_with_replacement(range(32, 193, 16), 2), key=lambda size: math.prod(size))
 )
@@ -33,11 +34,11 @@ SMALL_SIZES: tuple[Size, ...] = tuple(
 
 @dataclass(frozen=True)
 class FvcoreCount:
-    """What fvcore counted.
+    """Counts of fvcore.
 
-    `by_operator`: multiply-accumulates by operator. `uncounted`: operators that fvcore passes
-    over, with the number of calls (the largest among the sizes run). `counted_at`: the sizes
-    (height, width) really run.
+    `by_operator`: multiply-accumulates by operator. `uncounted`: operators that fvcore ignores,
+    with their number of calls (the maximum over the sizes run). `counted_at`: the sizes (height,
+    width) that were actually run.
     """
 
     by_operator: dict[str, int]
@@ -55,13 +56,13 @@ def flops_fvcore(
 ) -> FvcoreCount:
     """Count one forward pass of `1 x in_channels x height x width` with fvcore.
 
-    Fused attention counts its two products, so the total does not depend on the kernel in use.
+    Fused attention counts its two matrix products, so the total doesn't depend on the kernel used.
 
     Args:
-        network: with real weights, any values.
-        in_channels: channels of the input.
-        height: pixels.
-        width: pixels.
+        network: not on the meta device; the values of its weights don't matter.
+        in_channels: number of input channels.
+        height: height of the input in pixels.
+        width: width of the input in pixels.
         fit: use the network's `cost_basis`, if it has one; `False` runs the full size.
 
     Raises:
@@ -88,7 +89,7 @@ def flops_fvcore(
 
 def _run(network: nn.Module, in_channels: int, size: Size) -> tuple[dict[str, int], dict[str, int]]:
     with warnings.catch_warnings():
-        # fvcore compiles losses of its own, not used here, with a deprecated function.
+        # On import, fvcore compiles its losses, unused here, with a deprecated function.
         warnings.simplefilter("ignore", FutureWarning)
         from fvcore.nn import FlopCountAnalysis
     reference = next(chain(network.parameters(), network.buffers()), torch.empty(0))
@@ -104,7 +105,7 @@ def _run(network: nn.Module, in_channels: int, size: Size) -> tuple[dict[str, in
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    # Small images gain nothing from threads, and lose minutes to them on a busy machine.
+    # Small images gain nothing from threads, which cost minutes on a busy machine.
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -138,7 +139,7 @@ def _sizes(network: nn.Module, basis: _Basis) -> tuple[tuple[Size, ...], Size]:
 
 
 def _eliminate(rows: Sequence[Sequence[int]], columns: int) -> list[list[Fraction]]:
-    """Reduced row echelon form over the first `columns` columns, without the empty rows."""
+    """Reduced row echelon form over the first `columns` columns, without zero rows."""
     pending = [[Fraction(value) for value in row] for row in rows]
     done: list[list[Fraction]] = []
     for column in range(columns):
@@ -178,5 +179,5 @@ def _whole(network: nn.Module, name: str, value: Fraction) -> int:
 def _misfit(network: nn.Module, reason: str) -> ConfigError:
     return ConfigError(
         f"{type(network).__name__}.cost_basis does not describe the network's cost: {reason}; "
-        "mend it, or remove it to count at full size"
+        "fix it, or remove it to count at full size"
     )

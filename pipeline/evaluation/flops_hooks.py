@@ -1,9 +1,10 @@
-"""Operation count after the module-hook rule that reproduces the paper's FLOPs column (Table 1).
+"""Operation count by the module-hook rule that reproduces the paper's FLOPs column (Table 1).
 
-One multiply-accumulate counts 1. Convolutions count one more per output element if they have a
-bias; linear layers `in * out` per row; PReLU and GELU modules one per output element; adaptive
-average pooling modules one per input element. Whatever is not such a module counts 0: layer
-normalization, softmax, attention products, additions, pixel shuffling.
+The paper states neither rule nor image size (reconstruction). A multiply-accumulate counts 1.
+Convolutions count one more per output element if they have a bias; linear layers count `in * out`
+per row; PReLU and GELU modules count one per output element; adaptive average pooling modules
+count one per input element. Everything else counts 0: layer normalization, softmax, attention
+products, additions, pixel shuffling.
 """
 
 from __future__ import annotations
@@ -59,12 +60,12 @@ def flops_paper(network: nn.Module, in_channels: int, height: int, width: int) -
     Args:
         network: on the meta device, so that nothing is computed; a module that is called twice
             counts twice.
-        in_channels: channels of the input.
-        height: pixels.
-        width: pixels.
+        in_channels: number of input channels.
+        height: height of the input in pixels.
+        width: width of the input in pixels.
 
     Returns:
-        Operations, after the rule above.
+        Number of operations by the rule of this module.
     """
     total = 0
 

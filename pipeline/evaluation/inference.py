@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from pipeline.artifacts import IMAGES_FOLDER, PER_IMAGE_FILE
 from pipeline.compute.device import HALF
 from pipeline.config.blocks import Compute
-from pipeline.data.bit_depth import at_depth, to_tensor, unit_range
+from pipeline.data.bit_depth import at_depth, to_tensor, to_uint8, unit_range
 from pipeline.data.manifest import ManifestRow
 from pipeline.errors import DataError
 from pipeline.evaluation.metrics import Metric, score_image
@@ -220,7 +220,7 @@ def _write_sample(
 ) -> None:
     """Input, prediction and target side by side, as an 8-bit PNG."""
     images = (unit_range(scene["combined"], np.float64), prediction, target)
-    row = np.rint(np.concatenate(images, axis=1) * 255).astype(np.uint8)
+    row = to_uint8(np.concatenate(images, axis=1))
     encoded, content = cv2.imencode(".png", np.ascontiguousarray(row[..., ::-1]))
     if not encoded:
         raise DataError(f"{path}: the image cannot be encoded; use a smaller scene")

@@ -1,1 +1,1 @@
-"""Bringing a published data set to this machine: mirrors, downloads, archives and folders."""
+"""Fetching published data sets: mirrors, downloads, archives and folders."""

@@ -1,4 +1,4 @@
-"""What an HTTP server's answer means for a download: go on, begin anew, try again or give up."""
+"""What an HTTP response means for a download: resume, restart, try again or give up."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PACKED = (".gz", ".tgz")
 
 
 class TryAgain(Exception):
-    """A failure that may pass, and how many seconds the server asks to wait (0: doesn't say)."""
+    """A temporary failure, and the seconds the server asks to wait (0 if it does not say)."""
 
     def __init__(self, reason: str, wait: float = 0) -> None:
         super().__init__(reason)
@@ -24,14 +24,15 @@ class TryAgain(Exception):
 
 
 def read_answer(response: Response, partial: Partial) -> Origin | None:
-    """Read status and headers of the answer to a request for (the rest of) a file.
+    """Read status and headers of the response to a request for a file, or for the rest of it.
 
     Returns:
-        `None` if the body goes on where `partial` ends; else what the body is the whole of.
+        `None` if the body continues where `partial` ends; otherwise, the file that the body holds
+        as a whole.
 
     Raises:
-        TryAgain: the failure may pass, or `partial` was of another version and is gone.
-        Unavailable: the server refuses, or packs the body so that lengths mean nothing.
+        TryAgain: the failure is temporary, or `partial` was of another version and was discarded.
+        Unavailable: the server refuses, or encodes the body so that lengths mean nothing.
     """
     status, headers = response.status_code, response.headers
     if status in _PASSING:
@@ -54,24 +55,24 @@ def read_answer(response: Response, partial: Partial) -> Origin | None:
 
 
 def _check_rest(text: str, etag: str | None, modified: str | None, partial: Partial) -> None:
-    """Check that a 206 goes on where the part ends, with the same version of the file.
+    """Check that a 206 continues where the part ends, with the same version of the file.
 
-    It may be shorter than asked for, and need not repeat what is known (RFC 9110, 15.3.7).
+    It may be shorter than requested, and need not repeat what is known (RFC 9110, 15.3.7).
     """
     origin = partial.origin
     match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", text)
     first, last, total = (int(number) for number in match.groups()) if match else (-1, -1, -1)
     if origin is None or first != partial.size or not first <= last < total:
         partial.discard()
-        raise TryAgain(f"answers with another range ({text or 'none'}) than asked for")
+        raise TryAgain(f"answers with another range ({text or 'none'}) than requested")
     pairs = (origin.etag, etag), (origin.modified, modified), (origin.total, total)
     if any(None not in pair and pair[0] != pair[1] for pair in pairs):
         partial.discard()
-        raise TryAgain("has another version of the file since")
+        raise TryAgain("now has another version of the file")
 
 
 def _check_beyond(text: str, partial: Partial) -> None:
-    """A 416 to the request for the rest: all is here already if the server says so."""
+    """Handle a 416 to a request for the rest: the file may already be complete."""
     origin, size = partial.origin, partial.size
     if origin is not None and origin.total is None and text == f"bytes */{size}":
         return

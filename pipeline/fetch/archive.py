@@ -1,4 +1,4 @@
-"""What a file is, told by its first bytes: an archive, or a page that came in its place."""
+"""Recognize a file by its first bytes: an archive, or a web page sent in its place."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pipeline.errors import DataError
 Kind = Literal["zip", "gz", "bz2", "xz", "tar"]
 
 HEAD_BYTES = 512
-"""Enough of a file to tell its kind: one block of a tar archive."""
+"""Bytes needed to recognize a file: one block of a tar archive."""
 
 _MAGIC: dict[bytes, Kind] = {
     b"PK\x03\x04": "zip",
@@ -24,28 +24,28 @@ _PAGE_TYPES = ("text/html", "application/xhtml+xml", "application/json")
 
 
 class Unavailable(DataError):
-    """What a source didn't deliver as promised; another source may."""
+    """A source failed to provide the file; another source may have it."""
 
 
 def is_page(head: bytes, content_type: str = "") -> bool:
-    """Whether a file that begins with `head` is a web page (or a JSON answer)."""
+    """Whether a file that starts with `head` is a web page (or a JSON response)."""
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     return text.startswith(_PAGE) or content_type.partition(";")[0].strip() in _PAGE_TYPES
 
 
 def kind_of(name: str, head: bytes, content_type: str = "") -> Kind:
-    """Kind of the archive that begins with `head`.
+    """Kind of the archive that starts with `head`.
 
     Args:
-        name: what to call it in a complaint: its path or address.
+        name: its path or address, for error messages.
         head: its first `HEAD_BYTES`, or all of it if it is shorter.
-        content_type: what a server says it is, if one does.
+        content_type: content type stated by a server, if any.
 
     Raises:
-        Unavailable: it is a web page, or an archive of a kind that isn't read here, or none.
+        Unavailable: it is a web page, an archive of an unsupported kind, or not an archive.
     """
     if is_page(head, content_type):
-        raise Unavailable(f"{name}: is a web page (login, quota or virus warning), no archive")
+        raise Unavailable(f"{name}: is a web page (login, quota or virus warning), not an archive")
     for magic, kind in _MAGIC.items():
         if head.startswith(magic):
             return kind

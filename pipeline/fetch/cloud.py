@@ -1,4 +1,4 @@
-"""Cloud drives, through the libraries made for them: the optional extra `cloud`."""
+"""Downloads from cloud drives through their own libraries, the optional extra `cloud`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.errors import ConfigError
 from pipeline.fetch.archive import Unavailable
 from pipeline.fetch.download import accept
-from pipeline.fetch.registry import Archive, Source
+from pipeline.fetch.sources import Archive, Source
 from pipeline.files import need_room, sha256_of, writing
 from pipeline.progress_bars import byte_bar
 
@@ -20,12 +20,12 @@ _LONGEST = 200
 
 
 def download_drive(archive: Archive, target: Path, unpacked: Path, *, progress: bool) -> None:
-    """Download a file of Google Drive, named by its id, to `target`; resumed by gdown.
+    """Download a file from Google Drive, by its id, to `target`; gdown resumes it.
 
     Raises:
         ConfigError: gdown is not installed.
         Unavailable: Google refuses (too many downloads, a login) or sends something else.
-        DataError: no space, or no right to write.
+        DataError: there is no space or permission to write.
     """
     gdown = _library("gdown")
     with writing(target):
@@ -33,7 +33,7 @@ def download_drive(archive: Archive, target: Path, unpacked: Path, *, progress: 
             return
         target.parent.mkdir(parents=True, exist_ok=True)
         need_room((target.parent, archive.expected), (unpacked, archive.expected))
-        # Not under its own name before it is known to be an archive.
+        # It gets its own name only after the check that it is an archive.
         arrived = target.with_name(f"{target.name}.drive")
         with byte_bar(progress) as bar:
             task = bar.add_task(archive.name, total=None)
@@ -59,21 +59,21 @@ def download_drive(archive: Archive, target: Path, unpacked: Path, *, progress: 
 
 
 def download_snapshot(source: Source, folder: Path, unpacked: Path, *, progress: bool) -> Path:
-    """Download the pinned revision of a Hugging Face data set; resumed by huggingface_hub.
+    """Download the pinned revision of a Hugging Face data set; huggingface_hub resumes it.
 
     Returns:
-        The folder of the images.
+        The folder of images.
 
     Raises:
         ConfigError: huggingface_hub is not installed.
         Unavailable: the service refuses, or sends files other than the known ones.
-        DataError: no space, or no right to write.
+        DataError: there is no space or permission to write.
     """
     hub = _library("huggingface_hub")
     (archive,) = source.archives
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        # Twice only where the folder cannot be linked into place.
+        # Space for a second copy is needed only if the folder cannot be hard-linked.
         copied = folder.stat().st_dev != unpacked.stat().st_dev
         need_room((folder, archive.expected), (unpacked, archive.expected * copied))
     if not progress:
@@ -102,5 +102,5 @@ def _library(name: str) -> Any:
 
 
 def _line(error: Exception) -> str:
-    """What a library says, which may be a page of advice, in one line."""
+    """A library's error message, which may be a page of advice, in one line."""
     return shorten(str(error), _LONGEST, placeholder=" ...") or type(error).__name__

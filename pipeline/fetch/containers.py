@@ -1,4 +1,4 @@
-"""Reading zip and tar archives: the list of members, and their bytes, with nothing trusted."""
+"""Read zip and tar archives, listing and members, without trusting anything in them."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from pipeline.fetch.members import (
 from pipeline.fetch.tree import is_junk
 
 _CHUNK = 1 << 20
-# A tar header that asks for more than this at once is no header of an image.
+# A tar header that needs more than this at once does not belong to an image.
 _MAX_READ = 1 << 24
-# What the standard library raises on damaged archives.
+# Exceptions of the standard library on damaged archives.
 _BROKEN = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -49,7 +49,7 @@ Reader = Callable[[Member], Iterator[bytes]]
 
 
 class Listing(NamedTuple):
-    """Files and folders that an archive names, without the by-products of file managers."""
+    """Files and folders named in an archive, without the by-products of file managers."""
 
     files: list[Member]
     folders: list[PurePosixPath]
@@ -58,10 +58,10 @@ class Listing(NamedTuple):
 def list_archive(archive: Path) -> Listing:
     """List an archive.
 
-    Compressed tar archives are read to their end, and with them their checksum.
+    Compressed tar archives are read to the end, including their checksum.
 
     Raises:
-        DataError: it cannot be read, is damaged or no archive, or has a member that may not be.
+        DataError: it cannot be read, is damaged, is not an archive, or has a forbidden member.
     """
     kind = _kind(archive)
     files, folders = [], []
@@ -87,12 +87,12 @@ def list_archive(archive: Path) -> Listing:
 
 @contextmanager
 def reader(archive: Path) -> Iterator[Reader]:
-    """A function that yields the bytes of a member of this archive, checked to its end.
+    """Open an archive; gives a function that yields the bytes of a member and checks them.
 
-    Members of compressed tar archives are best asked for in their order.
+    Read members of compressed tar archives in their order, for speed.
 
     Raises:
-        DataError: (by the function) the member is damaged, or longer or shorter than stated.
+        DataError: (from the function) the member is damaged, or longer or shorter than stated.
     """
     kind = _kind(archive)
     with _explained(archive):
@@ -113,7 +113,7 @@ def reader(archive: Path) -> Iterator[Reader]:
 
 def _chunks(container: zipfile.ZipFile | _Unpacked, member: Member) -> Iterator[bytes]:
     if isinstance(container, zipfile.ZipFile):
-        # Never reads beyond the size stated, and checks the checksum at the end.
+        # `zipfile` never reads beyond the stated size, and verifies the checksum at the end.
         with container.open(member.entry) as stream:  # type: ignore[arg-type]
             yield from iter(lambda: stream.read(_CHUNK), b"")
         return
@@ -131,7 +131,7 @@ def _zip_entries(archive: Path) -> Iterator[Entry]:
     with zipfile.ZipFile(archive) as container:
         for entry in container.infolist():
             check_zip_entry(archive, entry)
-            # `filename` is cut at a NUL; the name that was written is not.
+            # `filename` is cut at a NUL; `orig_filename` is not.
             yield entry, entry.orig_filename, entry.is_dir(), entry.file_size
 
 
@@ -141,7 +141,7 @@ def _tar_entries(archive: Path, kind: Kind) -> Iterator[Entry]:
             for entry in container:
                 check_tar_entry(archive, entry)
                 yield entry, entry.name, entry.isdir(), entry.size
-            # At a broken header the library stops as if the archive ended there.
+            # At a broken header, `tarfile` stops as if the archive ended there.
             if stream.last != bytes(HEAD_BYTES):
                 raise EOFError("it has no end mark")
         while stream.read(_CHUNK):
@@ -149,7 +149,7 @@ def _tar_entries(archive: Path, kind: Kind) -> Iterator[Entry]:
 
 
 class _Unpacked:
-    """A tar archive without its compression, that expands no further than `MAX_RATIO`."""
+    """A decompressed tar archive, limited to an expansion of `MAX_RATIO`."""
 
     def __init__(self, archive: Path, kind: Kind) -> None:
         opener = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}.get(kind, open)
@@ -176,7 +176,7 @@ class _Unpacked:
         return self._stream.seek(offset)
 
     def tell(self) -> int:
-        """The byte that is read next."""
+        """Position of the next byte."""
         return self._stream.tell()
 
 

@@ -1,4 +1,4 @@
-"""One file over HTTP: resumed, retried, and kept under its name only if it is what it should be."""
+"""Download one file over HTTP, with resuming, retries and a check before it gets its name."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from urllib3.exceptions import HTTPError
 from pipeline.fetch.answer import TryAgain, read_answer
 from pipeline.fetch.archive import HEAD_BYTES, Unavailable, kind_of
 from pipeline.fetch.partial import Origin, Partial
-from pipeline.fetch.registry import Archive
+from pipeline.fetch.sources import Archive
 from pipeline.files import need_room, sha256_of, write_text, writing
 from pipeline.progress_bars import byte_bar
 
 Recognize = Callable[[str, bytes, str], str]
-"""Tells a file's kind by its name, first bytes and content type, as `kind_of` does."""
+"""Recognizes a file by its name, first bytes and content type, like `kind_of`."""
 
 _CHUNK = 1 << 16
 _REDIRECTS = 10
@@ -31,10 +31,10 @@ _REDIRECTS = 10
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a server is borne with.
+    """Limits on waiting for a server.
 
-    `connect_s`, `read_s`: seconds without any answer. `tries`: failures in a row that bring no new
-    byte. `requests`: requests in all. `longest_wait_s`: the most that a Retry-After is heeded.
+    `connect_s`, `read_s`: seconds without any response. `tries`: consecutive failures without a new
+    byte. `requests`: total number of requests. `longest_wait_s`: longest Retry-After to wait for.
     """
 
     connect_s: float = 15
@@ -54,23 +54,23 @@ def download(
     progress: bool,
     recognize: Recognize = kind_of,
 ) -> None:
-    """Download `archive` to `target`; nothing is done if it is there.
+    """Download `archive` to `target`; do nothing if `target` exists.
 
-    What has arrived stays in `NAME.part` until it is whole, so that an interrupted download goes
-    on where it stopped. `NAME.sha256` is written beside the finished file.
+    Received bytes stay in `NAME.part` until the file is complete, so that an interrupted download
+    resumes where it stopped. `NAME.sha256` is written next to the finished file.
 
     Args:
-        archive: address, and size and checksum where they are known.
-        target: file to make.
-        unpacked: folder that it will be unpacked into: both must fit before the first byte is
-            written.
-        patience: limits of waiting.
-        progress: whether a progress bar is shown.
-        recognize: raises `Unavailable` over a file that is not of an expected kind.
+        archive: address, and size and checksum if they are known.
+        target: file to create.
+        unpacked: folder for the unpacked archive: there must be space for both before the first
+            byte is written.
+        patience: limits on waiting.
+        progress: whether to show a progress bar.
+        recognize: raises `Unavailable` for a file of an unexpected kind.
 
     Raises:
-        Unavailable: the server doesn't deliver, or something else than the archive.
-        DataError: no space, or no right to write.
+        Unavailable: the server does not send the file, or sends another one.
+        DataError: there is no space or permission to write.
     """
     with writing(target):
         partial = Partial(target, archive.address)
@@ -84,17 +84,17 @@ def download(
 
 
 def accept(arrived: Path, target: Path, archive: Archive, recognize: Recognize = kind_of) -> None:
-    """Give a file that has arrived its name, if it is the archive that was expected.
+    """Rename a downloaded file to its own name if it is the expected archive.
 
     Raises:
-        Unavailable: it is a web page, truncated, or not the one that is known; it is removed.
+        Unavailable: it is a web page, truncated, or not the known file; it is removed.
     """
     try:
         with arrived.open("rb") as stream:
             kind = recognize(archive.address, stream.read(HEAD_BYTES), "")
         size = arrived.stat().st_size
         _check_size(archive, size)
-        # Of zip archives alone the end can be checked without unpacking them.
+        # Only the end of a zip archive can be checked without unpacking it.
         if kind == "zip" and not is_zipfile(arrived):
             raise Unavailable(f"{archive.address}: sent a zip archive of {size} bytes without end")
         digest = sha256_of(arrived)
@@ -110,7 +110,7 @@ def accept(arrived: Path, target: Path, archive: Archive, recognize: Recognize =
 
 
 def _check_size(archive: Archive, size: int) -> None:
-    # Printed figures are rounded, and don't say whether 1000 or 1024 was meant.
+    # Printed figures are rounded, and do not say whether a GB is 1000 or 1024 MB.
     if (archive.bytes and size != archive.bytes) or size < 0.9e9 * (archive.about_gb or 0):
         expected = archive.bytes or f"about {archive.about_gb} GB"
         raise Unavailable(f"{archive.address}: has {size} bytes where {expected} are expected")
@@ -126,7 +126,7 @@ class _Download:
     recognize: Recognize
 
     def run(self, bar: Progress) -> None:
-        """Ask for the file, and for its rest, until it is here or patience ends."""
+        """Request the file or its rest until it is complete or `patience` is exhausted."""
         partial, patience = self.partial, self.patience
         task = bar.add_task(self.archive.name, total=None)
         most, idle, last = partial.size, 0, TryAgain("was never asked")
@@ -150,7 +150,7 @@ class _Download:
         raise Unavailable(f"{partial.address}: {last}{wait}; try again later{kept}")
 
     def _receive(self) -> Iterator[int]:
-        """One request; yields the bytes that are here as they grow."""
+        """Make one request; yield the growing number of received bytes."""
         partial = self.partial
         if partial.complete:
             return
@@ -179,7 +179,7 @@ class _Download:
     def _begin(
         self, origin: Origin, response: requests.Response, body: Iterator[bytes]
     ) -> Iterator[bytes]:
-        """Start the file over, unless what comes is no archive."""
+        """Restart the file, unless the response is not an archive."""
         if origin.total is not None:
             _check_size(self.archive, origin.total)
         head = next(body, b"")
@@ -188,7 +188,7 @@ class _Download:
         return chain([head], body)
 
     def _check_room(self, origin: Origin | None) -> None:
-        """Make sure that the file, or its rest, and what it holds will fit."""
+        """Make sure that there is space for the file, or its rest, and its unpacked contents."""
         whole = origin or self.partial.origin
         if whole is not None and whole.total is not None:
             missing = whole.total - (0 if origin else self.partial.size)
@@ -208,11 +208,11 @@ class _Download:
         except requests.TooManyRedirects as error:
             raise Unavailable(f"{address}: redirects without end") from error
         except requests.RequestException as error:
-            raise Unavailable(f"{address}: cannot be asked for ({error})") from error
+            raise Unavailable(f"{address}: cannot be requested ({error})") from error
 
 
 def _body(response: requests.Response) -> Iterator[bytes]:
-    """Bytes as they were sent, none of them decoded."""
+    """Bytes as sent, without decoding."""
     try:
         yield from response.raw.stream(_CHUNK, decode_content=False)
     except HTTPError as error:

@@ -1,4 +1,4 @@
-"""A folder that is here already, taken as it is: linked, or copied to another file system."""
+"""Use an existing folder: link it, or copy it to another file system."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from pipeline.progress_bars import byte_bar
 
 
 def link_folder(source: Path, work: Path, *, progress: bool) -> Path:
-    """Rebuild a folder out of hard links; on another file system, of copies.
+    """Recreate a folder from hard links or, on another file system, from copies.
 
-    The source is neither moved nor changed. As hard links share their bytes, a file changed in
-    place later changes on both sides. A copy counts as there on another start if size and
-    modification time agree, since it is renamed only when whole.
+    The source is neither moved nor changed. Hard links share their bytes, so changing a file in
+    place later changes it on both sides. After an interruption, a copy is kept if its size and
+    modification time match, since it gets its name only when complete.
 
     Args:
         source: the folder.
-        work: folder to work in; kept between starts.
-        progress: whether a progress bar is shown.
+        work: working folder; kept between runs.
+        progress: whether to show a progress bar.
 
     Returns:
-        The folder made, within `work`.
+        The new folder, within `work`.
 
     Raises:
         DataError: the source cannot be read, or holds a link that leaves it, a linked folder or a
-            device; no space, or no right to write.
+            device; or there is no space or permission to write.
     """
     files = {path.relative_to(source): real for path, real in _files(source)}
     tree, incoming = work / "tree", work / "incoming"
@@ -51,7 +51,7 @@ def link_folder(source: Path, work: Path, *, progress: bool) -> Path:
 
 
 def _files(source: Path) -> Iterator[tuple[Path, Path]]:
-    """Files below `source`, each with where its bytes are."""
+    """Files below `source`, each with its resolved path."""
     root = source.resolve()
     for folder, folders, names in os.walk(source, onerror=_unreadable):
         for name in folders:
@@ -70,7 +70,7 @@ def _files(source: Path) -> Iterator[tuple[Path, Path]]:
                 )
             if not real.is_file() or not os.access(real, os.R_OK):
                 raise DataError(
-                    f"{path}: is no file that can be read; check its permissions or remove it"
+                    f"{path}: is not a readable file; check its permissions or remove it"
                 )
             yield path, real
 
@@ -93,6 +93,6 @@ def _take(real: Path, target: Path, incoming: Path) -> None:
     try:
         incoming.hardlink_to(real)
     except OSError:
-        # Another file system, or one without hard links.
+        # Another file system, or no support for hard links.
         shutil.copy2(real, incoming)
     incoming.replace(target)

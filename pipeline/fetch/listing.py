@@ -1,4 +1,4 @@
-"""The registry, for people to read."""
+"""Print the registry in readable form."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.fetch.registry import Archive, Published
+from pipeline.fetch.registry import Published
+from pipeline.fetch.sources import Archive
 
 _WIDTH = 120
 
 
 def show_sources(dataset: str, known: Published) -> None:
-    """Print where a data set is to be had, and what is known about each place."""
+    """Print where a data set is available, and what is known about each source."""
     console = Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False, markup=False)
     table = Table("source", "through", "file", "size", "sha256", "seen alive")
     lines = [known.title, f"Terms: {known.licence}", f"By hand: {known.manual(dataset)}"]

@@ -1,4 +1,4 @@
-"""Members of archives: their names, kinds and sizes, checked before anything is written."""
+"""Check names, kinds and sizes of archive members before anything is written."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from typing import NamedTuple
 from pipeline.errors import DataError
 
 MAX_MEMBERS = 20_000
-"""Most files and folders of a set: ten times the 2000 images of DPDD."""
+"""Maximum number of files and folders of a set: ten times the 2000 images of DPDD."""
 
 MAX_RATIO = 100
-"""Most bytes that a byte of an archive may unpack to: images are compressed already."""
+"""Maximum expansion of an archive: images are already compressed."""
 
 SMALL_BYTES = 1 << 20
-"""Up to this size a member may be packed as tightly as it likes."""
+"""Members up to this size may have any compression ratio."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -29,7 +29,7 @@ _ENCRYPTED = 0x1 | 0x40 | 0x2000
 
 
 class Member(NamedTuple):
-    """A regular file in an archive: where it belongs below the target, and its size in bytes."""
+    """A regular file in an archive: its path below the target and its size in bytes."""
 
     archive: Path
     entry: zipfile.ZipInfo | tarfile.TarInfo
@@ -41,7 +41,7 @@ def safe_path(archive: Path, name: str) -> PurePosixPath:
     """The path of a member below the target.
 
     Raises:
-        DataError: it would leave the target, or cannot be a name on every file system.
+        DataError: it would leave the target, or is not valid on every file system.
     """
     if name.startswith("/") or _DRIVE.match(name) or ".." in name.split("/") or "\\" in name:
         raise _refused(archive, name, "would leave the target")
@@ -57,7 +57,7 @@ def safe_path(archive: Path, name: str) -> PurePosixPath:
 
 
 def check_zip_entry(archive: Path, entry: zipfile.ZipInfo) -> None:
-    """Make sure that an entry of a zip archive is a plain file or folder that can be read.
+    """Make sure that an entry of a zip archive is a readable regular file or folder.
 
     Raises:
         DataError: it is a link, a device or encrypted, or expands beyond `MAX_RATIO`.
@@ -71,28 +71,28 @@ def check_zip_entry(archive: Path, entry: zipfile.ZipInfo) -> None:
 
 
 def check_tar_entry(archive: Path, entry: tarfile.TarInfo) -> None:
-    """Make sure that an entry of a tar archive is a plain file or folder.
+    """Make sure that an entry of a tar archive is a regular file or folder.
 
     Raises:
-        DataError: it is a link, a device or a sparse file, or has an impossible size.
+        DataError: it is a link, a device or a sparse file, or has an invalid size.
     """
     if not (entry.isdir() or (entry.isreg() and not entry.issparse())):
         raise _refused(archive, entry.name, "is a link, a device or a sparse file")
-    # The library reads them from the header as they are, and would go back by them for ever.
+    # `tarfile` takes negative sizes from the header, and would seek backwards in an endless loop.
     if entry.size < 0:
         raise _refused(archive, entry.name, f"has a size of {entry.size}")
 
 
 def check_together(folders: Iterable[tuple[Path, PurePosixPath]], members: list[Member]) -> None:
-    """Make sure that all members can lie beside each other, on any file system.
+    """Make sure that all members can coexist on any file system.
 
     Args:
-        folders: archive and path of the folders that archives name.
+        folders: archive and path of each folder named in an archive.
         members: the files of all archives.
 
     Raises:
-        DataError: two bear one name (but for case), or a file bears that of a folder; or their
-            sizes together are beyond `MAX_RATIO`.
+        DataError: two files have the same name (ignoring case), a file has the name of a folder,
+            or the total size exceeds `MAX_RATIO`.
     """
     taken: dict[str, Member] = {}
     for member in members:
@@ -109,7 +109,7 @@ def check_together(folders: Iterable[tuple[Path, PurePosixPath]], members: list[
 
 
 def _folded(path: PurePosixPath) -> str:
-    # As file systems of macOS and Windows compare names.
+    # The way file systems of macOS and Windows compare names.
     return unicodedata.normalize("NFC", str(path)).casefold()
 
 

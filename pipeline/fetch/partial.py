@@ -1,4 +1,4 @@
-"""A file that is arriving: `NAME.part`, and `NAME.part.json` that says what it is part of."""
+"""A partial download: `NAME.part`, and `NAME.part.json`, which identifies the whole file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.files import write_text
 
 @dataclass(frozen=True)
 class Origin:
-    """What a server sent: from where, which version (ETag, else date) and how many bytes in all."""
+    """File that a server sent: address, version (ETag, else date) and total number of bytes."""
 
     address: str
     etag: str | None
@@ -20,16 +20,16 @@ class Origin:
 
     @property
     def condition(self) -> str | None:
-        """Value of If-Range; a weak ETag doesn't qualify (RFC 9110, 13.1.5)."""
+        """Value of If-Range; a weak ETag is not allowed (RFC 9110, 13.1.5)."""
         strong = self.etag if self.etag and not self.etag.startswith("W/") else None
         return strong or self.modified
 
 
 class Partial:
-    """The part of `target` that has arrived from `address`; what came from elsewhere is no part.
+    """The received part of `target` from `address`; a part from another address does not count.
 
-    Its length on disk is the only measure of progress, so that a killed process loses nothing
-    but what it hadn't written.
+    Its length on disk is the only measure of progress, so a killed process loses only what it had
+    not written yet.
     """
 
     def __init__(self, target: Path, address: str) -> None:
@@ -40,28 +40,28 @@ class Partial:
 
     @property
     def size(self) -> int:
-        """Bytes that are here."""
+        """Number of received bytes."""
         return self.path.stat().st_size if self.origin and self.path.exists() else 0
 
     @property
     def complete(self) -> bool:
-        """Whether all bytes are here, as far as the server has said how many there are."""
+        """Whether all bytes are here; false if the server did not state their number."""
         return bool(self.size) and self.origin is not None and self.size == self.origin.total
 
     def start(self, origin: Origin) -> None:
-        """Begin anew with what `origin` sends."""
-        # The old bytes go first: at no moment may they stand beside the new note.
+        """Restart with the file of `origin`."""
+        # Remove the old bytes first: they must never exist together with the new note.
         self.path.unlink(missing_ok=True)
         write_text(self._note, json.dumps(asdict(origin)) + "\n")
         self.origin = origin
 
     def discard(self) -> None:
-        """Remove what has arrived."""
+        """Remove the received bytes."""
         self.path.unlink(missing_ok=True)
         self.forget()
 
     def forget(self) -> None:
-        """Remove the note: the part is used up."""
+        """Remove the note: the part is no longer needed."""
         self._note.unlink(missing_ok=True)
         self.origin = None
 

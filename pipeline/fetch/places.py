@@ -1,4 +1,4 @@
-"""From what the user names to what is fetched: sources, addresses, archives and folders."""
+"""Interpret `--source`: names of sources, addresses, archives and folders."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pipeline.errors import ConfigError
-from pipeline.fetch.registry import Archive, Published, Source
+from pipeline.fetch.registry import Published
+from pipeline.fetch.sources import Archive, Source
 
 
 def read_sources(published: Published, texts: Sequence[str]) -> list[Source | Path]:
-    """What `--source` asks for.
+    """Read the values of `--source`.
 
     Args:
-        published: the registry's entry of the data set.
+        published: the registry's entry for the data set.
         texts: the name of a source, or addresses and paths of archives, or the path of a folder.
 
     Raises:
-        ConfigError: one of them is none of that, or cannot be combined with the others.
+        ConfigError: a value is unknown, or cannot be combined with the others.
     """
     wanted = [_read(published, text) for text in texts]
     if len(wanted) > 1:
@@ -46,10 +47,10 @@ def _read(published: Published, text: str) -> Source | Path:
 
 
 def at_address(address: str) -> Source:
-    """A source that is nothing but an address of one file."""
+    """A source that consists of the address of one file."""
     parts = urlsplit(address)
     name = re.sub(r"[^A-Za-z0-9_.-]", "_", parts.path.rpartition("/")[2]).lstrip(".-")
-    # Another address is another file, whatever its name.
+    # Files from different addresses differ, even under the same name.
     place = f"{parts.hostname}-{hashlib.sha256(address.encode()).hexdigest()[:8]}"
     archive = Archive(name=name or "archive", address=address)
     return Source(name=place, transport="http", layout="", archives=(archive,))

@@ -1,4 +1,4 @@
-"""The folder in the making: what belongs into it, and which folder of it is the data set."""
+"""The working folder: which files belong in it, and which of its folders is the data set."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ _JUNK_NAMES = {"__macosx", ".ds_store", "thumbs.db", "desktop.ini"}
 
 
 def is_junk(path: PurePath) -> bool:
-    """Whether a file is a by-product of somebody's file manager."""
+    """Whether a file is a by-product of a file manager."""
     return path.name.startswith("._") or any(part.lower() in _JUNK_NAMES for part in path.parts)
 
 
 def remove_others(tree: Path, wanted: Collection[Path]) -> None:
-    """Remove everything below `tree` but the files `wanted` and their folders.
+    """Remove everything below `tree` except the files `wanted` and their folders.
 
-    An interrupted run leaves files behind; one of another archive must not be mixed with this.
+    An interrupted run leaves files behind, which must not mix with those of another archive.
     """
     files = set(wanted)
     folders = {parent for path in files for parent in path.parents}
-    # Backwards, so that a folder comes after what is in it.
+    # In reverse, so that a folder comes after its contents.
     for path in sorted(tree.rglob("*"), reverse=True):
         if path.is_symlink() or not path.is_dir():
             if path not in files or path.is_symlink():
@@ -32,7 +32,7 @@ def remove_others(tree: Path, wanted: Collection[Path]) -> None:
 
 
 def data_root(tree: Path) -> Path:
-    """The data set within `tree`: archives wrap it in folders that hold nothing else."""
+    """The data set within `tree`: archives may wrap it in folders that hold nothing else."""
     while True:
         children = list(tree.iterdir())
         wraps = len(children) == 1 and children[0].is_dir()

@@ -1,4 +1,4 @@
-"""Archives into a folder: safely, and going on after an interruption."""
+"""Unpack archives into a folder, safely, and resume after an interruption."""
 
 from __future__ import annotations
 
@@ -15,23 +15,22 @@ from pipeline.progress_bars import byte_bar
 def unpack(archives: Sequence[Path], work: Path, *, progress: bool) -> Path:
     """Unpack archives into one folder.
 
-    Nothing is written before every member's name, kind and size has been checked. A member is
-    written under another name, checked (length; checksum in zip archives and compressed tar
-    archives) and renamed. On another start a member counts as there if its file has the very
-    bytes that the archive holds. An archive named after a split unpacks into a folder of that
-    name.
+    Nothing is written before the name, kind and size of every member are checked. A member is
+    written under a temporary name, checked (length; checksum in zip archives and compressed tar
+    archives) and renamed. After an interruption, a file is kept if it has exactly the bytes of its
+    member. An archive named after a split unpacks into a folder of that name.
 
     Args:
         archives: zip or tar archives.
-        work: folder to work in; kept between starts.
-        progress: whether a progress bar is shown.
+        work: working folder; kept between runs.
+        progress: whether to show a progress bar.
 
     Returns:
         The folder of the members, within `work`.
 
     Raises:
-        DataError: an archive cannot be read, is damaged, or holds what may not be unpacked; no
-            space, or no right to write.
+        DataError: an archive cannot be read, is damaged or holds a forbidden member; or there is no
+            space or permission to write.
     """
     members = _list_all(archives)
     tree, incoming = work / "tree", work / "incoming"

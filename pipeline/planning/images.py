@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.config.blocks import Canon, Clips, Folder, Patches, Synthetic
+from pipeline.data.canon import CANON_SCENES, CANON_SIZE
 from pipeline.data.manifest import read_manifest
 from pipeline.data.sampling.sharpness import discarded
 from pipeline.data.sampling.windows import image_windows
-from pipeline.data.synthetic.standin import CANON_SCENES, CANON_SIZE
 from pipeline.errors import DataError
 
 VIEWS = 4

@@ -1,4 +1,8 @@
-"""Counted parameters and FLOPs beside those of the paper's Table 1, with a reason for each gap."""
+"""Counted parameters and FLOPs compared with the paper's Table 1, with a reason for each gap.
+
+The paper doesn't say at which size it counts FLOPs: Canon's image size reproduces its column
+(reconstruction).
+"""
 
 from __future__ import annotations
 
@@ -10,12 +14,11 @@ from typing import Literal
 
 import numpy as np
 
+from pipeline.data.canon import CANON_SIZE
 from pipeline.records import ComplexityRecord
 
 Quantity = Literal["params", "flops"]
 QUANTITIES: tuple[Quantity, ...] = ("params", "flops")
-PAPER_SIZE = (1120, 1680)
-"""Height and width at which the paper counts FLOPs."""
 EQUAL, EQUAL_FVCORE, NO_NETWORK = "equal", "equal by fvcore", "no network"
 UNKNOWN = "no reason known; find it and enter it in reports/published/complexity_notes.csv"
 
@@ -29,7 +32,7 @@ _INDENT = 11
 
 @dataclass(frozen=True)
 class Comparison:
-    """One network beside a row of the paper's Table 1.
+    """One network compared with a row of the paper's Table 1.
 
     `record`: what was counted, `None` where there is no network. `published`: the printed number
     of `params` (10^6) and of `flops` (10^9), where one is printed. `reasons`: for differences.
@@ -57,7 +60,7 @@ class Comparison:
         ours, target = self.counted(quantity), self.published.get(quantity)
         if self.record is None or ours is None or target is None:
             return ""
-        if quantity == "flops" and self.record.size != PAPER_SIZE:
+        if quantity == "flops" and self.record.size != CANON_SIZE:
             return ""
         if _same_digits(ours, target):
             return EQUAL
@@ -66,7 +69,7 @@ class Comparison:
         return f"{ours - target:+.2f}"
 
     def reason(self, quantity: Quantity) -> str:
-        """Why there is a difference; empty where there is none, `UNKNOWN` where nobody knows."""
+        """Why there is a difference; empty where there is none, `UNKNOWN` where none is known."""
         if self.record is None:
             return self.reasons.get(quantity, "")
         if self.verdict(quantity) in ("", EQUAL, EQUAL_FVCORE):

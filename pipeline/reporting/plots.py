@@ -14,6 +14,7 @@ from pipeline.config.experiment import load_methods
 from pipeline.config.methods import CONTROL
 from pipeline.files import atomic_file
 from pipeline.reporting import tables
+from pipeline.reporting.headings import Metrics, score_heading
 from pipeline.reporting.label_placement import Point, Polyline, place_labels, spread
 
 _SERIES = re.compile(r"DMTNet-[TSBLH]")
@@ -39,13 +40,14 @@ _UNDATED: dict[str, dict[str, Any]] = {
 }
 
 
-def psnr_vs_params(table1: pd.DataFrame, stem: Path) -> list[Path]:
+def psnr_vs_params(table1: pd.DataFrame, stem: Path, metrics: Metrics) -> list[Path]:
     """Draw combined PSNR (dB) over parameters (10^6) of `table1` to `stem.png`, `.svg`, `.pdf`.
 
     The first panel holds the published points, with the DMTNet series connected, and our runs on
-    Canon DP by `dpdd-16` beside them. Every other data set and protocol has a panel of its own, at
-    the sizes really trained, with the blurred input and the other parameter-free rows as lines.
-    The same table gives the same bytes. Returns the three paths.
+    Canon DP by `dpdd-16` next to them. Every other data set and protocol has its own panel, at
+    the trained sizes, with the blurred input and the other parameter-free rows as lines.
+    The same table gives the same bytes. `metrics` gives unit and direction. Returns the three
+    paths.
 
     Raises:
         DataError: the folder is read-only or full.
@@ -65,6 +67,8 @@ def psnr_vs_params(table1: pd.DataFrame, stem: Path) -> list[Path]:
         _published_panel(axes[0], table1, canon)
         for panel, part in zip(axes[1:], others, strict=True):
             _own_panel(panel, part)
+        for panel in axes:
+            panel.set_ylabel(f"Combined {score_heading('psnr', metrics)}")
         return _save(figure, stem)
 
 
@@ -79,7 +83,7 @@ def _panels(figure: Any, margins: Sequence[float]) -> list[Any]:
 
 
 def _flat(part: pd.DataFrame) -> pd.DataFrame:
-    """Rows without learned parameters: levels to be beaten, not points."""
+    """Rows without learned parameters: levels to beat, not points."""
     return part[(part["trained_params"] == 0) | (part["kind"] == CONTROL)]
 
 
@@ -90,7 +94,6 @@ def _published_panel(axes: Any, table1: pd.DataFrame, run: pd.DataFrame) -> None
     levels = _levels_of(run)
     axes.set_title("As published, Canon DP")
     axes.set_xlabel("Parameters (M)")
-    axes.set_ylabel("Combined PSNR (dB)")
     _limits(axes, [*published, *ours, *levels])
     lines = [_draw(axes, published, "o", filled=True), _draw(axes, ours, "D", filled=False)]
     lines += _levels(axes, levels)
@@ -108,7 +111,6 @@ def _own_panel(axes: Any, part: pd.DataFrame) -> None:
     by = "" if protocol == tables.PROTOCOL else f"\nby {protocol}"
     axes.set_title(f"{labels}: data set “{dataset}”, not comparable{by}")
     axes.set_xlabel("Trained parameters (M)")
-    axes.set_ylabel("Combined PSNR (dB)")
     _limits(axes, [*points, *levels])
     lines = [_draw(axes, points, "o", filled=True), *_levels(axes, levels)]
     place_labels(axes, points, [line for line in lines if line], _FONT)

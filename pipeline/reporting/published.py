@@ -48,13 +48,13 @@ def read_published_table2(path: Path) -> pd.DataFrame:
     frame = _read(path, _TABLE2)
     for column in _TABLE2_SWITCHES:
         if not frame[column].isin(["yes", "no"]).all():
-            raise DataError(f"{path}: column {column!r} must hold yes or no; mend it")
+            raise DataError(f"{path}: column {column!r} must hold yes or no; fix it")
     for column in ("psnr", "ssim"):
         frame[column] = _numbers(path, frame, column)
     for column in ("method", "n_dmssrm"):
         numbers = _numbers(path, frame, column)
         if (numbers % 1 != 0).any():
-            raise DataError(f"{path}: column {column!r} must hold whole numbers; mend it")
+            raise DataError(f"{path}: column {column!r} must hold whole numbers; fix it")
         frame[column] = numbers.astype("int64")
     return frame
 

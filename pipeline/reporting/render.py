@@ -1,4 +1,4 @@
-"""The one renderer of result tables: CSV in full precision, Markdown and LaTeX to be read."""
+"""The one renderer of result tables: CSV in full precision, Markdown and LaTeX for readers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pandas as pd
 from pipeline.files import atomic_file, write_text
 from pipeline.records import CATEGORIES
 from pipeline.reporting import tables
+from pipeline.reporting.headings import Metrics, score_heading
 from pipeline.reporting.published import PAPER_METRICS
 
 _DIGITS = {"psnr": 2, "ssim": 3, "mae": 3}
@@ -23,12 +24,14 @@ _LATEX = {
     "^": r"\textasciicircum{}",
     "±": r"$\pm$",
     "–": "--",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
 }
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column to be read: where it comes from, its heading, and how it is printed.
+    """A column for readers: where it comes from, its heading, and how it is printed.
 
     `digits` is `None` for text and whole numbers. `spread` appends the standard deviation.
     """
@@ -57,9 +60,23 @@ class Column:
         return printed if pd.isna(sd) else f"{printed} ± {sd:.{self.digits}f}"
 
 
-def _quality(category: str, metric: str, spread: bool = False) -> Column:
-    source, digits = f"{category}_{metric}", _DIGITS[metric]
-    return Column(source, metric.upper(), category.capitalize(), digits, spread=spread)
+def _score(category: str, metric: str, metrics: Metrics, spread: bool = False) -> Column:
+    return Column(
+        source=f"{category}_{metric}",
+        heading=score_heading(metric, metrics),
+        group=category.capitalize(),
+        digits=_DIGITS[metric],
+        spread=spread,
+    )
+
+
+def _published(metric: str, metrics: Metrics) -> Column:
+    return Column(
+        source=f"combined_{metric}_published",
+        heading=score_heading(metric, metrics, "published"),
+        group="Combined",
+        digits=_DIGITS[metric],
+    )
 
 
 _METHOD, _LABEL = Column("method", "Method"), Column("label", "Label")
@@ -68,41 +85,53 @@ _FLOPS = (
     Column("flops_paper_g", "paper's rule", "FLOPs (G)", 2),
     Column("flops_fvcore_g", "fvcore", "FLOPs (G)", 2),
 )
-_TABLE1 = (
-    _METHOD,
-    _LABEL,
-    *(_quality(category, metric) for category in CATEGORIES for metric in PAPER_METRICS),
-    _PARAMS,
-    Column("params_published_m", "published", "Params (M)", 2),
-    *_FLOPS,
-    Column("flops_published_g", "published", "FLOPs (G)", 2),
-)
-_TABLE2 = (
-    _METHOD,
-    Column("transformer", "Transformer"),
-    Column("dynamic", "Dynamic"),
-    Column("n_dmssrm", "DMSSRM"),
-    Column("row", "Row"),
-    _LABEL,
-    _quality("combined", "psnr", spread=True),
-    Column("combined_psnr_published", "PSNR published", "Combined", 2),
-    _quality("combined", "ssim", spread=True),
-    Column("combined_ssim_published", "SSIM published", "Combined", 3),
-    _PARAMS,
-    *_FLOPS,
-)
-_GROUPS = (
-    _METHOD,
-    _LABEL,
-    Column("group", "Group"),
-    Column("n_images", "Images"),
-    *(Column(metric, metric.upper(), "", _DIGITS[metric]) for metric in PAPER_METRICS),
-)
 
 
-def readable_columns(frame: pd.DataFrame) -> tuple[Column, ...]:
+def _table1(metrics: Metrics) -> tuple[Column, ...]:
+    return (
+        _METHOD,
+        _LABEL,
+        *(_score(category, metric, metrics) for category in CATEGORIES for metric in PAPER_METRICS),
+        _PARAMS,
+        Column("params_published_m", "published", "Params (M)", 2),
+        *_FLOPS,
+        Column("flops_published_g", "published", "FLOPs (G)", 2),
+    )
+
+
+def _table2(metrics: Metrics) -> tuple[Column, ...]:
+    return (
+        _METHOD,
+        Column("transformer", "Transformer"),
+        Column("dynamic", "Dynamic"),
+        Column("n_dmssrm", "DMSSRM"),
+        Column("row", "Row"),
+        _LABEL,
+        _score("combined", "psnr", metrics, spread=True),
+        _published("psnr", metrics),
+        _score("combined", "ssim", metrics, spread=True),
+        _published("ssim", metrics),
+        _PARAMS,
+        *_FLOPS,
+    )
+
+
+def _groups(metrics: Metrics) -> tuple[Column, ...]:
+    return (
+        _METHOD,
+        _LABEL,
+        Column("group", "Group"),
+        Column("n_images", "Images"),
+        *(
+            Column(metric, score_heading(metric, metrics), "", _DIGITS[metric])
+            for metric in PAPER_METRICS
+        ),
+    )
+
+
+def readable_columns(frame: pd.DataFrame, metrics: Metrics) -> tuple[Column, ...]:
     """The columns of `frame` that a reader needs; all of them for a table not known here."""
-    for columns in (_TABLE2, _GROUPS, _TABLE1):
+    for columns in (_table2(metrics), _groups(metrics), _table1(metrics)):
         if all(column.source in frame for column in columns):
             return columns
     return tuple(Column(name, name) for name in frame.columns)
@@ -110,38 +139,38 @@ def readable_columns(frame: pd.DataFrame) -> tuple[Column, ...]:
 
 def notes(frame: pd.DataFrame) -> list[str]:
     """What a reader must know about the labels and data sets in `frame`, one sentence each."""
-    said = []
+    sentences = []
     if tables.PUBLISHED in set(frame["label"]):
-        said.append("Rows labeled published were not run: their numbers are the paper's.")
+        sentences.append("Rows labeled published were not run: their numbers are the paper's.")
     if tables.SURROGATE in set(frame["label"]):
-        said.append(
+        sentences.append(
             "Rows labeled surrogate were made with networks that stand in for methods whose "
-            "publications do not describe them fully: they are no results of those methods."
+            "publications do not describe them fully: they are not results of those methods."
         )
     pairs = frame[["label", "dataset"]].drop_duplicates().sort_values(["label", "dataset"])
     for label, dataset in pairs.itertuples(index=False):
         if label != "demo" and dataset == tables.CANON:
             continue
-        nets = "narrow nets or controls on " if label == "demo" else ""
-        said.append(
-            f"Quality cells labeled {label} come from {nets}data set {dataset} and are not "
+        models = "narrow networks or controls on " if label == "demo" else ""
+        sentences.append(
+            f"Quality cells labeled {label} come from {models}data set {dataset} and are not "
             "comparable with the published ones, measured on Canon DP."
         )
     run = frame[frame["label"] != tables.PUBLISHED]
     if "combined_lpips" in frame and run["combined_lpips"].isna().all():
-        said.append("LPIPS: not computed; the result records say why.")
+        sentences.append("LPIPS: not computed; the result records say why.")
     if "params" in frame:
-        said.append("Params and FLOPs are those of the full models, whatever the label.")
-    return said
+        sentences.append("Params and FLOPs are those of the full models, under every label.")
+    return sentences
 
 
-def markdown(frame: pd.DataFrame) -> str:
+def markdown(frame: pd.DataFrame, metrics: Metrics) -> str:
     """The readable columns of `frame` as a Markdown table, with the notes below it."""
 
     def escape(text: str) -> str:
         return text.replace("\\", "\\\\").replace("|", "\\|")
 
-    columns = readable_columns(frame)
+    columns = readable_columns(frame, metrics)
     cells = _cells(frame, columns, escape)
     lines = [[escape(column.title) for column in columns], *cells]
     widths = [max(3, *map(len, texts)) for texts in zip(*lines, strict=True)]
@@ -155,12 +184,12 @@ def markdown(frame: pd.DataFrame) -> str:
     return "\n".join([*table, "", *map(escape, notes(frame))]) + "\n"
 
 
-def latex(frame: pd.DataFrame) -> str:
+def latex(frame: pd.DataFrame, metrics: Metrics) -> str:
     """The readable columns of `frame` as a booktabs `tabular` with the notes below it.
 
     It holds no float and no caption, so that a manuscript can `input` it into its own `table`.
     """
-    columns = readable_columns(frame)
+    columns = readable_columns(frame, metrics)
     kinds = "".join("r" if _is_number(frame, column) else "l" for column in columns)
     body = [" & ".join(line) + r" \\" for line in _cells(frame, columns, escape_latex)]
     lines = [
@@ -181,10 +210,11 @@ def latex(frame: pd.DataFrame) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_table(frame: pd.DataFrame, stem: Path) -> list[Path]:
-    """Write `stem.csv` (every column, full precision), `stem.md` and `stem.tex` (to be read).
+def write_table(frame: pd.DataFrame, stem: Path, metrics: Metrics) -> list[Path]:
+    """Write `stem.csv` (every column, full precision), `stem.md` and `stem.tex` (for readers).
 
-    PSNR has two decimals, SSIM and MAE three, as in the paper. Returns the three paths.
+    PSNR has two decimals, SSIM and MAE three, as in the paper. `metrics` gives their units and
+    directions. Returns the three paths.
 
     Raises:
         DataError: the folder is read-only or full.
@@ -192,8 +222,8 @@ def write_table(frame: pd.DataFrame, stem: Path) -> list[Path]:
     paths = [stem.with_name(f"{stem.name}.{ending}") for ending in ("csv", "md", "tex")]
     with atomic_file(paths[0]) as temporary:
         frame.to_csv(temporary, index=False, lineterminator="\n")
-    write_text(paths[1], markdown(frame))
-    write_text(paths[2], latex(frame))
+    write_text(paths[1], markdown(frame, metrics))
+    write_text(paths[2], latex(frame, metrics))
     return paths
 
 
@@ -215,7 +245,7 @@ def write_metrics(frame: pd.DataFrame, path: Path) -> None:
 
 
 def escape_latex(text: str) -> str:
-    """`text` with every character that LaTeX reads as a command made harmless."""
+    """`text` with every character that LaTeX reads as a command escaped."""
     return "".join(_LATEX.get(char, char) for char in text)
 
 

@@ -1,4 +1,4 @@
-"""Table 1: every method of the paper, ours beside published, and what the paper lacks below."""
+"""Table 1: every method of the paper, ours next to published, and further methods below."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ _SIZE = (
 def build_table1(
     results: list[ResultRecord], complexity: list[ComplexityRecord], published: pd.DataFrame
 ) -> pd.DataFrame:
-    """The paper's Table 1 with our numbers beside the published ones.
+    """The paper's Table 1 with our numbers next to the published ones.
 
     Rows: the methods of `published` in the paper's order, then the blurred input, the other
     controls, and every further method in `results` (leave ablations out: they belong to
     Table 2). A method without a record stays, with the published numbers and the label
-    `published`: the table never shrinks. A surrogate fills no row of the paper: it stands among the
-    further methods, as `<row> (surrogate)`.
+    `published`: the table never shrinks. A surrogate does not fill a row of the paper: it is among
+    the further methods, as `<row> (surrogate)`.
 
     Columns: `method,kind,label,dataset,protocol,n_seeds`; the paper's own,
     `{indoor,outdoor,combined}_{psnr,ssim,mae}` (PSNR in dB), ours; then for these and every
     further metric (LPIPS first) the value where not given yet and `_sd,_ci_lo,_ci_hi` over seeds
-    (empty for one seed), `_published,_diff,_verdict`; `trained_params` of the net that made the
+    (empty for one seed), `_published,_diff,_verdict`; `trained_params` of the network that made the
     quality cells; of the full model `params`, and FLOPs in 10^9 by the rule behind the paper's
-    column (`flops_paper_g`) and by fvcore (`flops_fvcore_g`), beside `params_published_m` (10^6)
+    column (`flops_paper_g`) and by fvcore (`flops_fvcore_g`), next to `params_published_m` (10^6)
     and `flops_published_g`. Differences exist only on Canon DP by `dpdd-16`, where the verdict is
     `inconclusive` until tolerances are applied; elsewhere it is `not comparable`.
 

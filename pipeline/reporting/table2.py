@@ -1,4 +1,4 @@
-"""Table 2: the ablation of DMTNet-B, ours beside published."""
+"""Table 2: the ablation of DMTNet-B, ours next to published."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def build_table2(
     rows: dict[int, str],
     further: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """The paper's Table 2 with our numbers beside the published ones.
+    """The paper's Table 2 with our numbers next to the published ones.
 
     `rows` maps a number of Table 2 to the name of the method or ablation that stands for it.
     A variant without a record stays as published. `further` names ablations that the paper does
@@ -47,8 +47,8 @@ def build_table2(
     missing = sorted(set(rows) - set(published["method"]))
     if missing:
         raise RecordError(
-            f"method {rows[missing[0]]!r}: `table2: {missing[0]}` is no row of the paper's "
-            "Table 2; mend it in the configuration"
+            f"method {rows[missing[0]]!r}: `table2: {missing[0]}` is not a row of the paper's "
+            "Table 2; fix it in the configuration"
         )
     records = {group[0].method: group for group in tables.by_row(results).values()}
     sizes = {size.method: size for size in tables.sizes_by_row(complexity).values()}

@@ -20,7 +20,7 @@ SPREAD = ("sd", "ci_lo", "ci_hi")
 DETAILS = (*SPREAD, "published", "diff", "verdict")
 CANON = "canon"
 PROTOCOL = "dpdd-16"
-"""Data set and protocol whose numbers stand beside the published ones."""
+"""Data set and protocol whose numbers are comparable with the published ones."""
 PUBLISHED, SURROGATE = "published", "surrogate"
 
 _CONFIDENCE = 0.95
@@ -70,8 +70,8 @@ def estimate(values: Sequence[float | None]) -> Estimate:
 def row_of(record: ResultRecord | ComplexityRecord) -> str:
     """The row that a record belongs to.
 
-    A surrogate has one of its own: the published numbers of the method that it stands in for must
-    never stand beside it.
+    A surrogate has its own row: it must never share one with the published numbers of the method
+    that it stands in for.
     """
     if isinstance(record, ComplexityRecord):
         stands_in = record.surrogate

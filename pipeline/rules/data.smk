@@ -38,6 +38,7 @@ rule store:
     params:
         root=lambda wildcards: bench.raw_of(wildcards.dataset),
         folder=subpath(output.index, parent=True),
+        key=bench.store_key(),
     message:
         "Pixel store {params.folder}"
     shell:

@@ -1,4 +1,4 @@
-"""Complexity stage: parameters and FLOPs of the full models, alone or beside the paper's."""
+"""Complexity stage: parameters and FLOPs of the full models, optionally next to the paper's."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _FIELDS = {"method", "params", "flops_fvcore", "flops_paper", "uncounted"}
 def count_methods(
     experiment: Experiment, names: Iterable[str], size: tuple[int, int], cache: Path | None
 ) -> Iterator[ComplexityRecord]:
-    """Count each method at `size` (height, width in pixels), one after the other.
+    """Count each method in turn at `size` (height, width in pixels).
 
     Raises:
-        ConfigError: unknown method, before anything is counted.
+        ConfigError: a method is unknown; raised before anything is counted.
         DataError: the cache folder cannot be written.
     """
     for method in [get_method(name, experiment) for name in names]:
@@ -31,7 +31,7 @@ def count_methods(
 
 
 def complexity_line(record: ComplexityRecord, *, as_json: bool) -> str:
-    """One line about a record: a JSON object, or text with M parameters and G FLOPs."""
+    """A record on one line: a JSON object, or text (parameters in 10^6, FLOPs in 10^9)."""
     if as_json:
         return json.dumps(record.model_dump(include=_FIELDS))
     return (
@@ -44,20 +44,20 @@ def complexity_line(record: ComplexityRecord, *, as_json: bool) -> str:
 def compare_with_table1(
     experiment: Experiment, size: tuple[int, int], cache: Path | None, published: Path
 ) -> Iterator[Comparison]:
-    """Count every network of the paper's Table 1, in its order, beside the published numbers.
+    """Count every network of the paper's Table 1, in its order, next to the published numbers.
 
-    Methods that the experiment leaves out are counted too. A row may have several networks (every
-    method of its name, and the variant that its note names), or none.
+    Methods that the experiment omits are counted, too. A row may have several networks (every
+    method with its name, and the variant given in its note), or none.
 
     Args:
         experiment: adds its own methods to the method list.
         size: height and width in pixels.
         cache: folder of the records.
-        published: folder of the paper's numbers and of the notes about them.
+        published: folder of the paper's numbers and the notes about them.
 
     Raises:
         ConfigError: a method cannot be built.
-        DataError: a file of `published` cannot be used, or `cache` cannot be written.
+        DataError: a file in `published` is invalid, or `cache` cannot be written.
     """
     table = read_published_table1(published / "table1.csv")
     notes = read_complexity_notes(published / "complexity_notes.csv").set_index("method")
@@ -80,7 +80,7 @@ def compare_with_table1(
 
 
 def _networks(method: Method, variant: str) -> list[tuple[str, Method]]:
-    """A method's network, and the variant of it that meets the printed digits, if there is one."""
+    """A method's network, and its variant that reproduces the printed digits, if there is one."""
     networks = [("surrogate" if method.surrogate else "as configured", method)]
     if variant:
         kwargs = {**method.entry.kwargs, "variant": variant}

@@ -1,4 +1,4 @@
-"""Data stage: images and their manifest."""
+"""Data stage: makes or examines the images and writes their manifest."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ def make_data(
     progress: bool,
     companion: bool = False,
 ) -> int:
-    """Make the images (synthetic set) or take them as they are, and write their manifest.
+    """Generate the images, or examine existing ones, and write their manifest.
 
-    What is found out about real images is noted scene by scene in a journal beside the manifest:
-    a killed run goes on where it was. The manifest appears only if nothing is wrong with the set.
-    That of a companion set lists its training scenes only. These may have 8 bits: the protocol
-    speaks of the images that methods are scored on.
+    Results of the examination are recorded scene by scene in a journal next to the manifest, from
+    which a killed run resumes. The manifest is written only if the set has no problems. The
+    manifest of a companion set lists only its training scenes. These may have 8 bits, because the
+    protocol only concerns the images on which methods are scored.
 
     Args:
-        experiment: says which data set.
-        root: folder of the images; written for generated sets, only read for any other.
+        experiment: defines the data set.
+        root: folder of the images; written for generated sets, otherwise only read.
         manifest: file to write.
-        workers: processes; the result doesn't depend on them.
+        workers: number of processes; the result doesn't depend on it.
         progress: whether a progress bar is shown.
         companion: the companion set of the experiment instead of its data set.
 
@@ -43,9 +43,9 @@ def make_data(
         Number of scenes.
 
     Raises:
-        ConfigError: the experiment has no companion set, or a generated set is impossible.
+        ConfigError: the experiment has no companion set, or a set that cannot be generated.
         DataError: images are missing, damaged or of a wrong kind; they have too few bits for the
-            protocol; no space left.
+            protocol; the disk is full.
     """
     block = experiment.companion if companion else experiment.dataset
     if block is None:
@@ -55,19 +55,19 @@ def make_data(
     elif isinstance(block, Clips):
         synthesize_clips(block, experiment.seed, root, workers, progress)
     journal = manifest.with_name(f"{manifest.name}.journal")
-    found = survey(
+    examined = survey(
         root,
         official=isinstance(block, Canon),
         workers=workers,
         journal=journal,
         progress=progress,
     )
-    rows = rows_of(root, found)
+    rows = rows_of(root, examined)
     if companion:
         rows = _training_rows(rows, root)
     else:
         check_bit_depth(experiment, rows[0].bit_depth, str(root))
-    for note in found.inventory.notes:
+    for note in examined.inventory.notes:
         print(f"warning: {note}", file=sys.stderr)
     write_manifest(manifest, rows)
     journal.unlink(missing_ok=True)

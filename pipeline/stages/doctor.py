@@ -1,4 +1,4 @@
-"""Doctor stage: everything that is wrong with a data set, at once."""
+"""Doctor stage: reports all problems of a data set at once."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from pipeline.records import DoctorReport, ImageReport
 def examine_set(
     root: Path, experiment: Experiment | None, workers: int, *, progress: bool
 ) -> DoctorReport:
-    """Examine every image of a data set and the set as a whole; goes on after a bad file.
+    """Examine every image of a data set and the set as a whole; bad files don't stop it.
 
     Args:
-        root: the set lies in it or up to three folders below.
-        experiment: which set it must be and what protocol it must suit. Without one, it must be
-            the official Canon set unless it has labels of its own or no ground truth.
-        workers: processes; the findings don't depend on them.
+        root: the folder of the set, or one up to three levels above it.
+        experiment: defines the expected set and protocol. Without one, it must be the official
+            Canon set unless it has its own labels or no ground truth.
+        workers: number of processes; the findings don't depend on it.
         progress: whether a progress bar is shown.
 
     Raises:
@@ -32,31 +32,31 @@ def examine_set(
     """
     started = time.perf_counter()
     official = None if experiment is None else isinstance(experiment.dataset, Canon)
-    found = survey(root, official=official, workers=workers, progress=progress)
-    inventory, problems = found.inventory, list(found.problems)
-    depths = {facts.bit_depth for _, facts, _ in found.images()}
+    examined = survey(root, official=official, workers=workers, progress=progress)
+    inventory, problems = examined.inventory, list(examined.problems)
+    depths = {facts.bit_depth for _, facts, _ in examined.images()}
     if experiment is not None and depths:
         try:
             check_bit_depth(experiment, min(depths), str(root))
         except DataError as error:
             problems.append(str(error))
-    judged = [lies for facts in found.facts for lies in facts.registration.values()]
+    alignments = [a for facts in examined.facts for a in facts.registration.values()]
     return DoctorReport(
         root=str(root),
         layout=f"{inventory.place.layout} layout in {inventory.place.folder}",
-        labels=inventory.labels,
+        labels=inventory.labels_from,
         ground_truth=inventory.truth,
         scenes=dict(Counter(scene.split for scene in inventory.scenes)),
-        unjudged=judged.count(None),
+        unjudged=alignments.count(None),
         seconds=time.perf_counter() - started,
         problems=tuple(problems),
         notes=tuple(inventory.notes),
-        images=dict(_images(found)),
+        images=dict(_images(examined)),
     )
 
 
 def report_lines(report: DoctorReport) -> list[str]:
-    """The report for a reader: one line per problem and note, then a summary."""
+    """The report as text: one line per problem and note, then a summary."""
     scenes = ", ".join(f"{split} {count}" for split, count in report.scenes.items())
     depths = sorted({image.bit_depth for image in report.images.values()})
     size = sum(image.bytes for image in report.images.values())
@@ -78,7 +78,7 @@ def report_lines(report: DoctorReport) -> list[str]:
     return [*report.problems, *notes, *summary, verdict]
 
 
-def _images(found: Survey) -> Iterator[tuple[str, ImageReport]]:
-    for name, facts, lies in found.images():
-        correlation, shift = (lies.correlation, lies.shift) if lies else (None, None)
+def _images(examined: Survey) -> Iterator[tuple[str, ImageReport]]:
+    for name, facts, alignment in examined.images():
+        correlation, shift = (alignment.correlation, alignment.shift) if alignment else (None, None)
         yield name, ImageReport(**facts.model_dump(), correlation=correlation, shift=shift)

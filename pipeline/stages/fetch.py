@@ -20,22 +20,23 @@ from pipeline.fetch.cloud import download_drive, download_snapshot
 from pipeline.fetch.download import Patience, download
 from pipeline.fetch.folder import link_folder
 from pipeline.fetch.places import read_sources
-from pipeline.fetch.registry import Published, Source
+from pipeline.fetch.registry import Published
+from pipeline.fetch.sources import Source
 from pipeline.fetch.tree import data_root
 from pipeline.fetch.unpack import unpack
 from pipeline.files import write_text, writing
 
 MARKER = "fetched.json"
-"""In the root of a fetched set: where it came from, and how many files and bytes it has."""
+"""File in the root of a fetched set that records its source and numbers of files and bytes."""
 
 
 @dataclass(frozen=True)
 class Fetch:
-    """A published data set, to be brought into place.
+    """A fetch of a published data set.
 
-    `dataset`: its name. `published`: where it is to be had. `target`: folder that appears, whole,
-    at the end. `archives`: folder of downloads. `keep_archives`: whether they stay when the target
-    is made. `progress`: whether progress bars are shown. `patience`: with servers.
+    `dataset`: its name. `published`: its sources. `target`: folder that appears, complete, at the
+    end. `archives`: folder for downloads. `keep_archives`: whether they stay once the target
+    exists. `progress`: whether to show progress bars. `patience`: limits on waiting for servers.
     """
 
     dataset: str
@@ -47,20 +48,20 @@ class Fetch:
     patience: Patience = field(default_factory=Patience)
 
     def run(self, texts: Sequence[str]) -> str:
-        """Bring the set into place; nothing is done if it is there.
+        """Fetch the set; do nothing if it exists.
 
         Args:
-            texts: the name of a source, or addresses and paths of archives, or a folder; if there
-                are none, all sources that need no browser are tried in order.
+            texts: the name of a source, or addresses and paths of archives, or a folder; if empty,
+                all sources that need no browser are tried in order.
 
         Returns:
-            What is there now, in one line.
+            A one-line description of the set.
 
         Raises:
             ConfigError: a source is unknown, needs a library that is not installed, or cannot be
                 combined with the others.
             DataError: nothing could be fetched, something else is in the way, an archive is
-                damaged or dangerous, no space, or no right to write.
+                damaged or dangerous, or there is no space or permission to write.
         """
         wanted = read_sources(self.published, texts)
         work = self.target.with_name(f"{self.target.name}.partial")
@@ -73,7 +74,7 @@ class Fetch:
         return f"{self.target}: {_describe(self.target)}"
 
     def _is_there(self) -> bool:
-        """Whether the target is complete; what isn't ours is never touched."""
+        """Whether the target is complete; other people's files are never touched."""
         target = self.target
         if not target.exists() or (target.is_dir() and not any(target.iterdir())):
             return False
@@ -83,12 +84,12 @@ class Fetch:
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise DataError(
                 f"{target}: holds something that was not fetched; "
-                "use it as it is, or name another --target"
+                "use it as is, or name another --target"
             ) from error
         found = _measure(target)
         if found[0] < files or found[1] < size:
             raise DataError(
-                f"{target}: {files - found[0]} files or {size - found[1]} bytes have gone since "
+                f"{target}: {files - found[0]} files or {size - found[1]} bytes are missing since "
                 "it was fetched; remove it and fetch again"
             )
         return True
@@ -121,7 +122,7 @@ class Fetch:
                 _tell(f"{source.name}: {error}")
                 failed.append(source.name)
         raise DataError(
-            f"{self.dataset}: none of {', '.join(failed)} delivers (see above); by hand: "
+            f"{self.dataset}: none of {', '.join(failed)} works (see above); by hand: "
             f"{self.published.manual(self.dataset)}"
         )
 
@@ -134,7 +135,7 @@ class Fetch:
             raise DataError(f"{error}; by hand: {manual}") from error
 
     def _build(self, wanted: list[Source | Path], work: Path) -> Path:
-        """Bring what is wanted into one folder within `work`."""
+        """Gather the requested sources in one folder within `work`."""
         places: list[Path] = []
         for item in wanted:
             places += [item] if isinstance(item, Path) else self._obtain(item)
@@ -151,7 +152,7 @@ class Fetch:
             raise ConfigError(f"{source}: lies within {self.target} or around it; move one of them")
 
     def _obtain(self, source: Source) -> list[Path]:
-        """Download what a source has; the archives, or the folder of the images."""
+        """Download a source; returns its archives, or the folder of images."""
         folder, room = self.archives / source.name, self.target.parent
         with _locked(self.archives / ".lock"):
             if source.transport == "huggingface":
@@ -171,10 +172,10 @@ class Fetch:
 
 
 def _describe(root: Path) -> str:
-    """What the folder holds, by its names alone, in a few words.
+    """Describe what the folder holds, judging by file names only.
 
     Raises:
-        DataError: no set of images in a known layout, or more than one.
+        DataError: it does not hold exactly one set of images in a known layout.
     """
     found = take_inventory(root, official=None)
     splits = Counter(scene.split for scene in found.scenes)

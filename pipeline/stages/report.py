@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.config.experiment import Experiment
+from pipeline.config.experiment import Experiment, load_methods
 from pipeline.records import ComplexityRecord, ResultRecord, read_record
 from pipeline.reporting.groups import build_groups
+from pipeline.reporting.headings import shown_metrics
 from pipeline.reporting.plots import psnr_vs_params
 from pipeline.reporting.published import read_published_table1, read_published_table2
 from pipeline.reporting.render import write_metrics, write_table
@@ -34,7 +35,8 @@ def make_table1(
     """Write `table1.{csv,md,tex}`, `groups.{csv,md,tex}` and `metrics.json` to `output`.
 
     Raises:
-        RecordError: a record is malformed, or records of one row don't belong together.
+        RecordError: a record is malformed, or records of one row do not belong together.
+        ConfigError: a metric's module breaks the contract.
     """
     names = list(experiment.methods)
     records = _results(results, names)
@@ -42,9 +44,10 @@ def make_table1(
         records, _sizes(complexity, names), read_published_table1(published / "table1.csv")
     )
     write_metrics(table, output / "metrics.json")
+    metrics = shown_metrics(experiment.metrics)
     return [
-        *write_table(table, output / "table1"),
-        *write_table(build_groups(records), output / "groups"),
+        *write_table(table, output / "table1", metrics),
+        *write_table(build_groups(records), output / "groups", metrics),
         output / "metrics.json",
     ]
 
@@ -55,7 +58,8 @@ def make_table2(
     """Write `table2.{csv,md,tex}` to `output`.
 
     Raises:
-        RecordError: a record is malformed, or records of one row don't belong together.
+        RecordError: a record is malformed, or records of one row do not belong together.
+        ConfigError: a metric's module breaks the contract.
     """
     rows = experiment.table2_rows()
     further = experiment.further_ablations()
@@ -67,9 +71,10 @@ def make_table2(
         rows,
         further,
     )
-    return write_table(table, output / "table2")
+    return write_table(table, output / "table2", shown_metrics(experiment.metrics))
 
 
 def make_plot(table1: Path, output: Path) -> list[Path]:
     """Write `psnr_vs_params.{png,svg,pdf}` to `output`, from Table 1's CSV."""
-    return psnr_vs_params(read_table(table1), output / "psnr_vs_params")
+    metrics = shown_metrics(load_methods().metrics)
+    return psnr_vs_params(read_table(table1), output / "psnr_vs_params", metrics)

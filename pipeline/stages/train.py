@@ -12,9 +12,9 @@ from typing import Any
 from torch import nn
 
 from pipeline.artifacts import CURVE, RECORD, WEIGHTS
+from pipeline.code_hash import PYTHON
 from pipeline.compute.device import prepare_device
 from pipeline.compute.distributed import World, world
-from pipeline.config.blocks import SPEED_ONLY
 from pipeline.config.experiment import Experiment
 from pipeline.data.sampling.loader import CropLoader
 from pipeline.data.sampling.patch_index import read_patch_index
@@ -22,9 +22,11 @@ from pipeline.data.sampling.windows import Window
 from pipeline.data.store.reader import PixelStore
 from pipeline.errors import ConfigError
 from pipeline.files import atomic_folder, sha256_of
+from pipeline.finished_runs import keep_finished
 from pipeline.methods import Method, get_method, label_of
 from pipeline.provenance import collect
 from pipeline.records import RunRecord, write_record
+from pipeline.results_versions import MAKERS_OF_WEIGHTS, results_versions
 from pipeline.seeds import derive_seed
 from pipeline.training.checkpointing import CheckpointPolicy, FileCheckpointer, checkpointing
 from pipeline.training.fit import fit
@@ -57,11 +59,13 @@ class _Job:
         return {
             "method": name,
             "arguments": experiment.trained_kwargs(name),
-            "recipe": recipe and recipe.model_dump(mode="json"),
-            "compute": experiment.compute.model_dump(mode="json", exclude=SPEED_ONLY),
+            "recipe": recipe and recipe.key(strict=experiment.compute.strict),
+            "compute": experiment.compute.key(),
             "patches": experiment.patches.model_dump(mode="json"),
             "seeds": self.seeds,
             "code": self.method.code_hash(),
+            "python": PYTHON,
+            "results_versions": results_versions(*MAKERS_OF_WEIGHTS),
             "data": self.store.sha256,
             "windows": sha256_of(self.index),
             "companion": self.companion and self.companion.sha256,
@@ -194,6 +198,7 @@ def _write(
             ),
         )
         write_record(folder / RECORD, record)
+        keep_finished(folder, target)
     return record
 
 

@@ -1,4 +1,4 @@
-"""Weights stage: do published weights fit a method?"""
+"""Weights stage: check whether published weights fit a method."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def check_weights(method: Method, path: Path) -> tuple[int, str]:
     """Load published weights into a method's network.
 
     Returns:
-        Number of its parameters, and the file's SHA-256.
+        Number of the network's parameters, and the file's SHA-256.
 
     Raises:
-        WeightsError: the file cannot be read, or is of another network.
+        WeightsError: the file cannot be read, or belongs to another network.
         ConfigError: the method cannot be built.
     """
     state = read_weights(path)

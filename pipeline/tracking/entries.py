@@ -1,4 +1,4 @@
-"""What one repetition of one method has to tell a tracker, read from its record files."""
+"""What a tracker stores about one repetition of one method, read from its record files."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from pydantic import ValidationError
 from pipeline.config.experiment import Experiment
 from pipeline.errors import ConfigError, RecordError
 from pipeline.files import sha256_of
+from pipeline.finished_runs import SUPERSEDED
+from pipeline.methods import MethodDeclaration, get_method
 from pipeline.records import Provenance, ResultRecord, RunRecord, read_record
 
 _LONGEST = 500
+_LONGEST_DECLARED = 5000
 _SHARED_BLOCKS = ("methods", "ablations", "metrics", "recipes", "trained_size")
 
 
@@ -54,7 +57,9 @@ class Entry:
     def tags(self) -> dict[str, str]:
         """What identifies the run: label, protocol, hashes, commit, packages, hardware, seeds.
 
-        Where training and evaluation are both known, the evaluation's carry a prefix.
+        Where training and evaluation are both known, the evaluation's carry a prefix. `citation`,
+        `licence`, `surrogate` (the reason) and `choices.known` and `choices.reconstruction` (one a
+        line) are what the method's module declares now; absent where it can no longer be loaded.
         """
         record = self.record
         tags: dict[str, Any] = {
@@ -72,7 +77,11 @@ class Entry:
             tags["metric_status"] = self.result.metric_status
             if self.run is not None:
                 tags["evaluation"] = _origin(self.result.provenance)
-        return {key: text[:_LONGEST] for key, text in _flat(tags)}
+        declared = _declared(record.provenance.config, record.method)
+        return {
+            **{key: text[:_LONGEST] for key, text in _flat(tags)},
+            **{key: text[:_LONGEST_DECLARED] for key, text in _flat(declared)},
+        }
 
     def metrics(self) -> dict[str, float]:
         """Final numbers: test scores by category and group, size, time (s), memory (MiB)."""
@@ -94,7 +103,7 @@ class Entry:
         return {key: float(value) for key, value in metrics.items() if value is not None}
 
     def curves(self) -> list[tuple[str, float, int]]:
-        """Name, value and epoch of every point of the training curves; empty cells are no points.
+        """Name, value and epoch of every point of the training curves; empty cells are skipped.
 
         Raises:
             RecordError: `curve.csv` is malformed.
@@ -124,7 +133,9 @@ def read_entries(runs: Path, results: Path) -> list[Entry]:
     found = (path for root in (runs, results) for path in root.glob("*/record.json"))
     names = {path.parent.name for path in found}
     return [
-        _entry(runs / name, results / name) for name in sorted(names) if not name.startswith(".")
+        _entry(runs / name, results / name)
+        for name in sorted(names)
+        if not name.startswith((".", SUPERSEDED))
     ]
 
 
@@ -146,7 +157,7 @@ def _entry(run: Path, result: Path) -> Entry:
         pairs = [(r.method, r.dataset, r.repetition) for r in (trained, scored)]
         if pairs[0] != pairs[1]:
             raise RecordError(
-                f"{result / 'record.json'}: scores another net than {run}; evaluate it again"
+                f"{result / 'record.json'}: scores another network than {run}; evaluate it again"
             )
     return Entry(trained, scored, curve, tuple(files), digest_files(files))
 
@@ -162,7 +173,7 @@ def _chosen(config: Mapping[str, Any], method: str) -> dict[str, Any]:
         experiment = Experiment.model_validate(config)
         entry, recipe = experiment.entry(method), experiment.recipe_of(method)
     except (ValidationError, ConfigError):
-        # The configuration of another version of this package is still worth showing as it is.
+        # The configuration of another version of this package is still worth showing unchanged.
         return dict(config)
     shared = {key: value for key, value in config.items() if key not in _SHARED_BLOCKS}
     return {
@@ -171,6 +182,27 @@ def _chosen(config: Mapping[str, Any], method: str) -> dict[str, Any]:
         "recipe": recipe.model_dump(mode="json") if recipe else entry.recipe,
         "kwargs": experiment.trained_kwargs(method),
     }
+
+
+def _declared(config: Mapping[str, Any], method: str) -> dict[str, Any]:
+    try:
+        declared = get_method(method, Experiment.model_validate(config)).declaration
+    except (ValidationError, ConfigError):
+        return {}
+    return {
+        "citation": declared.citation,
+        "licence": declared.licence,
+        "surrogate": declared.surrogate,
+        "choices": {
+            "known": _listed(declared, known=True),
+            "reconstruction": _listed(declared, known=False),
+        },
+    }
+
+
+def _listed(declared: MethodDeclaration, *, known: bool) -> str | None:
+    chosen = [f"{part.what}: {part.chosen}" for part in declared.choices if part.known is known]
+    return "\n".join(chosen) or None
 
 
 def _origin(provenance: Provenance) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from filelock import FileLock
 
 from pipeline.errors import ConfigError, DataError, RecordError
 from pipeline.files import atomic_file
+from pipeline.progress_bars import watched
 from pipeline.records import ResultRecord, RunRecord
 from pipeline.tracking.entries import Entry, digest_files, read_entries
 
@@ -62,7 +64,7 @@ def ingest(runs: Path, results: Path, tables: list[Path], uri: str, artifact_roo
     if len(names) > 1:
         raise RecordError(
             f"{results}: records of several data sets ({', '.join(names)}); "
-            "keep each in a folder of its own"
+            "keep each in its own folder"
         )
     with _opened(uri) as client:
         experiment = _experiment(client, names[0], artifact_root)
@@ -86,7 +88,8 @@ class _Ingest:
             self.client.delete_run(run.info.run_id)
         complete = {run.data.tags[DIGEST]: run for run in known if DIGEST in run.data.tags}
         new = [entry for entry in entries if entry.digest not in complete]
-        for entry in _with_progress(new):
+        shown = bool(new) and sys.stderr.isatty()
+        for entry in watched(new, len(new), "Ingesting runs", shown):
             self._add(entry)
         for entry in entries:
             if entry.digest in complete:
@@ -107,7 +110,7 @@ class _Ingest:
                 return found
 
     def _add(self, entry: Entry) -> None:
-        """Write one run; the digest comes last, so that a broken-off run is known as such."""
+        """Write one run; the digest comes last, so that an interrupted one is recognized."""
         record = entry.record
         end = _milliseconds(record.provenance.created)
         run_id = self.client.create_run(
@@ -174,16 +177,6 @@ class _Ingest:
         return len(replaced)
 
 
-def _with_progress(entries: Sequence[Entry]) -> Iterator[Entry]:
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    yield from track(
-        entries, "Ingesting runs", console=console, disable=not (entries and console.is_terminal)
-    )
-
-
 def _milliseconds(created: str) -> int:
     try:
         moment = datetime.fromisoformat(created)
@@ -211,7 +204,7 @@ def _opened(uri: str) -> Iterator[MlflowClient]:
         database = Path(uri.removeprefix(_SQLITE))
         database.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(database.with_name(f".{database.name}.lock")):
-            # A schema that is broken off half-way spoils the file for good: rename a whole one.
+            # A file with half a schema cannot be repaired: create it elsewhere, then rename it.
             if not database.exists():
                 with atomic_file(database) as temporary:
                     MlflowClient(tracking_uri=f"{_SQLITE}{temporary}")

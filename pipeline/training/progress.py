@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
-
 from pipeline.files import write_text
+from pipeline.progress_bars import training_bar
 
 if TYPE_CHECKING:
     from pipeline.training.loop import CurvePoint, Step
@@ -32,19 +29,6 @@ class State(NamedTuple):
     rate: float
 
 
-def columns() -> list[TextColumn | BarColumn | TimeRemainingColumn]:
-    """Columns of a training bar: name, bar, loss, PSNR, samples/s, time left."""
-    return [
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TextColumn("loss {task.fields[loss]}"),
-        TextColumn("val {task.fields[psnr]} dB"),
-        TextColumn("{task.fields[rate]}/s"),
-        TimeRemainingColumn(),
-    ]
-
-
 def texts(state: State) -> dict[str, Any]:
     """The values of a training bar as text, `-` where there is none yet."""
     return {
@@ -54,7 +38,7 @@ def texts(state: State) -> dict[str, Any]:
     }
 
 
-class Progress:
+class Progress(ExitStack[None]):
     """Reports the progress of one training.
 
     Args:
@@ -63,28 +47,20 @@ class Progress:
     """
 
     def __init__(self, name: str, file: Path | None = None) -> None:
+        super().__init__()
         self.file = file
         self.state = State(name, 0, 0, None, None, 0.0)
-        self._console = Console(stderr=True)
-        self._bar = Bar(*columns(), console=self._console, disable=not sys.stderr.isatty())
+        self._bar = training_bar(sys.stderr.isatty())
         self._task = self._bar.add_task(name, total=None, **texts(self.state))
         self._started = self._written = 0.0
         self._first: int | None = None
 
     def __enter__(self) -> Progress:
         self._started = time.monotonic()
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
         if self.file is not None:
-            self.file.unlink(missing_ok=True)
+            self.callback(self.file.unlink, missing_ok=True)
+        self.enter_context(self._bar)
+        return self
 
     def step(self, step: Step, total: int) -> None:
         """Note that a step is done, of a training of `total` crops."""

@@ -7,8 +7,8 @@ import os
 import socket
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 
 from filelock import FileLock, Timeout
 
@@ -19,7 +19,7 @@ STALE_S = 600.0
 """Owners on other machines give a sign of life more often than this, in seconds."""
 
 
-class RunLock:
+class RunLock(ExitStack[None]):
     """Held while a training runs, as a context manager.
 
     A lock file that only the living hold keeps out trainers on this machine; a note beside it says
@@ -31,6 +31,7 @@ class RunLock:
     """
 
     def __init__(self, folder: Path) -> None:
+        super().__init__()
         self.folder, self.note = folder, folder / "owner.json"
         self._lock = FileLock(folder / "lock")
 
@@ -53,16 +54,9 @@ class RunLock:
             print(f"{self.folder}: {self._owner()} ended without a word; going on", file=sys.stderr)
         owner = {"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}
         write_text(self.note, json.dumps(owner))
+        self.callback(self._lock.release)
+        self.callback(self.note.unlink, missing_ok=True)
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.note.unlink(missing_ok=True)
-        self._lock.release()
 
     def renew(self) -> None:
         """Give a sign of life."""

@@ -6,8 +6,8 @@ import re
 import signal
 import sys
 import time
-from types import FrameType, TracebackType
-from typing import Any
+from contextlib import ExitStack
+from types import FrameType
 
 from pipeline.errors import ConfigError
 
@@ -35,7 +35,7 @@ def duration(text: str) -> float:
     )
 
 
-class StopRequest:
+class StopRequest(ExitStack[None]):
     """Notices SIGTERM, SIGINT and the end of the time, as a context manager.
 
     A second SIGINT ends the program as usual.
@@ -45,23 +45,14 @@ class StopRequest:
     """
 
     def __init__(self, limit_s: float | None = None) -> None:
+        super().__init__()
         self._started, self._limit = time.monotonic(), limit_s
         self._longest_save, self._signal = 0.0, ""
-        self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> StopRequest:
         for number in (signal.SIGTERM, signal.SIGINT):
-            self._before[number] = signal.signal(number, self._note)
+            self.callback(signal.signal, number, signal.signal(number, self._note))
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
 
     @property
     def reason(self) -> str:

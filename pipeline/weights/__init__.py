@@ -1,1 +1,1 @@
-"""Weights that authors have published: fetching them, and reading them as mere data."""
+"""Weights that authors published: fetching them, and reading them as plain data."""

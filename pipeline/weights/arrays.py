@@ -1,29 +1,35 @@
-"""What every reader of published weights gives, and the limits it keeps."""
+"""What every reader of published weights returns, and the limits it enforces."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+Weights = dict[str, Array] | list[Array] | list[list[Array]]
+"""What a file holds: arrays by name, or, if it has no names, a list of arrays or of layers.
+
+A layer is the list of its arrays. Which network a list belongs to, and so the names of its arrays,
+the method's `load_official` knows.
+"""
 
 MAX_BYTES = 1 << 31
-"""The most that the arrays of one file may take: ten times the largest published network."""
+"""Most bytes that the arrays of one file may take: ten times the largest published network."""
 
 MAX_ARRAYS = 20_000
 _NUMBERS = "fiub"
 
 
 class Unreadable(ValueError):
-    """Why a file's content cannot be used, without its name."""
+    """Why the content of a file cannot be used; the message does not name the file."""
 
 
 def check_size(shapes: Iterable[tuple[tuple[int, ...], int]]) -> None:
-    """Make sure that arrays of these shapes and item sizes keep the limits.
+    """Make sure that arrays of these shapes and item sizes (bytes) stay within the limits.
 
     Raises:
         Unreadable: they are too many or too large.
@@ -35,19 +41,39 @@ def check_size(shapes: Iterable[tuple[tuple[int, ...], int]]) -> None:
         raise Unreadable(f"claims {sum(sizes)} bytes, more than any published network")
 
 
-def plain(state: Mapping[str, Array]) -> dict[str, Array]:
-    """The same arrays in C order and native byte order, floating ones as float32.
+def plain(weights: Weights) -> Weights:
+    """The same arrays in C order and native byte order, floating-point ones as float32.
 
     Raises:
-        Unreadable: there are none, one is not of numbers, or holds values that are not finite.
+        Unreadable: there are none, or one does not hold finite numbers.
     """
+    if isinstance(weights, dict):
+        return _plain(weights)
+    state = _plain(dict(_numbered(weights)))
+    if isinstance(weights[0], list):
+        arrays = iter(state.values())
+        return [[next(arrays) for _ in layer] for layer in weights]
+    return [*state.values()]
+
+
+def _numbered(weights: Sequence[Array | list[Array]]) -> Iterator[tuple[str, Array]]:
+    """Arrays of a list under names for error messages, counted from 1."""
+    for position, item in enumerate(weights, 1):
+        if isinstance(item, list):
+            for index, array in enumerate(item, 1):
+                yield f"array {index} of layer {position}", array
+        else:
+            yield f"array {position}", item
+
+
+def _plain(state: dict[str, Array]) -> dict[str, Array]:
     if not state:
         raise Unreadable("holds no arrays")
     check_size((array.shape, array.itemsize) for array in state.values())
     result = {}
     for name, array in state.items():
         if array.dtype.kind not in _NUMBERS:
-            raise Unreadable(f"{name} is of type {array.dtype}, no numbers")
+            raise Unreadable(f"{name} is of type {array.dtype}, not numbers")
         floating = array.dtype.kind == "f"
         kind = np.dtype(np.float32) if floating else array.dtype.newbyteorder("=")
         with np.errstate(over="ignore"):

@@ -1,4 +1,4 @@
-"""Fetching published weights to `weights/<method>/`; reading them is another matter."""
+"""Fetch published weights to `weights/<method>/`, without reading them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from pipeline.weights.registry import PublishedWeights, WeightsSource
 
 @dataclass(frozen=True)
 class WeightsFetch:
-    """Published weights, to be brought into place.
+    """A fetch of published weights.
 
-    `method`: its name. `published`: where they are to be had. `folder`: takes the file, and its
-    checksum as `NAME.sha256`. `progress`: whether a bar is shown. `patience`: with servers.
+    `method`: name of the method. `published`: sources of its weights. `folder`: folder for the
+    file and its checksum, `NAME.sha256`. `progress`: whether to show a progress bar. `patience`:
+    limits on waiting for servers.
     """
 
     method: str
@@ -33,19 +34,19 @@ class WeightsFetch:
     patience: Patience = field(default_factory=Patience)
 
     def run(self, text: str | None) -> Path:
-        """Bring the weights into place; a file that is there is not fetched again.
+        """Fetch the weights; a file that exists is not fetched again.
 
         Args:
-            text: name of a source, address, or path of a file that was downloaded by hand; if
-                `None`, whole sources that need no browser are tried in order.
+            text: name of a source, address, or path of a file downloaded by hand; if `None`,
+                complete sources that need no browser are tried in order.
 
         Returns:
             The file of weights.
 
         Raises:
-            ConfigError: there is no such source.
-            DataError: nothing could be fetched, no space, or no right to write.
-            WeightsError: the file is no weights, or another one than the known one.
+            ConfigError: the source is unknown.
+            DataError: nothing could be fetched, or there is no space or permission to write.
+            WeightsError: the file does not hold weights, or differs from the known file.
         """
         sources = self._sources(text)
         if isinstance(sources, Path):
@@ -57,12 +58,14 @@ class WeightsFetch:
                 if text:
                     raise DataError(f"{error}; by hand: {self._manual()}") from error
                 print(f"{source.name}: {error}", file=sys.stderr)
-        raise DataError(f"{self.method}: no source delivers by itself; by hand: {self._manual()}")
+        raise DataError(
+            f"{self.method}: no source works without a browser; by hand: {self._manual()}"
+        )
 
     def _sources(self, text: str | None) -> list[WeightsSource] | Path:
         known = self.published.sources
         if text is None:
-            return [item for item in known if item.transport == "http" and not item.part]
+            return self.published.automatic
         named = [item for item in known if item.name == text]
         if named:
             return named
@@ -118,7 +121,7 @@ class WeightsFetch:
         return self._out_of_archive(target, member)
 
     def _out_of_archive(self, path: Path, member: str) -> Path:
-        """The file itself, or `member` of it if it is an archive that has it."""
+        """Extract `member` if the file is an archive that has it; else return the file itself."""
         if not member or not is_zipfile(path):
             return path
         target = self.folder / member
@@ -126,13 +129,14 @@ class WeightsFetch:
             with ZipFile(path) as archive:
                 found = [i for i in archive.infolist() if Path(i.filename).name == member]
                 if not found:
-                    # A file of PyTorch is a zip archive too.
+                    # PyTorch files are zip archives too.
                     return path
                 if len(found) > 1 or found[0].file_size > MAX_BYTES:
                     raise WeightsError(f"{path}: holds {member} twice or too large; unpack it")
                 with atomic_file(target) as temporary:
                     temporary.write_bytes(archive.read(found[0]))
-        # `zipfile` raises the second for an encrypted member, the third for an unknown compression.
+        # `zipfile` raises RuntimeError for an encrypted member, NotImplementedError for an unknown
+        # compression.
         except (BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
             raise WeightsError(
                 f"{path}: is damaged ({error}); remove it and fetch again"

@@ -1,4 +1,4 @@
-"""Keras' HDF5 files, full models and weights alone, read as data: no layer is ever built."""
+"""Read Keras HDF5 files, full models or weights only, as data: no layer is ever built."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _PARTS = ("kernel", "recurrent_kernel", "bias")
 
 
 def read_layers(path: Path) -> list[list[Array]]:
-    """Arrays of the layers that have any, in the order of the model.
+    """Read the arrays of all layers that have any, in the order of the model.
 
     Returns:
-        A layer's kernel, recurrent kernel and bias, those that it has, in this order.
+        For each layer, its kernel, recurrent kernel and bias, if present, in this order.
 
     Raises:
-        Unreadable: no file of Keras, too large, or a layer holds weights of another kind.
-        OSError: HDF5 cannot read it.
+        Unreadable: not a Keras file, too large, or a layer holds weights of another kind.
+        OSError: HDF5 cannot read the file.
     """
     with h5py.File(path, "r") as file:
         group = _child(file, "model_weights") if "model_weights" in file else file
@@ -34,7 +34,7 @@ def read_layers(path: Path) -> list[list[Array]]:
 
 
 def _owners(layer: Any) -> list[list[Any]]:
-    """Datasets of a layer; of each layer within it, if it is a whole model."""
+    """Datasets of a layer, or of each layer within it if it is a model itself."""
     owners: dict[str, dict[str, Any]] = {}
     for path in _names(layer, "weight"):
         owner, _, last = path.rpartition("/")
@@ -43,13 +43,13 @@ def _owners(layer: Any) -> list[list[Any]]:
         for step in path.split("/"):
             item = _child(item, step)
         if part not in _PARTS or part in found or not _is_plain(item):
-            raise Unreadable(f"{layer.name} holds {path}, no weights of a convolution")
+            raise Unreadable(f"{layer.name} holds {path}, not weights of a convolution")
         found[part] = item
     return [[found[part] for part in _PARTS if part in found] for found in owners.values()]
 
 
 def _is_plain(item: Any) -> bool:
-    """Whether it is a dataset of floating numbers that lie in this very file."""
+    """Whether it is a dataset of floating-point numbers stored in this file."""
     return (
         isinstance(item, h5py.Dataset)
         and item.dtype.kind == "f"
@@ -60,7 +60,7 @@ def _is_plain(item: Any) -> bool:
 
 
 def _child(group: Any, name: str) -> Any:
-    """A member that is stored here: links could lead to other files."""
+    """A member stored in this file: links could lead to other files."""
     if not isinstance(group, h5py.Group) or not isinstance(
         group.get(name, getlink=True), h5py.HardLink
     ):
@@ -69,7 +69,7 @@ def _child(group: Any, name: str) -> Any:
 
 
 def _names(group: Any, what: str) -> list[str]:
-    """The attribute `layer_names` or `weight_names`, which Keras splits where it is long."""
+    """The attribute `layer_names` or `weight_names`, which Keras splits if it is long."""
     names = [
         name if isinstance(name, str) else bytes(name).decode()
         for attribute in _attributes(group, f"{what}_names")
@@ -89,4 +89,4 @@ def _attributes(group: Any, name: str) -> Iterator[Any]:
             yield group.attrs[f"{name}{count}"]
             count += 1
     else:
-        raise Unreadable(f"has no attribute {name}: no weights of Keras")
+        raise Unreadable(f"has no attribute {name}: not weights of Keras")

@@ -1,4 +1,4 @@
-"""What a file of weights is, told by its first bytes."""
+"""Recognize the format of a weights file by its first bytes."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ _MAGIC: dict[bytes, Kind] = {
 
 
 def kind_of_weights(head: bytes, content_type: str = "") -> Kind:
-    """Kind of the file that begins with `head`; `zip` is PyTorch's, NumPy's or any other.
+    """Kind of the file that starts with `head`; `zip` may be PyTorch, NumPy or any other archive.
 
     Raises:
-        Unreadable: it is a web page, or no kind of weights.
+        Unreadable: it is a web page, or not a known format of weights.
     """
     if is_page(head, content_type):
-        raise Unreadable("is a web page (login, quota or virus warning), no weights")
+        raise Unreadable("is a web page (login, quota or virus warning), not weights")
     for magic, kind in _MAGIC.items():
         if head.startswith(magic):
             return kind
-    # Eight bytes of length, then JSON.
+    # safetensors: eight bytes of length, then JSON.
     if head[8:9] == b"{":
         return "safetensors"
     raise Unreadable("is neither of PyTorch, HDF5, safetensors nor NumPy")
 
 
 def recognize(name: str, head: bytes, content_type: str) -> str:
-    """The same for a download.
+    """Kind of a downloaded file called `name`.
 
     Raises:
-        Unavailable: it is a web page, or no kind of weights.
+        Unavailable: it is a web page, or not a known format of weights.
     """
     try:
         return kind_of_weights(head, content_type)

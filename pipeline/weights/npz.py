@@ -1,4 +1,4 @@
-"""NumPy's `.npz`: arrays by name, or one list of arrays without names."""
+"""Read NumPy's `.npz`: arrays by name, or one list of arrays without names."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _SUFFIX = ".npy"
 
 
 def read_npz(path: Path) -> dict[str, Array] | list[Array]:
-    """Arrays by name; a list if the file's one entry is an array of arrays.
+    """Read arrays by name, or a list if the only entry is an array of arrays.
 
     Raises:
-        Unreadable: damaged, too large, or something else than arrays of numbers.
-        OSError, zipfile.BadZipFile: it cannot be read at all.
+        Unreadable: damaged, too large, or not arrays of numbers.
+        OSError, zipfile.BadZipFile: the file cannot be read.
     """
     with ZipFile(path) as archive:
         members = archive.infolist()
@@ -44,7 +44,7 @@ _Header = tuple[tuple[int, ...], bool, "np.dtype[Any]"]
 
 
 def _split(content: bytes) -> tuple[_Header, bytes]:
-    """Shape, whether in Fortran's order, and type of an `.npy`; and what follows them."""
+    """Header of an `.npy` (shape, whether in Fortran order, type), and the bytes that follow."""
     stream = io.BytesIO(content)
     try:
         version = np.lib.format.read_magic(stream)
@@ -54,14 +54,14 @@ def _split(content: bytes) -> tuple[_Header, bytes]:
         }[version]
         header = read(stream, max_header_size=_MAX_HEADER)
     except Exception as error:
-        raise Unreadable("holds an entry that is no array of NumPy") from error
+        raise Unreadable("holds an entry that is not a NumPy array") from error
     return header, stream.read()
 
 
 def _plain(name: str, header: _Header, body: bytes) -> Array:
     shape, fortran, kind = header
     if kind.hasobject or kind.names or kind.subdtype or not kind.itemsize:
-        raise Unreadable(f"{name} is of type {kind}, no numbers")
+        raise Unreadable(f"{name} is of type {kind}, not numbers")
     if any(side < 0 for side in shape) or math.prod(shape) * kind.itemsize != len(body):
         raise Unreadable(f"{name} claims the shape {shape} and has {len(body)} bytes")
     return np.frombuffer(body, kind).reshape(shape, order="F" if fortran else "C")

@@ -1,4 +1,4 @@
-"""Weights files: safetensors with the name of the net they belong to."""
+"""Our own weights files: safetensors with the name of the method they belong to."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipeline.files import atomic_file
 def save_weights(
     path: Path, state: Mapping[str, Tensor], method: str, kwargs: Mapping[str, Any]
 ) -> None:
-    """Write `state` atomically; `method` and constructor `kwargs` travel in the file's header.
+    """Write `state` atomically, with `method` and constructor `kwargs` in the file's header.
 
     Equal arguments give equal bytes.
 
@@ -32,10 +32,10 @@ def save_weights(
 
 
 def _canonical(content: bytes) -> bytes:
-    """The same safetensors file with its header in one order: the library's order is random."""
+    """The same safetensors file with a sorted header: the library's order is random."""
     length = int.from_bytes(content[:8], "little")
     header = json.dumps(json.loads(content[8 : 8 + length]), sort_keys=True).encode()
-    # Tensors start at a multiple of 8 bytes; blanks may fill the header.
+    # Tensors start at a multiple of 8 bytes; spaces may pad the header.
     header += b" " * (-len(header) % 8)
     return len(header).to_bytes(8, "little") + header + content[8 + length :]
 
@@ -51,7 +51,9 @@ def load_weights(path: Path, network: nn.Module, method: str) -> None:
             header = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
-        raise WeightsError(f"{path}: is no readable weights file ({error}); train again") from error
+        raise WeightsError(
+            f"{path}: is not a readable weights file ({error}); train again"
+        ) from error
     found = header.get("method", "an unknown method")
     expected = network.state_dict()
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
@@ -64,7 +66,7 @@ def load_weights(path: Path, network: nn.Module, method: str) -> None:
             "train again"
         )
     if found != method:
-        # Methods can share every shape and yet differ, by a fixed weight or a shift of windows.
+        # Methods can have equal shapes and still differ, by a fixed weight or a shift of windows.
         raise WeightsError(
             f"{path}: holds weights of {found}, not of {method}; use its own run or train again"
         )

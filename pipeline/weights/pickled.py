@@ -1,9 +1,8 @@
-"""A pickled NumPy array of arrays, rebuilt without calling anything that its pickle names.
+"""Read a pickled NumPy array of arrays without calling anything that the pickle names.
 
-Unpickling calls whatever a file asks for. Here every name that NumPy's arrays need is answered by
-a stand-in of this module that notes shape, type and bytes; every other name is an error. NumPy's
-own functions are never reached: some of them crash, or allocate without limit, when they are fed
-by hand.
+Unpickling calls any function that a file names. Here, each name that NumPy arrays need maps to a
+stand-in in this module that records shape, type and bytes; every other name is an error. NumPy's
+own functions are never called: some of them crash, or allocate without limit, on crafted input.
 """
 
 from __future__ import annotations
@@ -34,13 +33,13 @@ _OPCODES = {
 
 
 def read_array_of_arrays(content: bytes) -> list[Array]:
-    """The arrays that a pickled one-dimensional object array holds, in order.
+    """The arrays in a pickled one-dimensional object array, in order.
 
     Args:
-        content: the pickle, of Python 2 or 3.
+        content: the pickle, written by Python 2 or 3.
 
     Raises:
-        Unreadable: it is damaged, asks for something else, or claims more than it holds.
+        Unreadable: it is damaged, names anything else, or claims more than it holds.
     """
     _scan(content)
     try:
@@ -50,7 +49,7 @@ def read_array_of_arrays(content: bytes) -> list[Array]:
     except Exception as error:
         raise Unreadable(f"its pickle is damaged ({type(error).__name__})") from error
     if not isinstance(outer, _Array) or not isinstance(outer.data, list) or len(outer.shape) != 1:
-        raise Unreadable("its pickle is no list of arrays")
+        raise Unreadable("its pickle is not a list of arrays")
     inner = [item for item in outer.data if isinstance(item, _Array)]
     if len(inner) != len(outer.data) or not all(isinstance(item.data, bytes) for item in inner):
         raise Unreadable("its pickle holds something else than arrays of numbers")
@@ -59,7 +58,7 @@ def read_array_of_arrays(content: bytes) -> list[Array]:
 
 
 def _scan(content: bytes) -> None:
-    """Refuse opcodes that arrays don't need before a single one is carried out."""
+    """Reject opcodes that arrays don't need before executing any."""
     try:
         for count, (opcode, argument, _) in enumerate(pickletools.genops(content)):
             if opcode.name not in _OPCODES:
@@ -75,7 +74,7 @@ def _scan(content: bytes) -> None:
 
 
 class _Type:
-    """Stands in for a `numpy.dtype`: `code` and `order` of its bytes."""
+    """Stands in for a `numpy.dtype`: type code and byte order."""
 
     __slots__ = ("code", "order")
 
@@ -102,7 +101,7 @@ class _Array:
         self.data: bytes | list[Any] | None = None
 
     def __setstate__(self, state: Any) -> None:
-        # Before version 1 there was none.
+        # States before version 1 have no version number.
         shape, kind, fortran, data = _tuple(state, 4, 5)[-4:]
         if type(kind) is not _Type:
             raise Unreadable("its pickle has an array without type")
@@ -110,7 +109,7 @@ class _Array:
         if not all(type(side) is int and side >= 0 for side in shape):
             raise Unreadable("its pickle has an impossible shape")
         if type(data) is str:
-            # Bytes that Python 2 wrote come as text of the same code points.
+            # Bytes written by Python 2 arrive as text with the same code points.
             data = data.encode("latin1")
         is_list = kind.code in _OBJECTS
         if type(data) is not (list if is_list else bytes):
@@ -121,7 +120,7 @@ class _Array:
         self.shape, self.kind, self.fortran, self.data = shape, kind, bool(fortran), data
 
     def array(self) -> Array:
-        """The array itself; only of numbers."""
+        """The array itself, which must hold numbers."""
         assert self.kind is not None
         assert isinstance(self.data, bytes)
         values = np.frombuffer(self.data, np.dtype(self.kind.code).newbyteorder(self.kind.order))  # type: ignore[arg-type]
@@ -129,7 +128,7 @@ class _Array:
 
 
 class _Named:
-    """What a name of the pickle stands for; without attributes, so that BUILD cannot change it."""
+    """What a name in the pickle maps to; has no attributes, so that BUILD cannot change it."""
 
     __slots__ = ()
 
@@ -152,7 +151,7 @@ class _MakeType(_Named):
 
     def __call__(self, code: object, align: object = False, copy: object = False) -> _Type:
         if not isinstance(code, str) or code not in _TYPES | _OBJECTS:
-            raise Unreadable("its pickle has a type that is no number")
+            raise Unreadable("its pickle has a type that is not a number")
         return _Type(code)
 
 

@@ -1,31 +1,39 @@
-"""From a published file of weights to arrays by name; nothing in the file is executed."""
+"""Read published weights as arrays; nothing in the file is executed."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from zipfile import ZipFile
 
-from baselines._shared.keras_order import name_layers
-from baselines.kpac import name_list
 from pipeline.errors import WeightsError
-from pipeline.weights.arrays import MAX_BYTES, Array, Unreadable, plain
+from pipeline.weights.arrays import MAX_BYTES, Unreadable, Weights, plain
 from pipeline.weights.kinds import HEAD_BYTES, kind_of_weights
 
 
-def read_weights(path: Path) -> dict[str, Array]:
-    """Read PyTorch's files, safetensors, DPDNet's and RDPD's HDF5 and KPAC's `.npz`.
+def read_weights(path: Path) -> Weights:
+    """Read PyTorch files, safetensors, Keras HDF5 and NumPy's `.npz`.
 
-    The format is told by the content, whatever the file's name.
+    The content determines the format, not the name of the file.
 
     Args:
-        path: the file as it was published.
+        path: the file as published.
 
     Returns:
-        Arrays by the authors' names (with wrapper prefixes, where they left them), as a method's
-        `load_official` takes them; floating ones as float32.
+        What a method's `load_official` takes: arrays by the authors' names (with wrapper prefixes
+        if the file has them); for Keras, whose names are automatic, a list of layers; for an
+        `.npz` without names, a list of arrays. Floating-point arrays are float32.
 
     Raises:
-        WeightsError: missing, damaged, of another format, too large, or it asks for code.
+        WeightsError: the file is missing, damaged, of another format, too large, or asks to run
+            code.
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "weights.npz")
+    ...     np.savez(path, kernel=np.ones((2, 3)))
+    ...     read_weights(path)["kernel"].shape
+    (2, 3)
     """
     try:
         size = path.stat().st_size
@@ -40,8 +48,8 @@ def read_weights(path: Path) -> dict[str, Array]:
             raise Unreadable(f"has {size} bytes, more than any published network")
         return plain(_read(path, head))
     except ImportError as error:
-        raise WeightsError(f"{path}: {error}; install this project's dependencies again") from error
-    # What libraries raise over a damaged file has no end.
+        raise WeightsError(f"{path}: {error}; reinstall this project's dependencies") from error
+    # Libraries raise all kinds of exceptions over a damaged file.
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise WeightsError(
@@ -49,12 +57,12 @@ def read_weights(path: Path) -> dict[str, Array]:
         ) from error
 
 
-def _read(path: Path, head: bytes) -> dict[str, Array]:
+def _read(path: Path, head: bytes) -> Weights:
     kind = kind_of_weights(head)
     if kind == "hdf5":
         from pipeline.weights.hdf5 import read_layers
 
-        return name_layers(read_layers(path))
+        return read_layers(path)
     if kind == "zip":
         return _read_zip(path)
     from pipeline.weights.torch_file import read_pickle, read_safetensors
@@ -62,7 +70,7 @@ def _read(path: Path, head: bytes) -> dict[str, Array]:
     return read_pickle(path) if kind == "pickle" else read_safetensors(path)
 
 
-def _read_zip(path: Path) -> dict[str, Array]:
+def _read_zip(path: Path) -> Weights:
     with ZipFile(path) as archive:
         names = archive.namelist()
     if any(name.endswith("data.pkl") for name in names):
@@ -73,5 +81,4 @@ def _read_zip(path: Path) -> dict[str, Array]:
         raise Unreadable("is an archive: unpack it and name the file of weights in it")
     from pipeline.weights.npz import read_npz
 
-    found = read_npz(path)
-    return name_list(found) if isinstance(found, list) else found
+    return read_npz(path)

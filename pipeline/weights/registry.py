@@ -1,53 +1,37 @@
-"""The methods with published weights and where each is to be had, as `sources.toml` states it."""
+"""The methods with published weights and where to get them, as `sources.toml` states it."""
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache
 from pathlib import Path
-
-from pydantic import BaseModel, ConfigDict
+from typing import ClassVar, Literal
 
 from pipeline.errors import ConfigError, WeightsError
-from pipeline.fetch.registry import Source
+from pipeline.fetch.sources import Publication, Source, read_registry
 
 _FILE = Path(__file__).with_name("sources.toml")
 
 
 class WeightsSource(Source):
-    """One place that has the weights; `member` is the file to take out if it is an archive."""
+    """One place that has the weights; `member` is the file to extract if it is an archive."""
 
+    transport: Literal["http", "browser"]
     member: str = ""
 
 
-class PublishedWeights(BaseModel):
-    """The weights of a method and their sources, in the order in which they are tried.
+class PublishedWeights(Publication[WeightsSource]):
+    """The weights of a method and their sources; `none` says why there are no sources."""
 
-    `none` says why there are no sources.
-    """
+    command: ClassVar[str] = "dmtbench weights fetch"
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    title: str
-    licence: str
     none: str = ""
     sources: tuple[WeightsSource, ...] = ()
-
-    def manual(self, method: str) -> str:
-        """What to do by hand, in one line."""
-        source = self.sources[0]
-        (archive,) = source.archives
-        return (
-            f"open {archive.address} in a browser, download {archive.name}, "
-            f"then: dmtbench weights fetch {method} --source {archive.name}"
-        )
 
 
 @cache
 def all_weights() -> dict[str, PublishedWeights]:
     """Every method of the registry."""
-    entries = tomllib.loads(_FILE.read_text(encoding="utf-8"))
-    return {name: PublishedWeights.model_validate(entry) for name, entry in entries.items()}
+    return read_registry(_FILE, PublishedWeights)
 
 
 def published_weights(method: str) -> PublishedWeights:

@@ -1,4 +1,4 @@
-"""PyTorch's files: pickles of which only tensors and plain containers are rebuilt; safetensors."""
+"""Read PyTorch files, from which only tensors and plain containers are loaded, and safetensors."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _WRAPPERS = ("params", "state_dict")
 
 
 def read_pickle(path: Path) -> dict[str, Array]:
-    """Tensors of a state dict that `torch.save` wrote, alone or under `params` or `state_dict`.
+    """Read a state dict that `torch.save` wrote, alone or under `params` or `state_dict`.
 
     Raises:
-        Unreadable: damaged, too large, asks for code to be run, or no state dict.
+        Unreadable: damaged, too large, asks to run code, or not a state dict.
     """
     if is_zipfile(path):
         with ZipFile(path) as archive:
@@ -39,7 +39,7 @@ def read_pickle(path: Path) -> dict[str, Array]:
 
 
 def read_safetensors(path: Path) -> dict[str, Array]:
-    """Tensors by name.
+    """Read tensors by name.
 
     Raises:
         Unreadable: damaged.
@@ -65,12 +65,12 @@ def _state_dict(content: Any) -> Mapping[str, torch.Tensor]:
 
 
 def _arrays(state: Mapping[str, torch.Tensor]) -> dict[str, Array]:
-    # Strides of zero make any size from a few bytes; nothing is copied before this.
+    # Zero strides can claim any size from a few bytes; check before copying anything.
     check_size((tuple(value.shape), value.element_size()) for value in state.values())
     arrays = {}
     for name, value in state.items():
         if value.layout != torch.strided or value.is_quantized or value.device.type != "cpu":
-            raise Unreadable(f"{name} is no plain tensor")
+            raise Unreadable(f"{name} is not a plain tensor")
         value = value.detach()
         arrays[name] = (value.float() if value.is_floating_point() else value).numpy()
     return arrays

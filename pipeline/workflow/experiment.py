@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pipeline.code_hash import source_hash
-from pipeline.config.blocks import SPEED_ONLY, Clips, Synthetic
+from pipeline.code_hash import PYTHON, source_hash
+from pipeline.config.blocks import Clips, Synthetic
 from pipeline.config.experiment import Experiment, digest_of, load_experiment
 from pipeline.config.methods import WITHOUT_NETWORK
 from pipeline.errors import ConfigError, UserError
 from pipeline.methods import get_method
+from pipeline.results_versions import MAKERS_OF_WEIGHTS, results_versions
 
 
 class Workflow:
@@ -139,12 +140,19 @@ class Workflow:
         ]
 
     def data_key(self, dataset: str) -> str:
-        """Changes with the block of a set and, for generated sets, with the main seed."""
-        return self.experiment.digest(self._blocks[dataset], "seed")
+        """Changes with the block of a set, the main seed, and how synthetic images are made."""
+        block = self.experiment.digest(self._blocks[dataset], "seed")
+        return digest_of([block, results_versions("pipeline.data.synthetic")])
+
+    @staticmethod
+    def store_key() -> str:
+        """Changes with what a pixel store holds of an image."""
+        return digest_of(results_versions("pipeline.data.store"))
 
     def patches_key(self) -> str:
         """Changes with what windows are cut and kept."""
-        return self.experiment.digest("patches")
+        versions = results_versions("pipeline.data.sampling")
+        return digest_of([self.experiment.digest("patches"), versions])
 
     def train_key(self, method: str) -> str:
         """Changes with all that a training depends on, the method's own code included."""
@@ -153,8 +161,9 @@ class Workflow:
         return self._key(
             method,
             patches=experiment.patches.model_dump(mode="json") if recipe else None,
-            recipe=recipe.model_dump(mode="json") if recipe else None,
+            recipe=recipe.key(strict=experiment.compute.strict) if recipe else None,
             seed=experiment.seed,
+            versions=results_versions(*MAKERS_OF_WEIGHTS),
             **({"companion": experiment.digest("companion")} if second else {}),
         )
 
@@ -164,13 +173,20 @@ class Workflow:
         entry = self.experiment.entry(method)
         metrics = [source_hash(metric.module) for metric in self.experiment.metrics.values()]
         # Tables find a record by its row.
-        return self._key(method, blocks=blocks, metrics=metrics, row=entry.row, kind=entry.kind)
+        return self._key(
+            method,
+            blocks=blocks,
+            metrics=metrics,
+            row=entry.row,
+            kind=entry.kind,
+            versions=results_versions("pipeline.evaluation"),
+        )
 
     def complexity_key(self, method: str) -> str:
         """Changes with the full model's code and arguments, and the size it is counted at."""
         wrapped = get_method(method, self.experiment)
         size = list(self.experiment.complexity_size)
-        return digest_of([wrapped.entry.model_dump(mode="json"), wrapped.code_hash(), size])
+        return digest_of([wrapped.entry.model_dump(mode="json"), wrapped.code_hash(), PYTHON, size])
 
     def report_key(self) -> str:
         """Changes with the rows that the tables have."""
@@ -184,8 +200,8 @@ class Workflow:
                 "module": wrapped.entry.module,
                 "kwargs": self.experiment.trained_kwargs(method),
                 "code": wrapped.code_hash(),
-                # How crops are loaded changes the speed only.
-                "compute": self.experiment.compute.model_dump(exclude=SPEED_ONLY),
+                "python": PYTHON,
+                "compute": self.experiment.compute.key(),
             }
         )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from pathlib import Path
 from pipeline.errors import ConfigError
 
 SNAKEFILE = Path(__file__).resolve().parents[2] / "Snakefile"
-_STATE = Path(".snakemake")
 _TAIL = 300
 
 
@@ -54,6 +52,9 @@ def planned_jobs(config: Path, targets: list[str]) -> list[Job]:
         config: the experiment file.
         targets: files to make; the default target when empty.
 
+    Snakemake makes its folder `.snakemake/` even for this. It stays: a run that started meanwhile
+    uses it.
+
     Returns:
         The jobs; none if everything is up to date.
 
@@ -62,11 +63,7 @@ def planned_jobs(config: Path, targets: list[str]) -> list[Job]:
     """
     command = [sys.executable, "-m", "pipeline.workflow.dry_run", "--snakefile", str(SNAKEFILE)]
     command += ["--cores", "1", *targets, "--configfile", str(config)]
-    known = _STATE.exists()
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if not known:
-        # Snakemake makes folders of its own even then.
-        shutil.rmtree(_STATE, ignore_errors=True)
     try:
         found = json.loads(done.stdout)
     except ValueError:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from pipeline.training.progress import State, columns, texts
+from pipeline.progress_bars import training_bar, workflow_bar
+from pipeline.training.progress import State, texts
 from pipeline.workflow.experiment import Workflow
 
 _STEPS = re.compile(r"(\d+) of (\d+) steps")
@@ -64,8 +64,7 @@ def run_workflow(targets: list[str], config: Path, cores: str) -> int:
 
 def _show(process: subprocess.Popen[bytes], logs: Path) -> None:
     console = Console(stderr=True)
-    whole = Bar(TextColumn("workflow"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    trainings = Bar(*columns())
+    whole, trainings = workflow_bar(), training_bar()
     task, known = whole.add_task("workflow", total=None), dict[str, int]()
     done, total = 0, None
     with Live(Group(whole, trainings), console=console, refresh_per_second=4):

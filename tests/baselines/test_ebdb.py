@@ -134,8 +134,8 @@ def test_canny_is_that_of_the_library(sigma: float) -> None:
 def test_luma() -> None:
     image = np.stack([np.zeros(3), np.ones(3), np.eye(3)[1]])[None]
     plain = np.array([[16, 235, 144.553]]) / 255
-    np.testing.assert_allclose(estimation_luma(image, linearise=False), plain, atol=1e-12)
-    np.testing.assert_allclose(estimation_luma(image, linearise=True), plain**2.4, atol=1e-12)
+    np.testing.assert_allclose(estimation_luma(image, linearize=False), plain, atol=1e-12)
+    np.testing.assert_allclose(estimation_luma(image, linearize=True), plain**2.4, atol=1e-12)
 
 
 def test_connected_edges_solve_the_dense_system() -> None:

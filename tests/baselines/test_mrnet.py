@@ -40,7 +40,7 @@ def test_it_says_what_it_is() -> None:
     assert method.surrogate == SURROGATE
     assert method.entry.row == "MRNet"
     assert get_method("dmtnet-h").surrogate is None
-    assert not hasattr(method.module, "load_official")
+    assert method.declaration.load_official is None
 
 
 @torch.no_grad()

@@ -176,7 +176,7 @@ def test_registered() -> None:
     method = get_method("restormer")
     assert (method.views, method.input_bits) == (("left", "right"), 16)
     assert method.entry.row == "Restormer"
-    assert "CVPR 2022" in method.citation
-    assert "non-commercial" in method.licence
+    assert "CVPR 2022" in method.declaration.citation
+    assert "non-commercial" in method.declaration.licence
     entry = MethodEntry(module="baselines.restormer", row="X", kwargs=dict(NARROW))
     assert Method("x", entry).build().embedding.out_channels == 8

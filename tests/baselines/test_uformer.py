@@ -265,4 +265,4 @@ def test_registered() -> None:
     method = get_method("uformer-b")
     assert (method.views, method.input_bits) == (("left", "right"), 16)
     assert method.entry.row == "Uformer-B"
-    assert "CVPR 2022" in method.citation
+    assert "CVPR 2022" in method.declaration.citation

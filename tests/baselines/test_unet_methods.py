@@ -325,7 +325,8 @@ def test_what_table_1_prints() -> None:
 )
 def test_the_registry_has_them(method: str, module: ModuleType, bits: int) -> None:
     entry = get_method(method)
-    assert entry.module is module
+    assert entry.declaration.build is module.build
     assert entry.views == ("left", "right")
     assert entry.input_bits == bits
-    assert "ECCV 2020" in entry.citation or "ICCV 2021" in entry.citation
+    citation = entry.declaration.citation
+    assert "ECCV 2020" in citation or "ICCV 2021" in citation

@@ -34,7 +34,7 @@ def test_the_plain_network_gives_the_same(variant: str, size: tuple[int, int]) -
 
 def test_many_bands_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     # 20 rows of tokens in bands of 8, 8 and 4, the last of windows with padding.
-    monkeypatch.setattr("dmtnet.network.BAND_TOKENS", 1)
+    monkeypatch.setattr("dmtnet.extraction.BAND_TOKENS", 1)
     network, x = narrow(), image(77, 61, batch=2)
     with torch.inference_mode():
         found = network(x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 import typer
 import yaml
 from conftest import Tiny
-from support.paths import PUBLISHED, REPOSITORY
+from support.paths import CONFIG, PUBLISHED, REPOSITORY
 from typer.testing import CliRunner
 
 from pipeline.cli import Panel, app, main
@@ -325,3 +326,24 @@ def test_methods_are_listed(
     assert not end.value.code
     names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
     assert names == [*tiny.experiment.methods, *tiny.experiment.ablations]
+
+
+def test_methods_at_length_have_citation_license_and_choices(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "some.yaml"
+    path.write_text(f"extends: {CONFIG / 'demo.yaml'}\nonly: [dmtnet-b, jnb, mrnet]\n")
+    monkeypatch.setattr(sys, "argv", ["dmtbench", "methods", "--long", "--config", str(path)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert not end.value.code
+    dmtnet, jnb, mrnet = re.split(r"\n(?=\S)", capsys.readouterr().out.strip())
+    assert dmtnet.startswith("dmtnet-b: DMTNet-B\n")
+    assert "    views: right, left\n    input: 16 bits\n" in dmtnet
+    assert "Just Noticeable Defocus Blur Detection and Estimation" in jnb
+    assert "license: Apache-2.0 (written anew; " in jnb
+    known, ours = jnb.split("    known:\n")[1].split("    reconstruction:\n")
+    assert "        most atoms: 64 of 128\n" in known
+    assert "        sparse coding: orthogonalized exactly\n" in ours
+    assert "    surrogate: neither code nor a full description of MRNet" in mrnet
+    assert max(map(len, [*dmtnet.splitlines(), *jnb.splitlines(), *mrnet.splitlines()])) <= 100

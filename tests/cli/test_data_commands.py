@@ -84,7 +84,7 @@ def test_label_arrays_take_precedence_with_a_warning(
     done = run("data", *given)
     assert done.code == 0
     assert len(done.err) == 2
-    assert all(line.startswith("warning: ") and "win over" in line for line in done.err)
+    assert all(line.startswith("warning: ") and "take precedence over" in line for line in done.err)
     assert [row.category for row in read_manifest(manifest)][-76:] == labels
     seen = run("doctor", "--root", root, "--workers", 1)
     assert seen.code == 0

@@ -149,7 +149,7 @@ def test_one_device_under_two_names(folder: Path) -> None:
 
 def test_more_than_there_are(folder: Path) -> None:
     taking = DeviceSlots(folder, TWO).take(3)
-    with pytest.raises(UserError, match="3 GPUs are wanted but 2 can be seen; lower"), taking:
+    with pytest.raises(UserError, match="3 GPUs are requested but 2 are visible; lower"), taking:
         pass
 
 
@@ -162,16 +162,16 @@ def test_the_folder_is_the_users_own(folder: Path, monkeypatch: pytest.MonkeyPat
     shared.mkdir()
     shared.chmod(0o770)
     for hostile in (link, shared):
-        with pytest.raises(UserError, match="must be a folder that only you can enter"):
+        with pytest.raises(UserError, match="must be a folder, not a link, that only you"):
             DeviceSlots(hostile, TWO)
     file = folder.with_name("file")
     file.touch()
-    with pytest.raises(UserError, match="file: cannot be made"):
+    with pytest.raises(UserError, match="file: cannot be created"):
         DeviceSlots(file, TWO)
     me = os.getuid()
     monkeypatch.setattr(slots.os, "getuid", lambda: me + 1)
     assert slots_folder().name == f"dmtbench-slots-{me + 1}"
-    with pytest.raises(UserError, match="must be a folder that only you can enter"):
+    with pytest.raises(UserError, match="must be a folder, not a link, that only you"):
         DeviceSlots(folder, TWO)
 
 

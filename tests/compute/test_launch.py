@@ -110,7 +110,7 @@ def test_nothing_is_held_where_nothing_is_used(monkeypatch: pytest.MonkeyPatch) 
     with gpus_held(compute(device="cpu"), 2) as slots:
         assert slots == Slots()
         assert os.environ["CUDA_VISIBLE_DEVICES"] == TWO_NAMED
-    with pytest.raises(UserError, match="3 GPUs are wanted"), gpus_held(GPU, 3):
+    with pytest.raises(UserError, match="3 GPUs are requested"), gpus_held(GPU, 3):
         pass
     monkeypatch.setenv("LOCAL_RANK", "1")
     with gpus_held(GPU, 2) as slots:

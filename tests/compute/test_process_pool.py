@@ -1,4 +1,4 @@
-"""Work in processes: all of it, in any order, and nobody left behind."""
+"""Work in processes: all of it, in any order, and none left behind."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import psutil
 import pytest
 from support.paths import REPOSITORY
 
-from pipeline.compute.process_pool import spread
+from pipeline.compute.process_pool import map_processes
 from pipeline.errors import DataError
 
 TARGET = Path("some") / "store"
@@ -21,23 +21,23 @@ TARGET = Path("some") / "store"
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_every_job_is_done(workers: int) -> None:
-    jobs = {name: (name, 2) for name in "abc"}
-    assert dict(spread(str.ljust, jobs, workers, TARGET)) == {"a": "a ", "b": "b ", "c": "c "}
+    jobs = {name: name for name in "abc"}
+    assert dict(map_processes(str.upper, jobs, workers, TARGET)) == {"a": "A", "b": "B", "c": "C"}
 
 
 def test_a_killed_process_is_a_message() -> None:
-    jobs = {number: (number,) for number in range(2)}
+    jobs = {number: number for number in range(2)}
     with pytest.raises(DataError, match=r"some/store: a process .* was killed; use fewer workers"):
-        list(spread(os._exit, jobs, 2, TARGET))
+        list(map_processes(os._exit, jobs, 2, TARGET))
 
 
 def test_processes_end_with_the_one_that_started_them() -> None:
     code = (
         "import time, pathlib\n"
-        "from pipeline.compute.process_pool import spread\n"
+        "from pipeline.compute.process_pool import map_processes\n"
         "if __name__ == '__main__':\n"
-        "    jobs = {0: (0,), 1: (0,), 2: (60,), 3: (60,)}\n"
-        "    for _ in spread(time.sleep, jobs, 2, pathlib.Path()):\n"
+        "    jobs = {0: 0, 1: 0, 2: 60, 3: 60}\n"
+        "    for _ in map_processes(time.sleep, jobs, 2, pathlib.Path()):\n"
         "        print('done', flush=True)\n"
     )
     parent = subprocess.Popen(

@@ -88,7 +88,7 @@ def test_what_is_set_is_recognized(
 
 def test_a_driver_without_the_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "driver").touch()
-    monkeypatch.setattr(visible, "_ASK_TORCH", "print('0 GPU-aaaa-1')")
+    monkeypatch.setattr(visible, "_QUERY_TORCH", "print('0 GPU-aaaa-1')")
     assert visible_devices() == {"0": "GPU-aaaa-1"}
 
 
@@ -97,7 +97,7 @@ def test_a_driver_without_the_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_the_tool_and_torch_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    asked = visible._told([visible.sys.executable, "-c", visible._ASK_TORCH])
+    asked = visible._lines_of([visible.sys.executable, "-c", visible._QUERY_TORCH])
     identities = {line.split()[1] for line in asked}
     assert identities
     assert set(visible_devices().values()) == identities

@@ -119,5 +119,5 @@ def test_a_companion_set_must_have_something_to_train_on(
 )
 def test_two_sets_cannot_share_a_folder(tiny: Tiny, tmp_path: Path, block: dict[str, Any]) -> None:
     path = write_experiment(tmp_path / "mine.yaml", tiny, {**block, "name": "tiny"})
-    with pytest.raises(ConfigError, match=r"companion: name: 'tiny' is the data set's"):
+    with pytest.raises(ConfigError, match=r"companion: name: 'tiny' is also the data set's name"):
         load_experiment(path)

@@ -144,13 +144,13 @@ def test_surplus_views_are_named(canon):
 
 def test_pairs_that_do_not_belong_together_are_refused(tmp_path):
     refuses(canon_set(tmp_path / "far", [("train", 890, 893)]), "1P0A0890.png", "1P0A0893.png")
-    refuses(canon_set(tmp_path / "same", [("train", 890, 890)]), "do not belong together")
+    refuses(canon_set(tmp_path / "same", [("train", 890, 890)]), "does not belong to target")
     # One source and one target are gone, of different scenes: the counts still agree.
     scenes = [("train", number, number + 1) for number in (890, 892, 898)]
     shifted = canon_set(tmp_path / "shifted", scenes)
     (shifted / "train_c" / "source" / "1P0A0890.png").unlink()
     (shifted / "train_c" / "target" / "1P0A0899.png").unlink()
-    refuses(shifted, "do not belong together")
+    refuses(shifted, "does not belong to target")
 
 
 def test_a_image_without_a_capture_number_is_refused(canon):
@@ -256,7 +256,7 @@ def test_manifests_come_back_and_have_fixed_bytes(tmp_path_factory, rows):
         (",8,6,16", ",8,6", r"m\.csv:2: needs 16 values"),
         (",8,6,16", ",8,6,16,16", r"m\.csv:2: needs 16 values"),
         ("1P0A0890.png", "../../1P0A0890.png", r"m\.csv:2: source"),
-        ("1P0A0911.png", "1P0A0890.png", r"m\.csv:3: scene 1P0A0890\.png stands on line 2"),
+        ("1P0A0911.png", "1P0A0890.png", r"m\.csv:3: scene 1P0A0890\.png is already on line 2"),
         ("sha256_left", "sha1_left", r"m\.csv:1: columns must be split,"),
         ("group", "gro\0up", r"m\.csv:"),
         ("train,main", 'train,"main', r"m\.csv:"),

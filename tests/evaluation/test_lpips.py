@@ -37,7 +37,7 @@ def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         state[f"features.{layer}.bias"] = torch.randn(out, generator=generator) * 0.1
     state["classifier.1.weight"] = torch.zeros(2, 2)
-    path = tmp_path_factory.mktemp("hub") / "checkpoints" / metric.BACKBONE
+    path = tmp_path_factory.mktemp("hub") / "checkpoints" / metric._BACKBONE
     path.parent.mkdir()
     torch.save(state, path)
     return path
@@ -61,7 +61,7 @@ def test_without_the_backbone_nothing_is_computed_and_the_status_says_what_to_do
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     assert metric.score(*images()) is None
     assert metric.status().startswith("not computed: ")
-    assert str(tmp_path / "checkpoints" / metric.BACKBONE) in metric.status()
+    assert str(tmp_path / "checkpoints" / metric._BACKBONE) in metric.status()
     assert "\n" not in metric.status()
 
 
@@ -74,7 +74,7 @@ def test_the_verified_backbone_is_loaded_once_and_scored(
     hub: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prefix = hashlib.sha256(hub.read_bytes()).hexdigest()[:8]
-    monkeypatch.setattr(metric, "SHA256_PREFIX", prefix)
+    monkeypatch.setattr(metric, "_SHA256_PREFIX", prefix)
     loads: list[Path] = []
     load = metric.load_network
 
@@ -126,8 +126,8 @@ def test_loading_leaves_the_random_numbers_alone(backbone: Path) -> None:
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-def test_a_file_that_is_no_alexnet_is_a_weights_error(tmp_path: Path) -> None:
+def test_a_file_without_alexnet_is_a_weights_error(tmp_path: Path) -> None:
     path = tmp_path / "other.pth"
     torch.save({"features.0.weight": torch.zeros(1)}, path)
-    with pytest.raises(WeightsError, match="no AlexNet state"):
+    with pytest.raises(WeightsError, match="not an AlexNet state"):
         metric.load_network(path)

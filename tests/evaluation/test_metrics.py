@@ -78,8 +78,13 @@ def test_ssim_refuses_images_smaller_than_its_window() -> None:
 def test_configured_metrics_tell_unit_and_direction() -> None:
     metrics = load_metrics(load_methods().metrics)
     assert list(metrics) == ["psnr", "ssim", "mae", "lpips"]
-    assert [metric.higher_is_better for metric in metrics.values()] == [True, True, False, False]
-    assert metrics["psnr"].unit == "dB"
+    assert [metric.declaration.higher_is_better for metric in metrics.values()] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert metrics["psnr"].declaration.unit == "dB"
     assert metrics["psnr"].status() == "computed"
 
 
@@ -109,6 +114,25 @@ def test_a_new_metric_is_one_module_and_one_entry(
 def test_a_wrong_metric_module_is_a_config_error(module: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load_metrics({"wrong": MetricEntry(module=module)})
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("HIGHER_IS_BETER = True", "declares HIGHER_IS_BETER, .*did you mean HIGHER_IS_BETTER"),
+        ("HIGHER_IS_BETTER = 'yes'", "has a wrong HIGHER_IS_BETTER: "),
+        ("UNIT = None", "has a wrong UNIT: "),
+    ],
+)
+def test_a_metric_module_that_breaks_the_contract(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, message: str
+) -> None:
+    source = "UNIT = ''\nHIGHER_IS_BETTER = True\nscore = max\n"
+    (tmp_path / "misspelled_metric.py").write_text(source + line)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ConfigError, match=f"{message}.*see docs/adding_a_metric.md"):
+        load_metrics({"wrong": MetricEntry(module="misspelled_metric")})
+    sys.modules.pop("misspelled_metric")
 
 
 @pytest.mark.parametrize(

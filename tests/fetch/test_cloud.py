@@ -19,7 +19,7 @@ from support.archives import noise, zip_of
 from pipeline.errors import ConfigError, DataError
 from pipeline.fetch.archive import Unavailable
 from pipeline.fetch.cloud import download_drive, download_snapshot
-from pipeline.fetch.registry import Archive, Source
+from pipeline.fetch.sources import Archive, Source
 
 CONTENT = zip_of({"inputL/1.png": noise(2000)})
 DRIVE = Archive(name="train.zip", address="1bl5i1cDQ")

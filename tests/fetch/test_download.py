@@ -15,7 +15,7 @@ from support.download_lab import CONTENT, TOTAL, DownloadLab, download_lab
 
 from pipeline.errors import DataError
 from pipeline.fetch.download import Patience, download
-from pipeline.fetch.registry import Archive
+from pipeline.fetch.sources import Archive
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_a_redirect_loop(lab: DownloadLab) -> None:
 
 def test_a_redirect_to_something_that_is_no_web_address(lab: DownloadLab) -> None:
     lab.acts(usual=servers.redirect("file:///etc/passwd"))
-    assert "cannot be asked for" in lab.fails()
+    assert "cannot be requested" in lab.fails()
 
 
 def test_a_size_that_is_known(lab: DownloadLab) -> None:

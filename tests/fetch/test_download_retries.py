@@ -13,7 +13,7 @@ from support.download_lab import DownloadLab, download_lab
 
 from pipeline.fetch.archive import Unavailable
 from pipeline.fetch.download import Patience, download
-from pipeline.fetch.registry import Archive
+from pipeline.fetch.sources import Archive
 
 
 @pytest.fixture

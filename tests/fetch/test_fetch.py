@@ -47,7 +47,7 @@ def test_no_mirror_delivers(lab: FetchLab, capsys: pytest.CaptureFixture[str]) -
     lab.site.usual["/set.zip"] = servers.page("text/html")
     lab.site.usual["/third/set.zip"] = servers.status(503)
     line = lab.fails()
-    assert "canon: none of first, second, third delivers (see above); by hand: open https" in line
+    assert "canon: none of first, second, third works (see above); by hand: open https" in line
     assert line.endswith("dmtbench fetch canon --source set.zip")
     shown = capsys.readouterr().err.splitlines()
     again = "set.zip: answers 503; again in 2 s"

@@ -45,7 +45,7 @@ def test_nothing_is_done_twice(lab: FetchLab, archive: Path) -> None:
 def test_something_else_is_never_touched(lab: FetchLab, archive: Path) -> None:
     lab.target.mkdir(parents=True)
     (lab.target / "thesis.txt").write_text("years of work")
-    assert "holds something that was not fetched; use it as it is" in lab.fails(archive)
+    assert "holds something that was not fetched; use it as is" in lab.fails(archive)
     assert lab.content() == {"thesis.txt": b"years of work"}
 
 
@@ -78,7 +78,7 @@ def test_files_that_have_gone_since(lab: FetchLab, archive: Path, spoil: str) ->
         victim.unlink()
     else:
         victim.write_bytes(b"short")
-    assert "have gone since it was fetched; remove it and fetch again" in lab.fails(archive)
+    assert "are missing since it was fetched; remove it and fetch again" in lab.fails(archive)
 
 
 def test_files_added_since_are_welcome(lab: FetchLab, archive: Path) -> None:

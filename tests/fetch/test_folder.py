@@ -114,13 +114,13 @@ def test_a_linked_folder(source: Path) -> None:
 
 def test_a_broken_link(source: Path) -> None:
     (source / "a.png").symlink_to("gone.png")
-    with pytest.raises(DataError, match=r"a.png: is no file that can be read"):
+    with pytest.raises(DataError, match=r"a.png: is not a readable file"):
         link(source)
 
 
 def test_a_device(source: Path) -> None:
     os.mkfifo(source / "a.png")
-    with pytest.raises(DataError, match=r"a.png: is no file that can be read"):
+    with pytest.raises(DataError, match=r"a.png: is not a readable file"):
         link(source)
 
 

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from pipeline.errors import ConfigError
 from pipeline.fetch.listing import show_sources
-from pipeline.fetch.registry import Archive, Published, Source, published
+from pipeline.fetch.registry import Published, published
+from pipeline.fetch.sources import Archive, Source
 
 
 @pytest.mark.parametrize("dataset", ["canon", "pixel"])

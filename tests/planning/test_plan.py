@@ -45,7 +45,12 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def files(folder: Path) -> dict[str, int]:
-    return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*")}
+    """Everything in a folder but Snakemake's own, with the times of change."""
+    return {
+        str(path): path.stat().st_mtime_ns
+        for path in folder.rglob("*")
+        if ".snakemake" not in path.parts
+    }
 
 
 def test_every_job_and_its_reason(here: Path, tiny: Tiny) -> None:
@@ -84,6 +89,21 @@ def test_what_is_made_needs_no_job(here: Path, tiny: Tiny) -> None:
     config.write_text(text)
     (job,) = planned_jobs(config, [target])
     assert (job.rule, job.why) == ("data", "Params have changed since last execution")
+
+
+def test_the_state_of_a_run_that_starts_meanwhile_stays(
+    here: Path, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = here / ".snakemake" / "locks" / "0.output.lock"
+
+    def dry_run(*_: Any, **__: Any) -> subprocess.CompletedProcess[str]:
+        lock.parent.mkdir(parents=True)
+        lock.write_text("reports/table1.csv")
+        return subprocess.CompletedProcess([], 0, '{"jobs": [], "errors": []}', "")
+
+    monkeypatch.setattr(subprocess, "run", dry_run)
+    assert planned_jobs(tiny.config, []) == []
+    assert lock.exists()
 
 
 @pytest.fixture(scope="module")

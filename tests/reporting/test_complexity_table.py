@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.config.experiment import load_experiment
+from pipeline.data.canon import CANON_SIZE
 from pipeline.errors import DataError
 from pipeline.evaluation.flops_hooks import flops_paper
 from pipeline.methods import Method
@@ -23,7 +24,6 @@ from pipeline.reporting.complexity import (
     EQUAL,
     EQUAL_FVCORE,
     NO_NETWORK,
-    PAPER_SIZE,
     UNKNOWN,
     Comparison,
     comparison_json,
@@ -151,7 +151,7 @@ def outlines() -> list[Comparison]:
     experiment = load_experiment(CONFIG / "demo.yaml")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stage, "count_complexity", count_outline)
-        return list(compare_with_table1(experiment, PAPER_SIZE, None, PUBLISHED))
+        return list(compare_with_table1(experiment, CANON_SIZE, None, PUBLISHED))
 
 
 def test_every_row_of_the_paper_is_there(outlines: list[Comparison]) -> None:
@@ -186,7 +186,7 @@ def test_a_variant_meets_the_printed_parameters(outlines: list[Comparison]) -> N
 @pytest.mark.slow
 def test_a_variant_meets_the_printed_flops() -> None:
     experiment = load_experiment(CONFIG / "demo.yaml")
-    for one in compare_with_table1(experiment, PAPER_SIZE, None, PUBLISHED):
+    for one in compare_with_table1(experiment, CANON_SIZE, None, PUBLISHED):
         if one.network.startswith("variant"):
             assert one.verdict("flops") in (EQUAL, EQUAL_FVCORE), one.method
 
@@ -218,7 +218,7 @@ def test_a_variant_is_counted_beside_its_method(
     notes.loc[notes["method"] == "DMTNet-B", "variant"] = "s"
     notes.to_csv(tmp_path / "complexity_notes.csv", index=False)
     experiment = load_experiment(CONFIG / "demo.yaml")
-    made = list(compare_with_table1(experiment, PAPER_SIZE, None, tmp_path))
+    made = list(compare_with_table1(experiment, CANON_SIZE, None, tmp_path))
     both = [one for one in made if one.method == "DMTNet-B"]
     assert [one.network for one in both] == ["as configured", "variant s"]
     assert [one.counted("params") for one in both] == [24.458353, 12.567256]

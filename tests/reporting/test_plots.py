@@ -14,18 +14,21 @@ from matplotlib.transforms import Bbox
 from support.factories import control, protocol, result
 from support.paths import PUBLISHED
 
+from pipeline.config.experiment import load_methods
 from pipeline.records import ResultRecord
 from pipeline.reporting import plots
+from pipeline.reporting.headings import shown_metrics
 from pipeline.reporting.label_placement import Point, place_labels, spread
 from pipeline.reporting.plots import psnr_vs_params
 from pipeline.reporting.published import read_published_table1
 from pipeline.reporting.table1 import build_table1
 
 TABLE1 = PUBLISHED / "table1.csv"
+METRICS = shown_metrics(load_methods().metrics)
 
 
 def _draw(results: list[ResultRecord], stem: Path) -> list[Path]:
-    return psnr_vs_params(build_table1(results, [], read_published_table1(TABLE1)), stem)
+    return psnr_vs_params(build_table1(results, [], read_published_table1(TABLE1)), stem, METRICS)
 
 
 def _boxes(axes: Axes) -> list[Bbox]:
@@ -44,6 +47,21 @@ def test_files_exist_and_are_byte_stable(tmp_path: Path) -> None:
     second = _draw(results, tmp_path / "b" / "psnr")
     assert [path.suffix for path in first] == [".png", ".svg", ".pdf"]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+
+
+def test_every_panel_has_unit_and_direction(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels: list[str] = []
+    save = plots._save
+
+    def noted(figure: Figure, stem: Path) -> list[Path]:
+        labels.extend(axes.get_ylabel() for axes in figure.axes)
+        return save(figure, stem)
+
+    monkeypatch.setattr(plots, "_save", noted)
+    _draw([result()], tmp_path / "psnr")
+    assert labels == ["Combined PSNR (dB) ↑"] * 2
 
 
 def test_other_data_sets_get_a_panel_of_their_own(tmp_path: Path) -> None:

@@ -8,13 +8,23 @@ import pytest
 from support.factories import complexity, control, result, scores
 from support.paths import PUBLISHED
 
+from pipeline.config.experiment import load_methods
+from pipeline.config.methods import MetricEntry
 from pipeline.errors import DataError
 from pipeline.reporting.groups import build_groups
+from pipeline.reporting.headings import shown_metrics
 from pipeline.reporting.published import read_published_table1, read_published_table2
-from pipeline.reporting.render import escape_latex, write_metrics, write_table
+from pipeline.reporting.render import escape_latex, write_metrics
+from pipeline.reporting.render import write_table as write_table_of
 from pipeline.reporting.table1 import build_table1
 from pipeline.reporting.table2 import build_table2
 from pipeline.reporting.tables import read_table
+
+METRICS = shown_metrics(load_methods().metrics)
+
+
+def write_table(frame: pd.DataFrame, stem: Path) -> list[Path]:
+    return write_table_of(frame, stem, METRICS)
 
 
 @pytest.fixture(scope="module")
@@ -58,13 +68,43 @@ def test_markdown_is_readable(tmp_path: Path, table1: pd.DataFrame) -> None:
     assert cells[:3] == ["DMTNet-B", "demo", "21.33"]
     assert len(cells) == 16
     first = table1.iloc[0]
-    assert f"| {first['combined_psnr']:.2f} |" in table[2].replace("  ", "")
+    assert f"| {first['combined_psnr']:.2f} |" in " ".join(table[2].split())
     assert f"{first['combined_ssim']:.3f}" in table[2]
     assert r"Input \| 100 % & more_" in text
     note = next(line for line in lines if "labeled demo" in line)
-    assert "narrow nets" in note
+    assert "narrow networks" in note
     assert "synthetic" in note
     assert "not comparable" in note
+
+
+def test_scores_have_units_and_directions(
+    tmp_path: Path, table1: pd.DataFrame, table2: pd.DataFrame
+) -> None:
+    groups = build_groups([result(groups={"stereo": scores(22.0)})])
+    for frame, headings in (
+        (table1, ["Indoor PSNR (dB) ↑", "Combined SSIM ↑", "Outdoor MAE ↓"]),
+        (table2, ["Combined PSNR (dB) ↑", "Combined PSNR published (dB) ↑", "Combined SSIM ↑"]),
+        (groups, ["PSNR (dB) ↑", "SSIM ↑", "MAE ↓"]),
+    ):
+        _, md, tex = write_table(frame, tmp_path / "table")
+        found = [cell.strip() for cell in md.read_text(encoding="utf-8").split("\n")[0].split("|")]
+        assert set(headings) <= set(found)
+        head = tex.read_text(encoding="utf-8").split(r"\midrule")[0]
+        assert r"& PSNR (dB) $\uparrow$ &" in head
+        assert r"SSIM $\uparrow$ &" in head
+        assert (r"MAE $\downarrow$" in head) == (frame is not table2)
+
+
+def test_unit_and_direction_are_those_that_the_metric_declares(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table1: pd.DataFrame
+) -> None:
+    (tmp_path / "blur_metric.py").write_text(
+        "UNIT = 'px'\nHIGHER_IS_BETTER = False\ndef score(prediction, target):\n    return 1.0\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    other = shown_metrics({"psnr": MetricEntry(module="blur_metric")})
+    text = write_table_of(table1, tmp_path / "t", other)[1].read_text(encoding="utf-8")
+    assert "| Indoor PSNR (px) ↓ | Indoor SSIM |" in text
 
 
 def test_missing_lpips_is_said(tmp_path: Path, table1: pd.DataFrame) -> None:
@@ -83,7 +123,7 @@ def test_latex_is_booktabs(tmp_path: Path, table1: pd.DataFrame) -> None:
     assert len(rows) == len(table1)
     assert all(row.replace(r"\&", "").count("&") == 15 for row in rows)
     assert r"Input | 100 \% \& more\_ & demo & 19.12" in body
-    assert "narrow nets" in text.split(r"\end{tabular}")[1]
+    assert "narrow networks" in text.split(r"\end{tabular}")[1]
 
 
 def test_latex_escapes_every_command_character() -> None:
@@ -93,7 +133,7 @@ def test_latex_escapes_every_command_character() -> None:
     )
 
 
-def test_spread_stands_beside_the_mean(tmp_path: Path, table2: pd.DataFrame) -> None:
+def test_spread_is_next_to_the_mean(tmp_path: Path, table2: pd.DataFrame) -> None:
     _, md, tex = write_table(table2, tmp_path / "table2")
     assert "21.00 ± 1.00" in md.read_text(encoding="utf-8")
     assert r"21.00 $\pm$ 1.00" in tex.read_text(encoding="utf-8")
@@ -107,7 +147,7 @@ def test_no_note_about_demo_without_one(tmp_path: Path) -> None:
 
 
 def test_a_surrogate_is_said_to_be_one(tmp_path: Path, table1: pd.DataFrame) -> None:
-    said = "they are no results of those methods"
+    said = "they are not results of those methods"
     published = read_published_table1(PUBLISHED / "table1.csv")
     record = result("mrnet", "MRNet", dataset="canon", label="surrogate")
     for text in write_table(build_table1([record], [], published), tmp_path / "with")[1:]:

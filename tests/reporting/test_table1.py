@@ -125,7 +125,7 @@ def test_a_metric_missing_for_one_seed_has_no_mean(published: pd.DataFrame) -> N
     assert pd.isna(row["combined_lpips"])
 
 
-def test_sizes_are_ours_beside_published(published: pd.DataFrame) -> None:
+def test_sizes_are_ours_next_to_published(published: pd.DataFrame) -> None:
     record = complexity()
     frame = build_table1([result()], [record, complexity("dmtnet-t", "DMTNet-T")], published)
     paper = published.set_index("method")

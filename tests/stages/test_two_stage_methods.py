@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from conftest import Run, Tiny
 from support.paths import CONFIG, DOCS, TINY
 
 from baselines import dmenet
-from baselines._shared.two_stage import DECONVOLUTION_CHOICES, PUBLISHED, TwoStage
+from baselines._shared.two_stage import DECONVOLUTION_CHOICES, PUBLISHED, Choice, TwoStage
 from baselines.dmenet.official import official_names
 from pipeline.config.experiment import load_experiment, load_methods
 from pipeline.data.sampling.patch_index import write_patch_index
@@ -21,7 +22,6 @@ from pipeline.data.store.build import build_store
 from pipeline.data.store.reader import PixelStore
 from pipeline.methods import Method
 from pipeline.records import ResultRecord, RunRecord, read_record
-from pipeline.reporting.choices import choices_table
 from pipeline.stages.data import make_data
 
 DEVIATIONS = DOCS / "deviations.md"
@@ -59,9 +59,19 @@ def test_a_image_to_a_image(name: str) -> None:
     assert method(name).views == ("combined",)
 
 
+def choices_table(choices: Iterable[Choice]) -> str:
+    """Markdown, a row for every choice."""
+    rows = [
+        f"| {choice.what} | {choice.chosen} | {'known' if choice.known else 'reconstruction'} |"
+        for choice in choices
+    ]
+    return "\n".join(["| Choice | Here | Source |", "|---|---|---|", *rows])
+
+
 @pytest.mark.parametrize("name", ENTRIES)
 def test_what_is_known_and_what_is_ours_stands_in_the_documents(name: str) -> None:
-    choices = method(name).choices
+    declared = method(name).declaration.choices
+    choices = [Choice(part.what, part.chosen, part.known) for part in declared]
     assert {choice.known for choice in choices} == {True, False}
     assert len({choice.what for choice in choices}) == len(choices)
     assert set(DECONVOLUTION_CHOICES) < set(choices)

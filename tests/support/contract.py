@@ -50,27 +50,22 @@ class Subject:
                         parameter.add_(0.05 * torch.randn_like(parameter))
         return network
 
-    def declared(self, name: str) -> Any:
-        """A declaration of the method's module; `None` if it makes none."""
-        return getattr(self.method.module, name, None)
-
     def random_image(self, height: int, width: int, batch: int = 1, seed: int = 1) -> Tensor:
         generator = torch.Generator().manual_seed(seed)
         return torch.rand(batch, 3 * len(self.method.views), height, width, generator=generator)
 
 
 def check_declarations(subject: Subject, _: Path) -> None:
-    method = subject.method
-    assert method.views
-    assert len(set(method.views)) == len(method.views)
-    assert set(method.views) <= set(VIEWS)
-    assert method.input_bits in (8, 16)
-    for text in (method.citation, method.licence):
+    declared = subject.method.declaration
+    assert declared.views
+    assert len(set(declared.views)) == len(declared.views)
+    assert set(declared.views) <= set(VIEWS)
+    assert declared.input_bits in (8, 16)
+    for text in (declared.citation, declared.licence):
         assert text.strip()
-    for name in ("SURROGATE", "BOUNDED"):
-        reason = subject.declared(name)
-        assert reason is None or (isinstance(reason, str) and reason.strip()), name
-    for pattern, reason in (subject.declared("UNTRAINED") or {}).items():
+    for reason in (declared.surrogate, declared.bounded):
+        assert reason is None or reason.strip()
+    for pattern, reason in declared.untrained.items():
         assert reason.strip(), pattern
 
 
@@ -121,7 +116,7 @@ def check_bounds(subject: Subject, _: Path) -> None:
     x = subject.random_image(64, 48).round()  # black and white
     y = subject.network(x)
     outside = bool(((y < 0) | (y > 1)).any())
-    if subject.declared("BOUNDED"):
+    if subject.method.declaration.bounded:
         assert not outside, "declared BOUNDED, but it leaves [0, 1]"
     else:
         assert outside, "never leaves [0, 1], and is not declared BOUNDED"
@@ -137,7 +132,7 @@ def check_bfloat16(subject: Subject, _: Path) -> None:
 
 
 def check_gradients(subject: Subject, _: Path) -> None:
-    untrained: dict[str, str] = subject.declared("UNTRAINED") or {}
+    untrained = subject.method.declaration.untrained
     # In evaluation mode: dropped paths get no gradient either.
     network = subject.network
     try:

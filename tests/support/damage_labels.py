@@ -57,7 +57,7 @@ def _(root: Path) -> list[Complaint]:
 @CASES.add("metadata-no text")
 def _(root: Path) -> list[Complaint]:
     (root / "scenes.csv").write_bytes(b"\xff\xfe\0\0")
-    return [("scenes.csv", "is no text file")]
+    return [("scenes.csv", "is not a text file")]
 
 
 @CASES.add("metadata-other columns")
@@ -80,13 +80,13 @@ def arrays(root: Path, indoor: object, outdoor: object) -> None:
 @CASES.add("metadata-one label array")
 def _(root: Path) -> list[Complaint]:
     np.save(root / "indoor_labels.npy", [1, 2])
-    return [("outdoor_labels.npy", "is missing beside the other")]
+    return [("outdoor_labels.npy", "is missing next to the other")]
 
 
 @CASES.add("metadata-pickled label array")
 def _(root: Path) -> list[Complaint]:
     arrays(root, np.array([print], object), [1, 2])
-    return [("indoor_labels.npy", "is no NumPy array")]
+    return [("indoor_labels.npy", "is not a NumPy array")]
 
 
 @CASES.add("metadata-label array claims more than it holds")
@@ -94,7 +94,7 @@ def _(root: Path) -> list[Complaint]:
     arrays(root, [1], [2])
     content = (root / "indoor_labels.npy").read_bytes()
     (root / "indoor_labels.npy").write_bytes(content.replace(b"(1,), }    ", b"(10000,), }"))
-    return [("indoor_labels.npy", "is no NumPy array")]
+    return [("indoor_labels.npy", "is not a NumPy array")]
 
 
 @CASES.add("metadata-label array of fractions")
@@ -106,13 +106,13 @@ def _(root: Path) -> list[Complaint]:
 @CASES.add("metadata-label beyond the test images")
 def _(root: Path) -> list[Complaint]:
     arrays(root, [1], [2, 3])
-    return [("outdoor_labels.npy", "3 is no position among 2")]
+    return [("outdoor_labels.npy", "3 is not a position among 2")]
 
 
 @CASES.add("metadata-scene both indoor and outdoor")
 def _(root: Path) -> list[Complaint]:
     arrays(root, [1], [2, 1])
-    return [("outdoor_labels.npy", "which is indoor already")]
+    return [("outdoor_labels.npy", "which is already indoor")]
 
 
 @CASES.add("metadata-scene neither indoor nor outdoor")
@@ -125,4 +125,4 @@ def _(root: Path) -> list[Complaint]:
 def _(root: Path) -> list[Complaint]:
     arrays(root, [1], [2])
     arrays(root / "test_c", [2], [1])
-    return [("", "remove those that do not count")]
+    return [("", "remove the wrong ones")]

@@ -15,7 +15,7 @@ CASES = Cases()
 def _(root: Path) -> list[Complaint]:
     copy = "test_c/source/1P0A0917 (1).png"
     write_image(root / copy, random_image(1, "left"))
-    return [(copy, "other characters")]
+    return [(copy, "characters other than")]
 
 
 @CASES.add("names-twice, in small letters and capitals")
@@ -84,7 +84,7 @@ def _(root: Path) -> list[Complaint]:
 @CASES.add("pairing-numbers too far apart")
 def _(root: Path) -> list[Complaint]:
     (root / TARGET).rename(root / "test_c/target/1P0A0913.png")
-    return [(SOURCE, "target 1P0A0913.png do not belong together")]
+    return [(SOURCE, "does not belong to target 1P0A0913.png")]
 
 
 @CASES.add("pairing-scene in two splits")
@@ -95,7 +95,7 @@ def _(root: Path) -> list[Complaint]:
     for letter, view in (("l", "left"), ("r", "right")):
         path = root / f"val_{letter}/source/1P0A0890_{letter.upper()}.png"
         write_image(path, random_image(7, view))
-    return [("val_c/source/1P0A0890.png", "is in train and in val")]
+    return [("val_c/source/1P0A0890.png", "is in both train and val")]
 
 
 @CASES.add("pairing-left is right")

@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.fetch.archive import Unavailable
 from pipeline.fetch.download import Patience, download
-from pipeline.fetch.registry import Archive
+from pipeline.fetch.sources import Archive
 from support import servers
 from support.archives import noise, zip_of
 from support.servers import Act, Site, serving

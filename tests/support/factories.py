@@ -26,6 +26,7 @@ def provenance(**changes: Any) -> Provenance:
         "weights_sha256": "e" * 64,
         "git_commit": "f" * 40,
         "git_dirty": False,
+        "results_versions": {"pipeline.training": 1, "pipeline.evaluation": 1},
         "packages": {"torch": "2.13.0"},
         "hardware": {"cpu": "test"},
         "seeds": {"init": 1, "order": 2},

@@ -12,7 +12,8 @@ import pytest
 
 from pipeline.errors import ConfigError, DataError
 from pipeline.fetch.download import Patience
-from pipeline.fetch.registry import Archive, Published, Source
+from pipeline.fetch.registry import Published
+from pipeline.fetch.sources import Archive, Source
 from pipeline.stages.fetch import Fetch
 from support.archives import noise, zip_of
 from support.servers import Site, serving

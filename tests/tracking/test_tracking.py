@@ -156,8 +156,25 @@ def test_numbers_params_and_tags(lab: Lab) -> None:
     assert tags["hardware.cpu"] == "test"
     assert tags["seeds.order"] == "2"
     assert tags["command"] == tags["evaluation.command"] == origin.command
+    assert "arXiv:2209.06040" in tags["citation"]
+    assert "reconstruction" in tags["licence"]
+    assert not {"surrogate", "choices.known"} & set(tags)
     assert "test_combined_lpips" not in second.data.metrics
     assert "val_psnr" not in blurred.data.metrics
+
+
+def test_what_the_method_declares_is_tagged(own: Lab, request: pytest.FixtureRequest) -> None:
+    config = load_experiment(DEMO).model_dump(mode="json")
+    for name in ("jnb", "mrnet"):
+        own.add_result(result(name, name, 10.0, dataset=request.node.name, config=config))
+    own.ingest()
+    tags = {found.info.run_name: found.data.tags for found in own.found(request.node.name)}
+    assert "CVPR 2015" in tags["jnb-seed0"]["citation"]
+    assert "non-commercial" in tags["jnb-seed0"]["licence"]
+    assert "most atoms: 64 of 128\n" in tags["jnb-seed0"]["choices.known"]
+    assert "sparse coding: " in tags["jnb-seed0"]["choices.reconstruction"]
+    assert "full description" in tags["mrnet-seed0"]["surrogate"]
+    assert "citation" not in tags["input-seed0"]
 
 
 def test_the_data_set_is_an_input(lab: Lab) -> None:
@@ -264,5 +281,5 @@ def test_result_and_run_must_belong_together(own: Lab) -> None:
     record = own.folder / "results" / "dmtnet-b-0" / "record.json"
     fields = json.loads(record.read_text(encoding="utf-8"))
     record.write_text(json.dumps({**fields, "repetition": 5}), encoding="utf-8")
-    with pytest.raises(RecordError, match="another net"):
+    with pytest.raises(RecordError, match="another network"):
         own.ingest()

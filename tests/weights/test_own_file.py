@@ -95,18 +95,18 @@ def test_another_method_with_the_same_shapes(tmp_path: Path) -> None:
 def test_garbage(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "weights.safetensors"
     path.write_bytes(content)
-    assert "no readable weights file" in refused(path, narrow())
+    assert "not a readable weights file" in refused(path, narrow())
 
 
 def test_a_file_cut_short(tmp_path: Path) -> None:
     path = save(tmp_path / "weights.safetensors", narrow())
     path.write_bytes(path.read_bytes()[:-8])
-    assert "no readable weights file" in refused(path, narrow())
+    assert "not a readable weights file" in refused(path, narrow())
 
 
 def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
-    assert "no readable weights file" in refused(tmp_path / "gone.safetensors", narrow())
-    assert "no readable weights file" in refused(tmp_path, narrow())
+    assert "not a readable weights file" in refused(tmp_path / "gone.safetensors", narrow())
+    assert "not a readable weights file" in refused(tmp_path, narrow())
 
 
 class Trap:
@@ -123,7 +123,7 @@ class Trap:
 def test_a_pickle_in_disguise_is_not_executed(tmp_path: Path, save_trap: Any) -> None:
     path, sign = tmp_path / "weights.safetensors", tmp_path / "executed"
     save_trap(Trap(sign), path)
-    assert "no readable weights file" in refused(path, narrow())
+    assert "not a readable weights file" in refused(path, narrow())
     assert not sign.exists()
     # The trap does work.
     pickle.loads(pickle.dumps(Trap(sign)))

@@ -21,9 +21,11 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 
-from baselines import dpdnet, rdpd
-from baselines.kpac import name_list
+from baselines import dpdnet, kpac, rdpd
+from baselines._shared.keras_order import name_layers
 from pipeline.errors import WeightsError
+from pipeline.methods import get_method
+from pipeline.stages.weights import check_weights
 from pipeline.weights.arrays import MAX_BYTES
 from pipeline.weights.reader import read_weights
 
@@ -61,6 +63,17 @@ def refused(path: Path, message: str = "") -> str:
     assert text.endswith("download the file again from the authors' own address")
     assert "\n" not in text
     assert message in text
+    return text
+
+
+def unfit(path: Path, method: str) -> str:
+    """The one-line error over a readable file whose weights do not fit a method."""
+    with pytest.raises(WeightsError) as caught:
+        check_weights(get_method(method), path)
+    text = str(caught.value)
+    assert text.startswith(f"{path}: method {method!r}: ")
+    assert text.endswith("use the file that `dmtbench weights list` names for it")
+    assert "\n" not in text
     return text
 
 
@@ -134,11 +147,11 @@ def test_tensors_that_claim_more_than_they_have(tmp_path: Path) -> None:
     assert path.stat().st_size < 10_000
     refused(path, "claims 4398046511104 bytes")
     torch.save({"a": torch.eye(3).to_sparse()}, path)
-    refused(path, "no plain tensor")
+    refused(path, "not a plain tensor")
     torch.save({"a": torch.tensor([1.0, np.nan])}, path)
     refused(path, "a holds values that are not finite")
     torch.save({"a": torch.ones(2, dtype=torch.complex64)}, path)
-    refused(path, "no numbers")
+    refused(path, "not numbers")
 
 
 # KPAC
@@ -149,9 +162,10 @@ def test_the_list_of_kpac(tmp_path: Path) -> None:
         arrays = kpac_arrays(count)
         np.savez(tmp_path / "x.npz", params=as_objects(arrays))
         found = read_weights(tmp_path / "x.npz")
-        assert list(found) == list(name_list(arrays))
-        assert next(iter(found)) == "deblur_net/deblur/c0/W_conv2d:0"
-        assert all(np.array_equal(a, b) for a, b in zip(found.values(), arrays, strict=True))
+        assert isinstance(found, list)
+        assert all(np.array_equal(a, b) for a, b in zip(found, arrays, strict=True))
+        named = kpac.name_list(found)
+        assert next(iter(named)) == "deblur_net/deblur/c0/W_conv2d:0"
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4])
@@ -161,7 +175,7 @@ def test_every_protocol_that_numpy_has_used(tmp_path: Path, protocol: int) -> No
     arrays[5] = arrays[5].astype(">f8")
     # Python 3 writes the bytes of protocol 2 by calling a function; Python 2 wrote strings.
     body = python2(arrays) if protocol == 2 else pickle.dumps(as_objects(arrays), protocol)
-    found = list(read_weights(npz(tmp_path / "x.npz", body)).values())
+    found = read_weights(npz(tmp_path / "x.npz", body))
     assert all(np.array_equal(a, b.astype(np.float32)) for a, b in zip(found, arrays, strict=True))
 
 
@@ -206,7 +220,7 @@ def test_an_npz_of_named_arrays(tmp_path: Path) -> None:
 
 def test_another_number_of_arrays_is_no_kpac(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", params=as_objects(kpac_arrays(57)))
-    refused(tmp_path / "x.npz", "has 57 arrays where KPAC has 58")
+    assert "has 57 arrays where KPAC has 58" in unfit(tmp_path / "x.npz", "kpac")
 
 
 class Call:
@@ -271,15 +285,15 @@ EMPTY = RECONSTRUCT + NDARRAY + b"K\x00\x85U\x01b\x87R"
             EMPTY + b"(K\x01K\x01\x85" + python2_type("O8", "|") + b"\x89U\x08abcdefghtb",
             "without data",
         ),
-        (EMPTY + b"(K\x01K\x01\x85" + FLOAT + b"\x89U\x04abcdtb", "no list of arrays"),
-        (EMPTY, "no list of arrays"),
-        (b"cnumpy\ndtype\nU\x02V8\x85R", "no number"),
+        (EMPTY + b"(K\x01K\x01\x85" + FLOAT + b"\x89U\x04abcdtb", "not a list of arrays"),
+        (EMPTY, "not a list of arrays"),
+        (b"cnumpy\ndtype\nU\x02V8\x85R", "not a number"),
         (FLOAT[:-2] + b"tb(K\x03U\x01<(U\x01at}NJ\xff\xff\xff\xfftb", "uses EMPTY_DICT"),
         (FLOAT + b"(K\x03U\x01<NU\x01xNK\x04K\x01K\x00tb", "structured type"),
         (b"K\x01r\xff\xff\xff\x7f", "memo"),
         (b"\x8e\xff\xff\xff\xff\xff\xff\xff\x7f", "damaged"),
         (b"\x96\x01\x00\x00\x00\x00\x00\x00\x00a", "BYTEARRAY8"),
-        (b"]" * 100_000 + b"a" * 99_999, "no list of arrays"),
+        (b"]" * 100_000 + b"a" * 99_999, "not a list of arrays"),
         (b"N" * 300_000, "longer than any"),
         (b"U\x01xQ", "BINPERSID"),
         (b"\x82\x01", "EXT1"),
@@ -302,7 +316,7 @@ def test_one_piece_of_data_in_a_thousand_arrays(tmp_path: Path) -> None:
     data = np.zeros(1 << 20, dtype=np.uint8)
     body = pickle.dumps(as_objects([data] * 10), protocol=4)
     assert "BINGET" in {code.name for code, *_ in pickletools.genops(body)}
-    refused(npz(tmp_path / "x.npz", body), "has 10 arrays")
+    assert len(read_weights(npz(tmp_path / "x.npz", body))) == 10
     many = pickle.dumps(as_objects([data] * 3000), protocol=4)
     refused(npz(tmp_path / "x.npz", many), "more than any published network")
 
@@ -334,15 +348,15 @@ def test_without_a_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     [
         ("<f4", "(1000000000000,)", "claims the shape"),
         ("<f4", "(-1,)", "claims the shape"),
-        ("|V8", "(1,)", "no numbers"),
-        ("<U2", "(1,)", "no numbers"),
-        ("<f4", "(" + "9" * 100 + ",)", "no array of NumPy"),
-        ("<f4", "__import__('os')", "no array of NumPy"),
+        ("|V8", "(1,)", "not numbers"),
+        ("<U2", "(1,)", "not numbers"),
+        ("<f4", "(" + "9" * 100 + ",)", "not a NumPy array"),
+        ("<f4", "__import__('os')", "not a NumPy array"),
     ],
 )
 def test_headers_that_lie(tmp_path: Path, kind: str, shape: str, message: str) -> None:
     path = npz(tmp_path / "x.npz", b"12345678", kind, shape)
-    if message == "no array of NumPy":
+    if message == "not a NumPy array":
         refused(path)
     else:
         refused(path, message)
@@ -405,10 +419,36 @@ def execution_order(layers: Arrays | dict[str, Arrays]) -> list[str]:
 def test_files_of_keras(tmp_path: Path, module: Any, full: bool) -> None:
     state = keras_file(tmp_path / "x.hdf5", module, full=full)
     found = read_weights(tmp_path / "x.hdf5")
-    assert set(found) == set(state)
-    assert all(np.array_equal(found[name], value) for name, value in state.items())
-    network = module.load_official(found, width=2)
-    assert np.array_equal(network.state_dict()["up6.weight"].numpy(), state["up6.weight"])
+    assert isinstance(found, list)
+    check_layers(found, state)
+    for weights in (found, state):
+        loaded = module.load_official(weights, width=2).state_dict()
+        assert loaded.keys() == state.keys()
+        assert all(np.array_equal(loaded[name].numpy(), value) for name, value in state.items())
+
+
+def check_layers(layers: Any, state: Arrays) -> None:
+    """Make sure that `layers` are those of `state` in the order of execution."""
+    order = execution_order({name.partition(".")[0]: state for name in state})
+    named = name_layers(layers, order)
+    assert named.keys() == state.keys()
+    assert all(np.array_equal(named[name], value) for name, value in state.items())
+
+
+@pytest.mark.parametrize(("held", "asked"), [(dpdnet, "rdpd-plus"), (rdpd, "dpdnet")])
+def test_the_file_of_another_network_of_keras(tmp_path: Path, held: Any, asked: str) -> None:
+    keras_file(tmp_path / "x.hdf5", held, full=True)
+    assert "24 layers" in unfit(tmp_path / "x.hdf5", asked)
+
+
+def test_lists_are_refused_by_methods_whose_files_have_names(tmp_path: Path) -> None:
+    keras_file(tmp_path / "x.hdf5", dpdnet, full=True)
+    np.savez(tmp_path / "x.npz", params=as_objects(kpac_arrays(66)))
+    for path in (tmp_path / "x.hdf5", tmp_path / "x.npz"):
+        for method in ("restormer", "ifan", "uformer-b", "dmenet"):
+            assert "the weights have no names" in unfit(path, method)
+    assert "has 24 arrays where KPAC has 58" in unfit(tmp_path / "x.hdf5", "kpac")
+    assert "has 66 arrays that are not grouped" in unfit(tmp_path / "x.npz", "dpdnet")
 
 
 def test_names_that_keras_splits(tmp_path: Path) -> None:
@@ -418,7 +458,7 @@ def test_names_that_keras_splits(tmp_path: Path) -> None:
         names = list(file.attrs["layer_names"])
         del file.attrs["layer_names"]
         file.attrs["layer_names0"], file.attrs["layer_names1"] = names[:5], names[5:]
-    assert set(read_weights(path)) == set(state)
+    check_layers(read_weights(path), state)
 
 
 def test_a_model_that_holds_the_model_as_one_layer(tmp_path: Path) -> None:
@@ -432,8 +472,7 @@ def test_a_model_that_holds_the_model_as_one_layer(tmp_path: Path) -> None:
                 paths.append(weight)
         outer.attrs["weight_names"] = paths
         file.attrs["layer_names"] = [b"model_1"]
-    found = read_weights(path)
-    assert all(np.array_equal(found[name], value) for name, value in state.items())
+    check_layers(read_weights(path), state)
 
 
 def damage_link(file: Any) -> None:
@@ -491,14 +530,12 @@ def damage_shape(file: Any) -> None:
     [
         (damage_link, "a link instead"),
         (damage_soft_link, "a link instead"),
-        (damage_external, "no weights of a convolution"),
-        (damage_text, "no weights of a convolution"),
+        (damage_external, "not weights of a convolution"),
+        (damage_text, "not weights of a convolution"),
         (damage_bomb, "more than any published network"),
         (damage_names, "no attribute layer_names"),
         (damage_absent, "lacks 'bias:0'"),
-        (damage_kind, "no weights of a convolution"),
-        (damage_layer, "has 23 layers with 46 arrays"),
-        (damage_shape, "conv5_1.weight has 2 dimensions"),
+        (damage_kind, "not weights of a convolution"),
     ],
 )
 def test_damaged_files_of_keras(
@@ -508,6 +545,22 @@ def test_damaged_files_of_keras(
     with h5py.File(tmp_path / "x.hdf5", "a") as file:
         damage(file)
     refused(tmp_path / "x.hdf5", message)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (damage_layer, "has 23 layers with 46 arrays"),
+        (damage_shape, "conv5_1.weight has 2 dimensions"),
+    ],
+)
+def test_layers_that_do_not_fit(
+    tmp_path: Path, damage: Callable[[Any], None], message: str
+) -> None:
+    keras_file(tmp_path / "x.hdf5", dpdnet, full=False)
+    with h5py.File(tmp_path / "x.hdf5", "a") as file:
+        damage(file)
+    assert message in unfit(tmp_path / "x.hdf5", "dpdnet")
 
 
 # All of them

@@ -21,7 +21,7 @@ from pipeline.cli import app, main
 from pipeline.config.methods import MethodEntry
 from pipeline.errors import ConfigError, DataError, WeightsError
 from pipeline.fetch.download import Patience
-from pipeline.fetch.registry import Archive
+from pipeline.fetch.sources import Archive
 from pipeline.methods import Method, get_method
 from pipeline.records import ResultRecord, read_record
 from pipeline.stages.evaluate import evaluate_method
@@ -220,7 +220,9 @@ def test_the_commands(
     assert (tmp_path / "weights/dpdnet/net.pth").exists()
     code, _, err = run("fetch", "dpdnet")
     assert code == 1
-    assert err.startswith("error: dpdnet: no source delivers by itself; by hand: open https://ln2")
+    assert err.startswith(
+        "error: dpdnet: no source works without a browser; by hand: open https://ln2"
+    )
     assert err.count("\n") == 1
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from rich.progress import Progress as Bar
 from support.paths import REPOSITORY
 
 from pipeline.errors import ConfigError
-from pipeline.training.progress import State, columns
+from pipeline.progress_bars import training_bar
+from pipeline.training.progress import State
 from pipeline.workflow import run as watch
 from pipeline.workflow.run import read_state, run_workflow
 
@@ -53,7 +53,7 @@ def test_steps_of_the_workflow(tmp_path: Path, text: str, expected: tuple[int, i
 
 
 def test_bars_come_and_go_with_their_files(tmp_path: Path) -> None:
-    bar, known = Bar(*columns(), disable=True), dict[str, int]()
+    bar, known = training_bar(shown=False), dict[str, int]()
     one, two = (tmp_path / f"{name}.progress.json" for name in ("one", "two"))
     watch._update(bar, known, tmp_path)
     assert not bar.tasks

@@ -11,6 +11,7 @@ import yaml
 from conftest import Tiny
 
 from pipeline.errors import ConfigError
+from pipeline.results_versions import _VERSIONS
 from pipeline.workflow.experiment import Workflow, load_workflow
 
 NAMES = ("dmtnet-t", "dmtnet-b", "dmtnet-b-fixed", "input", "unsharp")
@@ -31,7 +32,7 @@ def write(tmp_path: Path, tiny: Tiny, changes: dict[str, Any]) -> Path:
 
 def keys(workflow: Workflow) -> dict[str, str]:
     found = {"data": workflow.data_key("tiny"), "report": workflow.report_key()}
-    found["patches"] = workflow.patches_key()
+    found["store"], found["patches"] = workflow.store_key(), workflow.patches_key()
     for name in NAMES:
         found[f"train {name}"] = workflow.train_key(name)
         found[f"evaluate {name}"] = workflow.evaluate_key(name)
@@ -65,7 +66,18 @@ ROW_B = {"module": "dmtnet", "row": "DMTNet-B", "recipe": "dmtnet", "table2": 3}
         ({"dataset/coc_far": [7.0, 11.0]}, {"data"}),
         ({"dataset/test/leaves": 3}, {"data"}),
         ({"repetitions": 2}, set()),
-        ({"compute/torch_threads": 2}, all_of("train") | all_of("evaluate")),
+        # What changes a result by rounding only is in no key.
+        ({"compute/torch_threads": 2}, set()),
+        ({"compute/device": "cuda"}, set()),
+        ({"compute/gpus_per_run": 2}, set()),
+        ({"compute/channels_last": True}, set()),
+        ({"compute/compile": True}, set()),
+        ({"compute/activation_checkpointing": True}, set()),
+        ({"compute/deterministic": False}, set()),
+        ({"recipes/dmtnet/accumulate": 2}, set()),
+        ({"compute/precision": "bfloat16"}, all_of("train") | all_of("evaluate")),
+        ({"compute/tf32": True}, all_of("train") | all_of("evaluate")),
+        ({"compute/strict": True}, all_of("train") | all_of("evaluate")),
         ({"compute/loader_workers": 2}, set()),
         ({"compute/prefetch": 9}, set()),
         ({"budgets/dmtnet-t": {"epochs": 9}}, {"train dmtnet-t"}),
@@ -97,6 +109,44 @@ def test_keys_change_with_what_they_stand_for(
     tmp_path: Path, tiny: Tiny, changes: dict[str, Any], expected: set[str]
 ) -> None:
     before, after = (keys(Workflow(write(tmp_path, tiny, edit))) for edit in ({}, changes))
+    assert {name for name in before if before[name] != after[name]} == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"compute/torch_threads": 2}, all_of("train") | all_of("evaluate")),
+        ({"compute/device": "cuda"}, all_of("train") | all_of("evaluate")),
+        ({"compute/loader_workers": 2}, set()),
+        ({"compute/save_every_s": 1.0}, set()),
+        ({"recipes/dmtnet/accumulate": 2}, all_of("train", NETS)),
+    ],
+)
+def test_strict_keys_hold_what_changes_rounding(
+    tmp_path: Path, tiny: Tiny, changes: dict[str, Any], expected: set[str]
+) -> None:
+    strict = {"compute/strict": True}
+    found = (keys(Workflow(write(tmp_path, tiny, edit))) for edit in (strict, strict | changes))
+    before, after = found
+    assert {name for name in before if before[name] != after[name]} == expected
+
+
+@pytest.mark.parametrize(
+    ("package", "expected"),
+    [
+        ("pipeline.data.synthetic", {"data"}),
+        ("pipeline.data.store", {"store", *all_of("train")}),
+        ("pipeline.data.sampling", {"patches", *all_of("train")}),
+        ("pipeline.training", all_of("train")),
+        ("pipeline.evaluation", all_of("evaluate")),
+    ],
+)
+def test_keys_change_with_the_version_of_the_harness(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch, package: str, expected: set[str]
+) -> None:
+    before = keys(Workflow(tiny.config))
+    monkeypatch.setitem(_VERSIONS, package, 99)
+    after = keys(Workflow(tiny.config))
     assert {name for name in before if before[name] != after[name]} == expected
 
 

@@ -1,1 +1,1 @@
-"""From a folder of images to what is in it and what is wrong with it, before anything is built."""
+"""Inspection of a folder of images: its contents and its problems, before anything is built."""

@@ -1,4 +1,4 @@
-"""What a data set consists of, by its names alone: layout, scenes, labels, and what is wrong."""
+"""Contents of a data set according to its names alone: layout, scenes, labels and problems."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.data.inspection.official_split import (
     official_targets,
 )
 from pipeline.data.inspection.pairing import SceneFiles, pair_split
-from pipeline.data.inspection.scene_labels import Label, Labels, own_labels, read_labels
+from pipeline.data.inspection.scene_labels import SceneLabel, SceneLabels, own_labels, read_labels
 from pipeline.errors import DataError
 
 
@@ -21,15 +21,15 @@ class Inventory(NamedTuple):
     """A data set before any image is opened.
 
     `place`: layout and folder. `scenes`: train, val, test; sorted by source within a split. A
-    scene of an incomplete set may lack files. `loose`: images of no scene. `labels`: where
-    labels come from. `truth`: whether there are sharp images. `problems`, `notes`: what is
-    wrong, and what one should know, one line each.
+    scene of an incomplete set may lack files. `loose`: images that belong to no scene.
+    `labels_from`: where labels were read. `truth`: whether there are sharp images. `problems`,
+    `notes`: errors and remarks, one line each.
     """
 
     place: Location
     scenes: list[SceneFiles]
     loose: list[str]
-    labels: str
+    labels_from: str
     truth: bool
     problems: list[str]
     notes: list[str]
@@ -38,16 +38,16 @@ class Inventory(NamedTuple):
 def take_inventory(root: Path, *, official: bool | None = False) -> Inventory:
     """List the scenes of a data set, with their labels.
 
-    A split of which no folder exists is left out. A set that has a test split only, and no folder
-    for targets, has no ground truth (Pixel 4); its scenes need no labels.
+    A split without folders is skipped. A set with only a test split, and without a folder for
+    targets, has no ground truth (Pixel 4); its scenes need no labels.
 
     Args:
-        root: the set lies in it or up to three folders below.
-        official: whether the set must be the official Canon set, scene by scene; `None`: unless
-            it has labels of its own or no ground truth.
+        root: the folder of the set, or one up to three levels above it.
+        official: whether the set must be the official Canon set, scene by scene; `None`:
+            required unless it has its own labels or no ground truth.
 
     Raises:
-        DataError: no set is found, or more than one; a folder cannot be read.
+        DataError: there is no set, or more than one; a folder cannot be read.
     """
     try:
         return _take(root, official)
@@ -65,40 +65,40 @@ def _take(root: Path, official: bool | None) -> Inventory:
     problems = [problem for pairing in pairings for problem in pairing.problems]
     scenes = [_named_officially(scene) for pairing in pairings for scene in pairing.scenes]
     problems += _in_two_splits(root, scenes)
-    own = own_labels(root, place)
+    label_file = own_labels(root, place)
     if official is None:
-        official = own is None and truth
+        official = label_file is None and truth
     if official:
-        problems += _not_official(root, place, own, truth) or check_official(place, scenes)
+        problems += _not_official(place, label_file, truth) or check_official(place, scenes)
     tests = sorted(scene.source for scene in scenes if scene.split == "test")
-    labels = Labels({}, "none")
+    labels = SceneLabels({}, "none")
     try:
-        if truth or own:
+        if truth or label_file:
             labels = read_labels(root, place, tests)
             problems += _without_scene(labels, scenes)
             problems += _without_label(place, labels, scenes)
     except DataError as error:
         problems.append(str(error))
-    scenes = [_labeled(scene, labels.of) for scene in scenes]
-    if official and labels.of and truth:
+    scenes = [_labeled(scene, labels.by_scene) for scene in scenes]
+    if official and labels.by_scene and truth:
         problems += check_categories(place, scenes)
     loose = [path for pairing in pairings for path in pairing.loose]
     notes = list(labels.differences)
-    return Inventory(place, scenes, loose, labels.origin, truth, problems, notes)
+    return Inventory(place, scenes, loose, labels.read_from, truth, problems, notes)
 
 
 def _named_officially(scene: SceneFiles) -> SceneFiles:
-    """Mirrors that rename targets after their sources describe the same scenes."""
+    """Restore the official name of a target that a mirror renamed after its source."""
     target = official_targets().get((scene.split, scene.source))
     return scene._replace(target=target) if target and scene.target == scene.source else scene
 
 
-def _not_official(root: Path, place: Location, own: Path | None, truth: bool) -> list[str]:
+def _not_official(place: Location, label_file: Path | None, truth: bool) -> list[str]:
     remedy = "set `dataset.kind: folder` in a copy of the experiment file"
-    if own is not None:
-        return [f"{own}: a set with labels of its own is not the official one; {remedy}"]
+    if label_file is not None:
+        return [f"{label_file}: a set with its own labels is not the official one; {remedy}"]
     if not truth:
-        return [f"{place.folder}: no ground truth, hence not the official set; {remedy}"]
+        return [f"{place.folder}: no ground truth, so this is not the official set; {remedy}"]
     return []
 
 
@@ -109,29 +109,29 @@ def _in_two_splits(root: Path, scenes: Sequence[SceneFiles]) -> list[str]:
         first = owner.setdefault(scene.source, scene.split)
         if first != scene.split:
             path = root / scene.files["combined"]
-            problems.append(f"{path}: is in {first} and in {scene.split}; remove one of them")
+            problems.append(f"{path}: is in both {first} and {scene.split}; remove one of them")
     return problems
 
 
-def _without_scene(labels: Labels, scenes: Sequence[SceneFiles]) -> list[str]:
+def _without_scene(labels: SceneLabels, scenes: Sequence[SceneFiles]) -> list[str]:
     if not labels.complete:
         return []
     present = {(scene.split, scene.source) for scene in scenes}
     return [
-        f"{labels.origin}: {source} of {split} has no images; make the set again"
-        for split, source in labels.of
+        f"{labels.read_from}: {source} of {split} has no images; make the set again"
+        for split, source in labels.by_scene
         if (split, source) not in present
     ]
 
 
-def _without_label(place: Location, labels: Labels, scenes: Sequence[SceneFiles]) -> list[str]:
+def _without_label(place: Location, labels: SceneLabels, scenes: Sequence[SceneFiles]) -> list[str]:
     problems = []
     for scene in scenes:
-        if (scene.split, scene.source) in labels.of:
+        if (scene.split, scene.source) in labels.by_scene:
             continue
         if labels.complete:
             problems.append(
-                f"{labels.origin}: has no row for {scene.source} of {scene.split}; add it"
+                f"{labels.read_from}: has no row for {scene.source} of {scene.split}; add it"
             )
         elif scene.split == "test":
             problems.append(
@@ -141,6 +141,6 @@ def _without_label(place: Location, labels: Labels, scenes: Sequence[SceneFiles]
     return problems
 
 
-def _labeled(scene: SceneFiles, labels: Mapping[tuple[str, str], Label]) -> SceneFiles:
-    label = labels.get((scene.split, scene.source), Label(""))
+def _labeled(scene: SceneFiles, labels: Mapping[tuple[str, str], SceneLabel]) -> SceneFiles:
+    label = labels.get((scene.split, scene.source), SceneLabel(""))
     return scene._replace(category=label.category, group=label.group)

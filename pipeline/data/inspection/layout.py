@@ -1,13 +1,14 @@
-"""Where the images of a data set lie: recognizes the layouts of its mirrors.
+"""Folder layouts of a data set and its mirrors: recognizes them and names their folders.
 
 - official: `{train,val,test}_{c,l,r}/source` for the combined, left and right views and
   `*_c/target` for the sharp images (A. Abuolaim, M. S. Brown, "Defocus Deblurring Using
   Dual-Pixel Data", ECCV 2020); in `dd_dp_dataset_canon`, `dd_dp_dataset_png`, `DPDD`, or
-  `dd_dp_dataset_pixel`, which has no sharp images. The synthetic set has this layout too.
+  `dd_dp_dataset_pixel`, which has no sharp images. The generated sets have this layout too.
 - restormer: `{train,val,test}/{inputC,inputL,inputR,target}`.
-- flat: `test_{c,l,r}` with the images directly inside (the Pixel 4 set of IFAN).
+- flat: `test_{c,l,r}` that directly contain the images (the Pixel 4 set of IFAN).
 
-Nothing else in the project knows folders: later stages find every image through the manifest.
+Nothing else in the pipeline knows these folders: generated sets are written to `official_paths`,
+and later stages find every image through the manifest.
 """
 
 from __future__ import annotations
@@ -19,51 +20,54 @@ from typing import Literal, NamedTuple
 from pipeline.errors import DataError
 
 VIEWS = ("combined", "left", "right", "target")
-"""Keys of a scene, in the order of the manifest's columns."""
+"""The images of a scene, in the order of the manifest's columns."""
 
 SPLITS = ("train", "val", "test")
 MAX_DEPTH = 3
-"""How many folders deep below the root a set may lie."""
+"""Maximum depth of a set below the root, in folders."""
+
+SUFFIXES = {"combined": "", "left": "_L", "right": "_R"}
+"""What the official names append to the name of the scene's source, by view."""
 
 LayoutName = Literal["official", "restormer", "flat"]
 
 _LETTERS = {"combined": "c", "left": "l", "right": "r"}
 _INPUTS = {"combined": "inputC", "left": "inputL", "right": "inputR"}
-# The training code of Restormer keeps each split in a folder of this name.
+# Restormer's training code expects a folder of this name inside each split.
 _INNER = "DPDD"
 _FOREIGN = "__MACOSX"
 
 
 class Location(NamedTuple):
-    """A recognized set: its layout and the folder that its split folders lie in."""
+    """A recognized set: its layout and the folder that contains its split folders."""
 
     layout: LayoutName
     folder: Path
 
 
 def locate(root: Path) -> Location:
-    """Find the one set that lies in `root` or up to `MAX_DEPTH` folders below it.
+    """Find the only set in `root` or up to `MAX_DEPTH` folders below it.
 
     Raises:
         DataError: there is none, or more than one.
         OSError: a folder cannot be read.
     """
-    found = list(_search(root, 0, set()))
-    if not found:
+    places = list(_search(root, 0, set()))
+    if not places:
         inside = any((root / name).is_dir() for name in ("source", *_INPUTS.values()))
         remedy = f"use {root.parent}" if inside else "check the root of the data set"
         raise DataError(
             f"{root}: no folder train_c, val_c or test_c, and no train/inputC, val/inputC or "
             f"test/inputC, up to {MAX_DEPTH} folders deep; {remedy}"
         )
-    if len(found) > 1:
-        listed = ", ".join(f"{place.folder} ({place.layout})" for place in found)
+    if len(places) > 1:
+        listed = ", ".join(f"{place.folder} ({place.layout})" for place in places)
         raise DataError(f"{root}: more than one data set ({listed}); name one of these folders")
-    return found[0]
+    return places[0]
 
 
 def splits_of(place: Location) -> list[str]:
-    """The splits of which any folder exists, in the order of `SPLITS`."""
+    """The splits that have at least one folder, in the order of `SPLITS`."""
     return [
         split
         for split in SPLITS
@@ -82,8 +86,28 @@ def image_folders(place: Location, split: str) -> dict[str, Path]:
     return {**sources, "target": tops["combined"] / "target"}
 
 
+def official_paths(root: Path, split: str, source: str, target: str) -> dict[str, Path]:
+    """Path of each image of a scene in the official layout.
+
+    Args:
+        root: the folder of the set.
+        split: train, val or test.
+        source: name of the scene's views, without suffix and extension.
+        target: name of the sharp image, without extension.
+
+    >>> paths = official_paths(Path("set"), "train", "1P0A0890", "1P0A0891")
+    >>> [path.as_posix() for path in paths.values()]  # doctest: +NORMALIZE_WHITESPACE
+    ['set/train_c/source/1P0A0890.png', 'set/train_l/source/1P0A0890_L.png',
+     'set/train_r/source/1P0A0890_R.png', 'set/train_c/target/1P0A0891.png']
+    """
+    folders = image_folders(Location("official", root), split)
+    names = {view: f"{source}{suffix}.png" for view, suffix in SUFFIXES.items()}
+    names["target"] = f"{target}.png"
+    return {view: folders[view] / name for view, name in names.items()}
+
+
 def is_image(path: Path) -> bool:
-    """Whether a file bears an image's name; archives made on macOS hold hidden `._*.png`."""
+    """Whether a file has the name of an image; archives made on macOS contain hidden `._*.png`."""
     return path.suffix.lower() == ".png" and not path.name.startswith(".")
 
 

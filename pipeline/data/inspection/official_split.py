@@ -1,4 +1,4 @@
-"""The official division of the Canon set: which scenes it consists of, by name."""
+"""The official split of the Canon set: the names of its scenes."""
 
 from __future__ import annotations
 
@@ -6,22 +6,20 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
+from pipeline.data.canon import INDOOR, OUTDOOR
 from pipeline.data.csv_files import read_table
 from pipeline.data.inspection.layout import SPLITS, Location
 from pipeline.data.inspection.pairing import SceneFiles
 
-INDOOR, OUTDOOR = 37, 39
-"""Test scenes of each category (Abuolaim & Brown, ECCV 2020)."""
-
 SPLIT_FILE_NAMES = Path(__file__).with_name("dpdd_split_file_names.csv")
-"""Published list of all scenes: split, source and target, without ending."""
+"""Published list of all scenes: split, source and target, without extension."""
 
 _SHOWN = 3
 
 
 @cache
 def official_targets() -> dict[tuple[str, str], str]:
-    """Name of the target of each scene, by split and source."""
+    """Name of each scene's target, by split and source."""
     return {
         (record["split"], f"{record['source']}.png"): f"{record['target']}.png"
         for _, record in read_table(SPLIT_FILE_NAMES, ("split", "source", "target"), more=True)
@@ -29,12 +27,12 @@ def official_targets() -> dict[tuple[str, str], str]:
 
 
 def check_official(place: Location, scenes: Sequence[SceneFiles]) -> list[str]:
-    """Compare scenes with the published lists: 350 train, 74 val, 76 test.
+    """Compare scenes with the published lists (350 train, 74 val, 76 test).
 
-    A split without any scene is left out: the test images alone are enough to evaluate.
+    A split without scenes is not checked: the test images alone are enough for an evaluation.
 
     Returns:
-        What is wrong, one line each.
+        The problems, one line each.
     """
     expected = official_targets()
     problems = []
@@ -63,11 +61,11 @@ def check_categories(place: Location, scenes: Iterable[SceneFiles]) -> list[str]
     """Compare the numbers of indoor and outdoor test scenes with the published ones.
 
     Returns:
-        What is wrong: nothing, or one line.
+        The problem in one line, or nothing.
     """
-    labels = [scene.category for scene in scenes if scene.split == "test"]
-    counts = labels.count("indoor"), labels.count("outdoor")
-    if not labels or counts == (INDOOR, OUTDOOR):
+    categories = [scene.category for scene in scenes if scene.split == "test"]
+    counts = categories.count("indoor"), categories.count("outdoor")
+    if not categories or counts == (INDOOR, OUTDOOR):
         return []
     return [
         f"{place.folder}: {counts[0]} indoor and {counts[1]} outdoor test scenes, officially "

@@ -1,4 +1,4 @@
-"""Which images of a split make up its scenes."""
+"""Groups the images of a split into scenes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.data.inspection.clip_names import clip_of
-from pipeline.data.inspection.layout import Location, image_folders, is_image
+from pipeline.data.inspection.layout import SUFFIXES, Location, image_folders, is_image
 
 MAX_NUMBER_DIFFERENCE = 2
 
-_SUFFIX = {"left": "_L", "right": "_R"}
+_SIDES = ("left", "right")
 _AGAIN = "copy or download the set again"
 _Stems = dict[str, Path]
 
@@ -20,9 +20,10 @@ _Stems = dict[str, Path]
 class SceneFiles(NamedTuple):
     """A scene: names, labels and files.
 
-    `source`, `target`: names of the combined and of the sharp image as the Canon set spells
-    them; `target` is empty where there is none. `files`: path of each view relative to the root,
-    with forward slashes. `group`: what is reported together. `category`: indoor, outdoor or empty.
+    `source`, `target`: names of the combined and the sharp image, spelled as in the Canon set;
+    `target` is empty if there is none. `files`: path of each view relative to the root, with
+    forward slashes. `group`: scenes of a group are reported together. `category`: indoor, outdoor
+    or empty.
     """
 
     split: str
@@ -34,7 +35,7 @@ class SceneFiles(NamedTuple):
 
 
 class Pairing(NamedTuple):
-    """Scenes of a split, files that belong to none, and what is wrong, one line each."""
+    """Scenes of a split, files that belong to no scene, and problems, one line each."""
 
     scenes: list[SceneFiles]
     loose: list[str]
@@ -42,15 +43,15 @@ class Pairing(NamedTuple):
 
 
 def pair_split(root: Path, place: Location, split: str, *, truth: bool) -> Pairing:
-    """Put the images of a split together.
+    """Group the images of a split into scenes.
 
     Sources and targets pair up by position in sorted order; their capture numbers differ by 1 or
-    2, or their names are the same: where a mirror renamed the targets, and for frames of clips.
-    Left and right views bear the name of their source, with or without `_L` and `_R`.
+    2, or their names are equal: in mirrors that renamed the targets, and for frames of clips. Left
+    and right views have the name of their source, with or without `_L` and `_R`.
 
     Args:
-        root: the root of the set, which paths are relative to.
-        place: what `locate` found.
+        root: root of the set; paths are relative to it.
+        place: result of `locate`.
         split: train, val or test.
         truth: whether there are sharp images.
     """
@@ -59,23 +60,23 @@ def pair_split(root: Path, place: Location, split: str, *, truth: bool) -> Pairi
     folders = image_folders(place, split)
     if not truth:
         del folders["target"]
-    found = {
-        view: _by_stem(folder, _SUFFIX.get(view, ""), problems, loose)
+    by_view = {
+        view: _by_stem(folder, SUFFIXES.get(view, ""), problems, loose)
         for view, folder in folders.items()
     }
-    sources = found["combined"]
-    targets = _targets(place, sources, found["target"], problems, loose) if truth else {}
+    sources = by_view["combined"]
+    targets = _targets(place, sources, by_view["target"], problems, loose) if truth else {}
     if sources:
-        for view in _SUFFIX:
-            _check_view(view, folders[view], sources, found[view], problems, loose)
+        for view in _SIDES:
+            _check_view(view, folders[view], sources, by_view[view], problems, loose)
     else:
         if not truth:
             problems.append(f"{folders['combined']}: holds no images; {_AGAIN}")
-        loose += [*found["left"].values(), *found["right"].values()]
+        loose += [*by_view["left"].values(), *by_view["right"].values()]
     scenes = []
     for stem, path in sources.items():
-        views = {"combined": path, "left": found["left"].get(stem)}
-        views |= {"right": found["right"].get(stem), "target": targets.get(stem)}
+        views = {"combined": path, "left": by_view["left"].get(stem)}
+        views |= {"right": by_view["right"].get(stem), "target": targets.get(stem)}
         files = {view: _relative(root, file) for view, file in views.items() if file is not None}
         target = f"{targets[stem].stem}.png" if stem in targets else ""
         scenes.append(SceneFiles(split, f"{stem}.png", target, files))
@@ -87,23 +88,25 @@ def _relative(root: Path, path: Path) -> str:
 
 
 def _by_stem(folder: Path, suffix: str, problems: list[str], loose: list[Path]) -> _Stems:
-    """Images of a folder by name without ending and suffix, sorted by it."""
-    found: _Stems = {}
+    """Images of a folder by name without suffix and extension, sorted by it."""
+    by_stem: _Stems = {}
     paths = [path for path in folder.iterdir() if is_image(path)] if folder.is_dir() else []
     for path in sorted(paths):
         stem = re.sub(f"{suffix}$", "", path.stem, flags=re.IGNORECASE)
         if not re.fullmatch(r"[A-Za-z0-9_-]+", stem):
             problems.append(
-                f"{path}: its name holds other characters than letters, digits, - and _; "
+                f"{path}: its name has characters other than letters, digits, - and _; "
                 "rename it, or remove it if it is a copy"
             )
             loose.append(path)
-        elif stem in found:
-            problems.append(f"{path}: has the same name as {found[stem].name}; remove one of them")
+        elif stem in by_stem:
+            problems.append(
+                f"{path}: has the same name as {by_stem[stem].name}; remove one of them"
+            )
             loose.append(path)
         else:
-            found[stem] = path
-    return dict(sorted(found.items()))
+            by_stem[stem] = path
+    return dict(sorted(by_stem.items()))
 
 
 def _targets(
@@ -119,7 +122,7 @@ def _targets(
         loose += targets.values()
         return {}
     renamed = place.layout == "restormer"
-    # Frames are numbered one by one: where they have one name, the next number is a wrong pair.
+    # Frames are numbered consecutively: if names are equal, a neighboring number is a wrong pair.
     framed = {stem for stem in sources if stem in targets and clip_of(stem)}
     for (stem, path), target in zip(sources.items(), targets, strict=True):
         if stem == target and (renamed or stem in framed):
@@ -130,8 +133,7 @@ def _targets(
             problems.append(f"{wrong}: has no capture number; names look like 1P0A0917.png")
         elif framed or not 1 <= abs((numbers[0] or 0) - (numbers[1] or 0)) <= MAX_NUMBER_DIFFERENCE:
             problems.append(
-                f"{path}: it and target {target}.png do not belong together; "
-                "find the image that is missing or surplus"
+                f"{path}: does not belong to target {target}.png; find the missing or surplus image"
             )
     return dict(zip(sources, targets.values(), strict=True))
 
@@ -145,19 +147,19 @@ def _check_view(
     view: str,
     folder: Path,
     sources: _Stems,
-    found: _Stems,
+    images: _Stems,
     problems: list[str],
     loose: list[Path],
 ) -> None:
     if not folder.exists():
         problems.append(f"{folder}: is missing; {_AGAIN}")
         return
-    bare = bool(found) and all(path.stem == stem for stem, path in found.items())
+    bare = bool(images) and all(path.stem == stem for stem, path in images.items())
     for stem in sources:
-        if stem not in found:
-            name = f"{stem}{'' if bare else _SUFFIX[view]}.png"
+        if stem not in images:
+            name = f"{stem}{'' if bare else SUFFIXES[view]}.png"
             problems.append(f"{folder / name}: is missing; {_AGAIN}")
-    for stem, path in found.items():
+    for stem, path in images.items():
         if stem not in sources:
             problems.append(f"{path}: has no combined view; remove it, or {_AGAIN}")
             loose.append(path)

@@ -1,16 +1,17 @@
-"""Opens every image of a data set exactly once: reads, hashes, checks, decodes and compares."""
+"""Opens every image of a data set exactly once: reads, hashes, checks, decodes, compares it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from pipeline.compute.process_pool import spread
+from pipeline.compute.process_pool import map_processes
 from pipeline.data.inspection.registration import Gray, Registration, misplaced, register, shrink
 from pipeline.data.journal import Journal
 from pipeline.data.png import decode_png, read_bytes
@@ -18,7 +19,7 @@ from pipeline.errors import DataError
 from pipeline.files import writing
 from pipeline.progress_bars import byte_bar
 
-# Raised whenever a scan finds more, or something else, in the same files.
+# Incremented whenever a scan reports more, or something else, about the same files.
 _VERSION = 1
 
 Files = Mapping[str, str]
@@ -35,10 +36,10 @@ class FileFacts(BaseModel):
 
 
 class SceneFacts(BaseModel):
-    """What the files of a scene hold, by view; a file that cannot be used is left out.
+    """What the files of a scene hold, by view; unusable files are omitted.
 
-    `registration`: how each view lies on the combined one; `None` where it cannot be judged.
-    `problems`: what is wrong, one line each.
+    `registration`: alignment of each view with the combined one; `None` if it cannot be judged.
+    `problems`: one line each.
     """
 
     files: dict[str, FileFacts]
@@ -47,7 +48,7 @@ class SceneFacts(BaseModel):
 
 
 def examine(root: Path, files: Files) -> SceneFacts:
-    """Read and decode the files of one scene and compare them with one another.
+    """Read and decode the files of one scene and compare them with each other.
 
     Args:
         root: root of the data set.
@@ -75,20 +76,20 @@ def examine(root: Path, files: Files) -> SceneFacts:
         small[view] = shrink(image.pixels)
     registration: dict[str, Registration | None] = {}
     first = facts.get("combined")
-    for view, one in facts.items():
-        if first is None or one is first:
+    for view, image_facts in facts.items():
+        if first is None or image_facts is first:
             continue
-        if (one.width, one.height) != (first.width, first.height):
+        if (image_facts.width, image_facts.height) != (first.width, first.height):
             problems.append(
-                f"{root / files[view]}: is {one.width}x{one.height}, its combined view "
-                f"{first.width}x{first.height}; copy or download the set again"
+                f"{root / files[view]}: is {image_facts.width}x{image_facts.height}, its combined "
+                f"view {first.width}x{first.height}; copy or download the set again"
             )
             continue
-        found = register(small["combined"], small[view], (first.height, first.width))
-        registration[view] = found
-        wrong = found and misplaced(view, found)
-        if wrong:
-            problems.append(f"{root / files[view]}: {wrong}; copy or download the set again")
+        alignment = register(small["combined"], small[view], (first.height, first.width))
+        registration[view] = alignment
+        problem = alignment and misplaced(view, alignment)
+        if problem:
+            problems.append(f"{root / files[view]}: {problem}; copy or download the set again")
     return SceneFacts(files=facts, registration=registration, problems=problems)
 
 
@@ -105,9 +106,9 @@ def scan(
     Args:
         root: root of the data set.
         scenes: the files of each scene, by view, relative to the root.
-        workers: processes; the result doesn't depend on them.
-        journal: file that notes each sound scene, so that a killed scan goes on; the caller
-            removes it.
+        workers: number of processes; the result doesn't depend on it.
+        journal: file that records each scene without problems, from which a killed scan resumes;
+            the caller removes it.
         progress: whether a progress bar is shown.
 
     Returns:
@@ -122,27 +123,27 @@ def scan(
             notes = Journal(journal, [_VERSION, str(root.resolve())])
         known = dict(notes.entries)
     keys = [_key(root, files) for files in scenes]
-    found = {
+    scanned = {
         number: SceneFacts.model_validate(known[key])
         for number, key in enumerate(keys)
         if key in known
     }
-    jobs = {number: (root, scenes[number]) for number in range(len(scenes)) if number not in found}
+    jobs = {number: files for number, files in enumerate(scenes) if number not in scanned}
     sizes = [sum(_size(root / name) for name in files.values()) for files in scenes]
     with byte_bar(progress) as bar:
         task = bar.add_task("checking images", total=sum(sizes))
-        bar.advance(task, sum(sizes[number] for number in found))
-        for number, facts in spread(examine, jobs, workers, root):
-            found[number] = facts
+        bar.advance(task, sum(sizes[number] for number in scanned))
+        for number, facts in map_processes(partial(examine, root), jobs, workers, root):
+            scanned[number] = facts
             if journal is not None and notes is not None and not facts.problems:
                 with writing(journal):
                     notes.add([keys[number], facts.model_dump(mode="json")])
             bar.advance(task, sizes[number])
-    return [found[number] for number in range(len(scenes))]
+    return [scanned[number] for number in range(len(scenes))]
 
 
 def _key(root: Path, files: Files) -> str:
-    """Identifies the present state of files: names, sizes and times of change."""
+    """Identify the current state of files by names, sizes and modification times."""
     parts: list[Any] = []
     for view, name in files.items():
         status = (root / name).stat() if (root / name).exists() else None

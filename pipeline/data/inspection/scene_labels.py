@@ -1,4 +1,4 @@
-"""Indoor or outdoor: the labels of scenes, from whoever knows best."""
+"""Labels of scenes, indoor or outdoor, from the most reliable source available."""
 
 from __future__ import annotations
 
@@ -23,70 +23,71 @@ _ARRAYS = {"indoor": "indoor_labels.npy", "outdoor": "outdoor_labels.npy"}
 _MAX_ARRAY_BYTES = 1 << 16
 
 
-class Label(NamedTuple):
+class SceneLabel(NamedTuple):
     """Category (indoor, outdoor or empty) and reporting group of a scene."""
 
     category: str
     group: str = "main"
 
 
-class Labels(NamedTuple):
-    """Labels by split and source.
+class SceneLabels(NamedTuple):
+    """Labels of a set's scenes.
 
-    `origin`: where they come from, for reports. `complete`: whether every scene must have a label
-    and every label a scene. `differences`: how they depart from the published list, a line each.
+    `by_scene`: keyed by split and source. `read_from`: where they were read, for reports.
+    `complete`: whether every scene must have a label and every label a scene. `differences`: from
+    the published list, one line each.
     """
 
-    of: Mapping[tuple[str, str], Label]
-    origin: str
+    by_scene: Mapping[tuple[str, str], SceneLabel]
+    read_from: str
     complete: bool = False
     differences: tuple[str, ...] = ()
 
 
 def own_labels(root: Path, place: Location) -> Path | None:
-    """The set's own `scenes.csv`, in its root or in the folder that holds it."""
+    """The set's own `scenes.csv`, in the root or in the set's folder below it."""
     paths = [folder / OWN for folder in (root, place.folder)]
     return next((path for path in paths if path.exists()), None)
 
 
-def read_labels(root: Path, place: Location, tests: Sequence[str]) -> Labels:
-    """The best labels that there are.
+def read_labels(root: Path, place: Location, tests: Sequence[str]) -> SceneLabels:
+    """Read the labels of a set from the most reliable source available.
 
-    A `scenes.csv` of the set wins over the authors' arrays `indoor_labels.npy` and
+    The set's own `scenes.csv` takes precedence over the authors' arrays `indoor_labels.npy` and
     `outdoor_labels.npy` (1-based positions in the sorted test list, in the root or in a folder of
-    the test images), and these win over the published list of the Canon test scenes.
+    the test images), which take precedence over the published list of the Canon test scenes.
 
     Args:
         root: root of the set.
-        place: what `locate` found there.
+        place: result of `locate`.
         tests: names of its test scenes, sorted.
 
     Raises:
-        DataError: a file of labels is malformed, or contradicts itself or the test scenes.
+        DataError: a label file is malformed, or contradicts itself or the test scenes.
     """
     own = own_labels(root, place)
     if own is not None:
-        return Labels(_read_own(own), str(own), complete=True)
+        return SceneLabels(_read_own(own), str(own), complete=True)
     published = {
         record["file_name"]: record["category"]
         for _, record in read_table(TEST_SCENES, ("category", "file_name"), more=True)
     }
     folder = _array_folder(root, place)
     if folder is None:
-        of = {("test", name): Label(category) for name, category in published.items()}
-        return Labels(of, "published list")
-    found = _read_arrays(folder, tests)
+        by_scene = {("test", name): SceneLabel(category) for name, category in published.items()}
+        return SceneLabels(by_scene, "published list")
+    categories = _read_arrays(folder, tests)
     differences = tuple(
-        f"{folder}: {name} (number {number}) is {found[name]} by the label arrays, which win over "
-        f"the published list ({published[name]})"
+        f"{folder}: {name} (number {number}) is {categories[name]} in the label arrays, which "
+        f"take precedence over the published list ({published[name]})"
         for number, name in enumerate(tests, 1)
-        if name in published and published[name] != found[name]
+        if name in published and published[name] != categories[name]
     )
-    of = {("test", name): Label(category) for name, category in found.items()}
-    return Labels(of, f"label arrays in {folder}", differences=differences)
+    by_scene = {("test", name): SceneLabel(category) for name, category in categories.items()}
+    return SceneLabels(by_scene, f"label arrays in {folder}", differences=differences)
 
 
-def _read_own(path: Path) -> dict[tuple[str, str], Label]:
+def _read_own(path: Path) -> dict[tuple[str, str], SceneLabel]:
     labels = {}
     for line, record in read_table(path, ("split", "source", "category", "group"), more=True):
         source, category, group = (record[name] for name in ("source", "category", "group"))
@@ -96,12 +97,12 @@ def _read_own(path: Path) -> dict[tuple[str, str], Label]:
             )
         if not re.fullmatch(r"[a-z0-9_-]+", group):
             raise DataError(
-                f"{path}:{line}: {source}: group {group!r}; use small letters, digits, - and _"
+                f"{path}:{line}: {source}: group {group!r}; use lowercase letters, digits, - and _"
             )
         key = (record["split"], source)
         if key in labels:
             raise DataError(f"{path}:{line}: {source}: has two rows; remove one of them")
-        labels[key] = Label(category, group)
+        labels[key] = SceneLabel(category, group)
     return labels
 
 
@@ -110,11 +111,11 @@ def _array_folder(root: Path, place: Location) -> Path | None:
     folders = dict.fromkeys(
         [root, place.folder, *(folder for view in views for folder in (view.parent, view))]
     )
-    found = [f for f in folders if any((f / name).exists() for name in _ARRAYS.values())]
-    if len(found) > 1:
-        listed = " and ".join(str(folder) for folder in found)
-        raise DataError(f"{root}: label arrays in {listed}; remove those that do not count")
-    return found[0] if found else None
+    holders = [f for f in folders if any((f / name).exists() for name in _ARRAYS.values())]
+    if len(holders) > 1:
+        listed = " and ".join(str(folder) for folder in holders)
+        raise DataError(f"{root}: label arrays in {listed}; remove the wrong ones")
+    return holders[0] if holders else None
 
 
 def _read_arrays(folder: Path, tests: Sequence[str]) -> dict[str, str]:
@@ -123,19 +124,19 @@ def _read_arrays(folder: Path, tests: Sequence[str]) -> dict[str, str]:
     for category, name in _ARRAYS.items():
         path = folder / name
         if not path.exists():
-            raise DataError(f"{path}: is missing beside the other array; add it, or remove both")
+            raise DataError(f"{path}: is missing next to the other array; add it, or remove both")
         for position in _read_positions(path, len(tests)):
             if position in category_of:
                 raise DataError(
-                    f"{path}: names scene number {position}, which is {category_of[position]} "
-                    "already; copy both label arrays again, or remove them"
+                    f"{path}: names scene number {position}, which is already "
+                    f"{category_of[position]}; copy both label arrays again, or remove them"
                 )
             category_of[position] = category
-    lacking = [number for number in range(1, len(tests) + 1) if number not in category_of]
-    if lacking:
+    missing = [number for number in range(1, len(tests) + 1) if number not in category_of]
+    if missing:
         raise DataError(
-            f"{folder}: the label arrays lack {len(lacking)} of {len(tests)} test scenes, the "
-            f"first is number {lacking[0]}; copy both again, or remove them"
+            f"{folder}: the label arrays lack {len(missing)} of {len(tests)} test scenes, the "
+            f"first is number {missing[0]}; copy both again, or remove them"
         )
     return {name: category_of[number] for number, name in enumerate(tests, 1)}
 
@@ -145,17 +146,17 @@ def _read_positions(path: Path, tests: int) -> list[int]:
     if path.is_file() and path.stat().st_size > _MAX_ARRAY_BYTES:
         raise DataError(f"{path}: too large for labels; {again}")
     try:
-        # Mapped, not loaded: an array that claims more than the file holds is refused; no pickle.
+        # Mapping refuses pickles, and arrays that claim more than the file holds.
         array: Any = np.lib.format.open_memmap(path, mode="r")
-    except Exception as error:  # NumPy lets through whatever its parser of headers raises.
-        raise DataError(f"{path}: is no NumPy array of whole numbers; {again}") from error
+    except Exception as error:  # NumPy's header parser may raise anything.
+        raise DataError(f"{path}: is not a NumPy array of whole numbers; {again}") from error
     if array.dtype.kind not in "iu":
         raise DataError(f"{path}: holds {array.dtype}, not whole numbers; {again}")
     positions = [int(value) for value in array.ravel()]
     outside = [position for position in positions if not 1 <= position <= tests]
     if outside:
         raise DataError(
-            f"{path}: {outside[0]} is no position among {tests} test scenes (counted from 1); "
+            f"{path}: {outside[0]} is not a position among {tests} test scenes (counted from 1); "
             "complete the test scenes, or remove both arrays"
         )
     return positions

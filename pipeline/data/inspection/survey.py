@@ -1,4 +1,4 @@
-"""The whole truth about a data set: names, labels, every image, and the set as one."""
+"""Complete examination of a data set: names, labels, every image, and consistency of the set."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.errors import DataError
 
 
 class Survey(NamedTuple):
-    """What a set consists of, what its files hold, and what is wrong, one line each.
+    """Contents of a set, facts about its files, and problems, one line each.
 
     `facts`: one entry per scene of `inventory`, then one per loose file.
     """
@@ -24,13 +24,13 @@ class Survey(NamedTuple):
     problems: list[str]
 
     def images(self) -> Iterator[tuple[str, FileFacts, Registration | None]]:
-        """Path relative to the root and facts of every image that could be decoded.
+        """Relative path, facts and alignment of every image that could be decoded.
 
-        Characters of a path that cannot be shown are escaped.
+        Unprintable characters of a path are escaped.
         """
-        for files, found in zip(_jobs(self.inventory), self.facts, strict=True):
-            for view, facts in found.files.items():
-                yield shown(files[view]), facts, found.registration.get(view)
+        for files, scene in zip(_jobs(self.inventory), self.facts, strict=True):
+            for view, facts in scene.files.items():
+                yield shown(files[view]), facts, scene.registration.get(view)
 
 
 def survey(
@@ -44,40 +44,44 @@ def survey(
     """Examine a data set from its folders to its pixels; every image is decoded once.
 
     Args:
-        root: the set lies in it or up to three folders below.
+        root: the folder of the set, or one up to three levels above it.
         official: see `take_inventory`.
-        workers: processes; the result doesn't depend on them.
+        workers: number of processes; the result doesn't depend on it.
         journal: see `scan`.
         progress: whether a progress bar is shown.
 
     Raises:
-        DataError: no set is found, or more than one; a process was killed.
+        DataError: there is no set, or more than one; a process was killed.
     """
     inventory = take_inventory(root, official=official)
     jobs = _jobs(inventory)
     facts = scan(root, jobs, workers, journal=journal, progress=progress)
-    problems = [*inventory.problems, *(problem for one in facts for problem in one.problems)]
-    found = Survey(inventory, facts, problems)
-    problems = [*problems, *_same_twice(root, found), *_mixed(root, found)]
-    return found._replace(problems=[shown(problem) for problem in problems])
+    problems = [*inventory.problems, *(problem for scene in facts for problem in scene.problems)]
+    examined = Survey(inventory, facts, problems)
+    problems = [*problems, *_same_twice(root, examined), *_mixed(root, examined)]
+    return examined._replace(problems=[shown(problem) for problem in problems])
 
 
 def shown(text: str) -> str:
-    """Text on one line that any terminal and JSON can hold: file names may be anything."""
+    """Text on one line that any terminal and JSON can hold; file names may contain anything.
+
+    >>> shown("a\\nb")
+    'a\\\\nb'
+    """
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-def require_sound(root: Path, found: Survey) -> None:
-    """Refuse a set with which anything is wrong.
+def require_sound(root: Path, examined: Survey) -> None:
+    """Refuse a set that has problems.
 
     Raises:
-        DataError: names the first problem and says how many there are.
+        DataError: names the first problem and gives their number.
     """
-    if found.problems:
-        count = len(found.problems)
-        rest = "the only problem" if count == 1 else f"the first of {count} problems"
+    if examined.problems:
+        count = len(examined.problems)
+        position = "the only problem" if count == 1 else f"the first of {count} problems"
         raise DataError(
-            f"{found.problems[0]} ({rest}; run `dmtbench doctor --root {root}` for a report)"
+            f"{examined.problems[0]} ({position}; run `dmtbench doctor --root {root}` for a report)"
         )
 
 
@@ -85,24 +89,24 @@ def _jobs(inventory: Inventory) -> list[Mapping[str, str]]:
     return [*(scene.files for scene in inventory.scenes), *({"": f} for f in inventory.loose)]
 
 
-def _same_twice(root: Path, found: Survey) -> list[str]:
+def _same_twice(root: Path, examined: Survey) -> list[str]:
     first: dict[str, str] = {}
     return [
         f"{root / name}: is byte for byte the same image as {root / first[facts.sha256]}; "
         "copy or download the set again"
-        for name, facts, _ in found.images()
+        for name, facts, _ in examined.images()
         if first.setdefault(facts.sha256, name) != name
     ]
 
 
-def _mixed(root: Path, found: Survey) -> list[str]:
-    depths = Counter(facts.bit_depth for _, facts, _ in found.images())
+def _mixed(root: Path, examined: Survey) -> list[str]:
+    depths = Counter(facts.bit_depth for _, facts, _ in examined.images())
     if len(depths) < 2:
         return []
     ((usual, count), *_) = depths.most_common()
     return [
         f"{root / name}: has {facts.bit_depth} bits per channel, {count} others have {usual}; "
         "take the whole set from one source"
-        for name, facts, _ in found.images()
+        for name, facts, _ in examined.images()
         if facts.bit_depth != usual
     ]

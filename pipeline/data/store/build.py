@@ -1,6 +1,8 @@
 """Builds the pixel store: all training and validation views in one uint16 file, as tiles.
 
-Decoding a 16-bit PNG takes far longer than reading its pixels, so they are decoded once.
+Decoding a 16-bit PNG takes far longer than reading its pixels, so every image is decoded only once.
+`build_store` takes a lock, reserves the pixel file in a work folder, fills it scene by scene, each
+recorded in a journal, writes the index, and renames the work folder to the store.
 """
 
 from __future__ import annotations
@@ -11,11 +13,13 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
-from pipeline.compute.process_pool import spread
+from pipeline.compute.process_pool import map_processes
 from pipeline.data.journal import Journal
 from pipeline.data.manifest import ManifestRow, read_manifest, read_scene
 from pipeline.data.store.reader import FORMAT, INDEX, PIXELS, STORED_VIEWS, PixelStore, StoredScene
@@ -30,8 +34,15 @@ STORED_SPLITS = ("train", "val")
 _JOURNAL = "journal.jsonl"
 
 
+class _Job(NamedTuple):
+    """A scene and its offset in the pixel file, in elements."""
+
+    row: ManifestRow
+    offset: int
+
+
 def store_rows(manifest: Path) -> list[ManifestRow]:
-    """The scenes that a store holds: those of training and validation.
+    """The scenes that a store contains: those for training and validation.
 
     Raises:
         DataError: the manifest cannot be used.
@@ -40,7 +51,7 @@ def store_rows(manifest: Path) -> list[ManifestRow]:
 
 
 def store_size(rows: Iterable[ManifestRow]) -> int:
-    """Bytes that these scenes take in a store."""
+    """Size of these scenes in a store, in bytes."""
     return 2 * sum(scene_elements(row.height, row.width) for row in rows)
 
 
@@ -49,20 +60,21 @@ def build_store(
 ) -> None:
     """Decode every training and validation view into `target`, verified against the manifest.
 
-    A killed or failed build is continued by the next one: its work lies in `<target>.partial`
-    until it is complete. A complete store of this manifest is left as it is.
+    A killed or failed build is resumed by the next one from `<target>.partial`. A complete store of
+    this manifest is left unchanged.
 
     Args:
         root: folder of the images.
         manifest: its manifest.
-        target: folder to make: `pixels.u16` and `index.json`. Its bytes don't depend on `workers`.
-        workers: processes; each holds one scene in memory.
+        target: folder to create, with `pixels.u16` and `index.json`. Its bytes don't depend on
+            `workers`.
+        workers: number of processes; each holds one scene in memory.
         progress: whether a progress bar is shown.
 
     Raises:
-        DataError: an image is missing, damaged or not the one in the manifest; the disk is too
-            small; `target` holds something else; another process is building the same store, or
-            one of ours was killed.
+        DataError: an image is missing, damaged or differs from the manifest; the disk is too small;
+            `target` holds something else; another process is building the same store; a worker
+            process was killed.
     """
     rows, sha256 = store_rows(manifest), sha256_of(manifest)
     with writing(target):
@@ -72,9 +84,17 @@ def build_store(
             if not _is_there(target, sha256):
                 work = target.with_name(f"{target.name}.partial")
                 work.mkdir(exist_ok=True)
-                _fill(work, target, root, rows, sha256, workers, progress)
+                _fill(
+                    work,
+                    root=root,
+                    rows=rows,
+                    manifest_sha256=sha256,
+                    target=target,
+                    workers=workers,
+                    progress=progress,
+                )
                 _put_in_place(work, target)
-            # Not before the store is in its place: without it, all would be done again.
+            # Only now that the store is in place: without the journal, a build would start over.
             (target / _JOURNAL).unlink(missing_ok=True)
 
 
@@ -90,10 +110,10 @@ def _alone(target: Path) -> Iterator[None]:
 
 
 def _check_replaceable(target: Path) -> None:
-    """Refuse to replace what is no store: a mistyped folder must not cost anybody's files."""
+    """Refuse to replace anything but a store: a mistyped folder must not destroy other files."""
     ours = target.is_dir() and ((target / INDEX).is_file() or not any(target.iterdir()))
     if target.exists() and not ours:
-        raise DataError(f"{target}: holds something else than a store; choose another folder")
+        raise DataError(f"{target}: holds something other than a store; choose another folder")
 
 
 def _is_there(target: Path, manifest_sha256: str) -> bool:
@@ -106,14 +126,15 @@ def _is_there(target: Path, manifest_sha256: str) -> bool:
 
 def _fill(
     work: Path,
-    target: Path,
+    *,
     root: Path,
     rows: list[ManifestRow],
     manifest_sha256: str,
+    target: Path,
     workers: int,
     progress: bool,
 ) -> None:
-    """Write pixels and index of a whole store into the folder `work`."""
+    """Write pixels and index of a complete store into `work`, resuming from its journal."""
     if not (work / PIXELS).exists():
         (work / _JOURNAL).unlink(missing_ok=True)
     journal = Journal(work / _JOURNAL, [FORMAT, manifest_sha256])
@@ -123,23 +144,29 @@ def _fill(
         offsets.append(offsets[-1] + scene_elements(row.height, row.width))
     sums: dict[int, str] = dict(journal.entries)
     jobs = {
-        number: (root, row, work / PIXELS, offsets[number])
-        for number, row in enumerate(rows)
-        if number not in sums
+        number: _Job(row, offsets[number]) for number, row in enumerate(rows) if number not in sums
     }
-    stored = spread(_store_scene, jobs, workers, target)
+    store_scene = partial(_store_scene, root, work / PIXELS)
+    stored = map_processes(store_scene, jobs, workers, target)
     for number, checksum in watched(stored, len(rows), "Storing pixels", progress, len(sums)):
         journal.add([number, checksum])
         sums[number] = checksum
     scenes = [
-        StoredScene(row.split, row.source, offsets[number], row.height, row.width, sums[number])
+        StoredScene(
+            split=row.split,
+            source=row.source,
+            offset=offsets[number],
+            height=row.height,
+            width=row.width,
+            sha256=sums[number],
+        )
         for number, row in enumerate(rows)
     ]
     index = {
         "format": FORMAT,
         "views": STORED_VIEWS,
         "manifest_sha256": manifest_sha256,
-        # Of the scenes' checksums: to take it anew, the whole file need not be read in one go.
+        # Hash of the scenes' checksums, so that scenes can be verified one at a time.
         "sha256": hashlib.sha256("".join(scene.sha256 for scene in scenes).encode()).hexdigest(),
         "scenes": [vars(scene) for scene in scenes],
     }
@@ -147,7 +174,7 @@ def _fill(
 
 
 def _reserve(pixels: Path, size: int) -> None:
-    """Give the file its full length, with all its blocks where the system can."""
+    """Extend the file to its full length and allocate its blocks if the system supports it."""
     pixels.touch()
     need_room((pixels.parent, size - 512 * pixels.stat().st_blocks))
     os.truncate(pixels, size)
@@ -156,11 +183,11 @@ def _reserve(pixels: Path, size: int) -> None:
             os.posix_fallocate(stream.fileno(), 0, size)
 
 
-def _store_scene(root: Path, row: ManifestRow, pixels: Path, offset: int) -> str:
-    """Write one scene at its place, for good; its checksum."""
-    images, checksum = read_scene(root, row), hashlib.sha256()
+def _store_scene(root: Path, pixels: Path, job: _Job) -> str:
+    """Write one scene at its offset and flush it to disk; return its checksum."""
+    images, checksum = read_scene(root, job.row), hashlib.sha256()
     with pixels.open("r+b") as stream:
-        stream.seek(2 * offset)
+        stream.seek(2 * job.offset)
         for tiles in tile_rows(images):
             stream.write(tiles.data)
             checksum.update(tiles.data)

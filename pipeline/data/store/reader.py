@@ -25,7 +25,7 @@ _ITEM = 2
 
 @dataclass(frozen=True)
 class StoredScene:
-    """Where a scene lies, `offset` in uint16 elements, and the SHA-256 of its bytes."""
+    """Position of a scene (`offset` in uint16 elements), its size in pixels and its SHA-256."""
 
     split: str
     source: str
@@ -36,21 +36,21 @@ class StoredScene:
 
     @property
     def elements(self) -> int:
-        """How many uint16 elements the scene has."""
+        """Number of uint16 elements of the scene."""
         return scene_elements(self.height, self.width)
 
 
 class PixelStore:
     """Read access to a pixel store.
 
-    Pickled, it is its folder's name: another process maps the file itself.
+    It is pickled as its folder's path: every process maps the file itself.
 
     Args:
-        folder: what `build_store` made.
+        folder: folder made by `build_store`.
 
     Raises:
-        DataError: the folder is no store, or its pixel file has another length than its index
-            says.
+        DataError: the folder is not a store, or its pixel file doesn't have the length given in
+            its index.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -65,11 +65,11 @@ class PixelStore:
             raise DataError(f"{path}: is not {expected} bytes long; delete {folder} and rebuild it")
         self._map: mmap.mmap | None = None
         self._pixels: NDArray[np.uint16] = np.empty(0, dtype="<u2")
-        # A set of test scenes only makes an empty file, which cannot be mapped.
+        # A set with only test scenes has an empty pixel file, which cannot be mapped.
         if expected:
             with path.open("rb") as stream:
                 self._map = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-            # Crops come from anywhere: megabytes read ahead of each would be read in vain.
+            # Crops are read from random positions, so read-ahead would be wasted.
             self._map.madvise(mmap.MADV_RANDOM)
             self._pixels = np.frombuffer(self._map, dtype="<u2")
 
@@ -77,10 +77,10 @@ class PixelStore:
         return PixelStore, (self.folder,)
 
     def check_manifest(self, sha256: str) -> None:
-        """Make sure that the store was built from the manifest with this hash.
+        """Verify that the store was built from the manifest with this hash.
 
         Raises:
-            DataError: it was built from another one.
+            DataError: it was built from another manifest.
         """
         if sha256 != self.manifest_sha256:
             raise DataError(
@@ -91,7 +91,7 @@ class PixelStore:
         """Compare the bytes of every scene with the checksum in the index.
 
         Raises:
-            DataError: some differ; the message names the scenes.
+            DataError: a checksum differs; the message names the scenes.
         """
         damaged = [
             scene.source
@@ -105,7 +105,7 @@ class PixelStore:
             )
 
     def of_split(self, split: str) -> list[int]:
-        """Numbers of the scenes of `split`.
+        """Indexes of the scenes of `split`.
 
         Raises:
             DataError: there are none.
@@ -126,12 +126,12 @@ class PixelStore:
         """Views of one scene, or of a window of it.
 
         Args:
-            number: position in `scenes`.
-            window: top, left, height, width in pixels; the whole image when absent.
+            number: index in `scenes`.
+            window: top, left, height, width in pixels; default: the whole image.
             views: which of `STORED_VIEWS`.
 
         Returns:
-            uint16 `[height, width, 3]` by view, RGB: copies, planar in memory.
+            uint16 `[height, width, 3]` by view, RGB; copies, with planar memory layout.
         """
         scene = self.scenes[number]
         place = window or (0, 0, scene.height, scene.width)
@@ -148,18 +148,18 @@ class PixelStore:
         window: tuple[int, int, int, int],
         views: Sequence[str],
     ) -> None:
-        """Read a window into an array at hand, as planes of one channel.
+        """Read a window into an existing array, as channel planes.
 
         Args:
-            planes: `[3 * views, height, width]`, to fill; any strides.
-            number: position in `scenes`.
+            planes: destination, `[3 * views, height, width]`; any strides.
+            number: index in `scenes`.
             window: top, left, height, width in pixels.
-            views: which of `STORED_VIEWS`, in the order wanted.
+            views: which of `STORED_VIEWS`, in the order of `planes`.
         """
         scene = self.scenes[number]
         pixels = self._stored(scene)
         shape = (len(views), CHANNELS, *planes.shape[1:])
-        # Never a copy: the first axis is only split.
+        # Splitting the first axis never requires a copy.
         target = planes.reshape(shape, copy=False)
         order = [STORED_VIEWS.index(view) for view in views]
         for piece in pieces(scene.height, scene.width, window):
@@ -174,10 +174,10 @@ class PixelStore:
     def will_need(
         self, number: int, window: tuple[int, int, int, int], views: Sequence[str]
     ) -> None:
-        """Have the system fetch a window from the disk, without waiting for it.
+        """Ask the system to prefetch a window from disk; return immediately.
 
         Args:
-            number: position in `scenes`.
+            number: index in `scenes`.
             window: top, left, height, width in pixels.
             views: those of `STORED_VIEWS` that will be read.
         """
@@ -208,5 +208,5 @@ def _read_index(path: Path) -> dict[str, Any]:
         ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(
-            f"{path}: is no store index of this version; delete {path.parent} and rebuild it"
+            f"{path}: is not a store index of this version; delete {path.parent} and rebuild it"
         ) from error

@@ -1,8 +1,8 @@
-"""Tiles: how a scene lies in the pixel store.
+"""Tiles: the memory layout of a scene in the pixel store.
 
-A training crop takes a few hundred short rows of an image that is stored row by row, each on
-pages of its own. Stored as tiles, it touches some 25 runs of neighboring pages, and planes of one
-channel need no transposition. `benchmarks/feed.py` measures what that is worth.
+In an image stored row by row, a training crop consists of a few hundred short rows, each on its own
+pages. Stored as tiles, it touches about 25 runs of consecutive pages, and channel planes need no
+transposition. `benchmarks/feed.py` measures the gain.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIDE = 64
-"""Side of a tile in pixels: four views of it are 24 pages of 4096 bytes."""
+"""Side of a tile in pixels; its four views fill 24 pages of 4096 bytes."""
 
 VIEWS = ("combined", "left", "right", "target")
-"""Order of the views within a tile; those of a two-view method are neighbors."""
+"""Order of the views within a tile; the views of a two-view method are adjacent."""
 
 CHANNELS = 3
 
@@ -25,9 +25,9 @@ CHANNELS = 3
 class Piece(NamedTuple):
     """The part of a window that lies in one tile.
 
-    `offset`: of the tile, in elements from the start of its scene; `height`, `width`: of the tile,
-    which is `[views, channels, height, width]`; `rows`, `columns`: the part, within the tile;
-    `to_rows`, `to_columns`: the same part, within the window.
+    `offset`: position of the tile, in elements from the start of its scene; `height`, `width`: size
+    of the tile, which is `[views, channels, height, width]`; `rows`, `columns`: position of the
+    part within the tile; `to_rows`, `to_columns`: its position within the window.
     """
 
     offset: int
@@ -40,7 +40,7 @@ class Piece(NamedTuple):
 
 
 def scene_elements(height: int, width: int) -> int:
-    """Numbers in a stored scene: tiles at the right and lower edge are cut, not padded."""
+    """Elements of a stored scene; tiles at the right and lower edges are cut, not padded."""
     return len(VIEWS) * CHANNELS * height * width
 
 
@@ -51,7 +51,7 @@ def tile_rows(images: Mapping[str, NDArray[np.uint16]]) -> Iterator[NDArray[np.u
         images: uint16 `[H, W, 3]` by view.
 
     Yields:
-        One row of tiles after the other, `[elements]`, little-endian: the scene as it is stored.
+        Rows of tiles, `[elements]`, little-endian, in the order in which they are stored.
     """
     height, width, _ = images[VIEWS[0]].shape
     for top in range(0, height, SIDE):
@@ -62,11 +62,11 @@ def tile_rows(images: Mapping[str, NDArray[np.uint16]]) -> Iterator[NDArray[np.u
 
 
 def pieces(height: int, width: int, window: tuple[int, int, int, int]) -> Iterator[Piece]:
-    """The tiles that a window touches.
+    """The tiles that a window overlaps.
 
     Args:
-        height: of the scene in pixels.
-        width: of the scene in pixels.
+        height: height of the scene in pixels.
+        width: width of the scene in pixels.
         window: top, left, height and width in pixels, inside the scene.
     """
     top, left, rows, columns = window
@@ -77,11 +77,11 @@ def pieces(height: int, width: int, window: tuple[int, int, int, int]) -> Iterat
             wide = min(SIDE, width - x)
             begin, end = max(left, x), min(left + columns, x + wide)
             yield Piece(
-                len(VIEWS) * CHANNELS * (y * width + x * tall),
-                tall,
-                wide,
-                slice(first - y, last - y),
-                slice(begin - x, end - x),
-                slice(first - top, last - top),
-                slice(begin - left, end - left),
+                offset=len(VIEWS) * CHANNELS * (y * width + x * tall),
+                height=tall,
+                width=wide,
+                rows=slice(first - y, last - y),
+                columns=slice(begin - x, end - x),
+                to_rows=slice(first - top, last - top),
+                to_columns=slice(begin - left, end - left),
             )

@@ -1,4 +1,4 @@
-"""The camera that photographs generated scenes: what is drawn for it, and the images it gives."""
+"""The camera that photographs generated scenes: its randomly drawn parameters and its images."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ MIN_SIDE = 16
 
 
 class DrawnCamera(NamedTuple):
-    """A camera as it is set for one scene.
+    """A camera with the parameters drawn for one scene.
 
     `scale`: circle-of-confusion radius of a point at infinity, in pixels. `focus`: distance of the
     focal plane in meters. `bokeh`: shape of its kernels. `distortion`: coefficients of its radial
-    distortion; `None` for a lens without any.
+    distortion; `None` for a lens without distortion.
     """
 
     scale: float
@@ -45,17 +45,17 @@ class DrawnCamera(NamedTuple):
         """The three views of a scene and the sharp image, before distortion.
 
         Returns:
-            float64 [H, W, 3], sRGB-coded, under `c`, `l`, `r` and `target`.
+            float64 [H, W, 3], sRGB-coded, by view (`pipeline.data.inspection.layout.VIEWS`).
         """
         views = render(scene.sharp, self.radii(scene), self.bokeh)
-        return {"c": views.combined, "l": views.left, "r": views.right, "target": scene.sharp}
+        return {**views._asdict(), "target": scene.sharp}
 
     def radii(self, scene: Scene) -> Radii:
-        """Signed radius of the circle of confusion of every pixel, [H, W], in whole pixels."""
+        """Signed circle-of-confusion radius of every pixel, [H, W], in whole pixels."""
         return coc_radius(scene.depth, self.scale, self.focus)
 
     def finish(self, image: npt.NDArray[Any]) -> Image:
-        """Distort an image, float [H, W, 3] in 0..1, and round it to 16 bits."""
+        """Distort an image, float [H, W, 3] in 0..1, and quantize it to 16 bits."""
         if self.distortion is not None:
             image = radial_distortion(image, self.distortion)
         return to_uint16(image)
@@ -70,11 +70,11 @@ def draw_camera(spec: Synthetic | Clips, random: np.random.Generator) -> DrawnCa
 
 
 def check_camera(spec: Synthetic | Clips, block: str) -> None:
-    """Refuse what no camera can take.
+    """Refuse parameters that no camera can have.
 
     Args:
         spec: the ranges and the size.
-        block: where they stand in the experiment file, for messages.
+        block: their block in the experiment file, for error messages.
 
     Raises:
         ConfigError: a range is empty or exceeds its limit, or the size is too small or too large.
@@ -83,10 +83,10 @@ def check_camera(spec: Synthetic | Clips, block: str) -> None:
     for name, ((low, high), limit) in ranges.items():
         if not 0 < low <= high <= limit:
             raise ConfigError(
-                f"{block}: {name}: {low}..{high} is no range within 0..{limit:g}; mend its ends"
+                f"{block}: {name}: {low}..{high} is not a range within 0..{limit:g}; fix its ends"
             )
     if min(spec.size) < MIN_SIDE or spec.size[0] * spec.size[1] > MAX_PIXELS:
         raise ConfigError(
-            f"{block}: size: {spec.size[0]}x{spec.size[1]} cannot be made; use sides from "
-            f"{MIN_SIDE} and at most {MAX_PIXELS} pixels"
+            f"{block}: size: {spec.size[0]}x{spec.size[1]} cannot be made; use sides of at "
+            f"least {MIN_SIDE} and at most {MAX_PIXELS} pixels"
         )

@@ -1,4 +1,4 @@
-"""Writes the companion set: clips of generated scenes, filmed by a panning dual-pixel camera."""
+"""Generates the companion set: clips of scenes filmed by a panning dual-pixel camera."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from pipeline.data.synthetic.writer import SCENE_COLUMNS, Row, write_scene, writ
 from pipeline.errors import ConfigError
 
 CLIP_COLUMNS = (*SCENE_COLUMNS, "top", "left")
-"""Columns of `scenes.csv`; the last two tell where a frame lies in the scene of its clip."""
+"""Columns of `scenes.csv`; the last two give the position of a frame in its clip's scene."""
 
 MAX_CLIPS = 999
-"""Numbers of three digits."""
+"""Clip numbers have three digits."""
 
 MAX_STEP = 4
-"""Largest movement from frame to frame in pixels, along either side."""
+"""Largest motion from frame to frame, in pixels, along each axis."""
 
-# Whole pixels: every frame's sharp image is a cut-out of the scene, none is softened by
-# resampling. Never none: equal frames would be copies of one image.
+# Whole pixels: every frame's sharp image is a crop of the scene, not softened by resampling. The
+# motion is never zero: identical frames would be copies of one image.
 _STEPS = [
     (down, right)
     for down in range(-MAX_STEP, MAX_STEP + 1)
@@ -37,18 +37,18 @@ _STEPS = [
 
 
 class Pan(NamedTuple):
-    """A camera's way over a scene, in pixels from frame to frame; negative is up or left."""
+    """Camera motion over a scene, in pixels from frame to frame; negative is up or left."""
 
     down: int
     right: int
 
     def scene_size(self, size: tuple[int, int], frames: int) -> tuple[int, int]:
-        """Height and width of the scene that frames of this size need."""
+        """Height and width of the scene that is needed for frames of this size."""
         last = frames - 1
         return size[0] + last * abs(self.down), size[1] + last * abs(self.right)
 
     def corner(self, frame: int, frames: int) -> tuple[int, int]:
-        """Top and left edge of a frame, counted from 0, in that scene."""
+        """Top and left edge, in that scene, of a frame (counted from 0)."""
         top, left = (step * frame - min(0, step * (frames - 1)) for step in self)
         return top, left
 
@@ -56,20 +56,20 @@ class Pan(NamedTuple):
 def synthesize_clips(spec: Clips, seed: int, root: Path, workers: int, progress: bool) -> None:
     """Make the companion set: dual-pixel views and sharp targets of every frame.
 
-    Each clip is one generated scene, larger than a frame, over which one camera moves at an even
-    pace. Blur does not depend on the place in the image, so that the scene is blurred as a whole
-    and then cut; what lies beyond a frame's border blurs into it. Radial distortion belongs to the
+    Each clip is one generated scene, larger than a frame, over which one camera moves at a constant
+    speed. Blur does not depend on the position in the image, so the scene is blurred as a whole and
+    then cropped; content beyond a frame's border blurs into it. Radial distortion belongs to the
     camera and is applied frame by frame.
 
-    The folder appears at once when all is done and then holds
+    The folder appears atomically once everything is done. It contains
     `train_{c,l,r}/source/001-0001[_L|_R].png` (clip and frame, from 1), `train_c/target` with the
-    names of the sources (16-bit RGB), and `scenes.csv`. The bytes depend on `spec` and `seed`
-    alone, not on `workers`.
+    names of the sources (16-bit RGB), and `scenes.csv`. The bytes depend
+    only on `spec` and `seed`, not on `workers`.
 
     Args:
-        spec: what the set consists of.
+        spec: contents of the set.
         seed: main seed; each clip derives its own from it and its number.
-        root: the folder to write; an earlier generated set there is replaced.
+        root: folder to write; an earlier generated set is replaced.
         workers: number of processes.
         progress: show a progress bar even if standard error is not a terminal.
 
@@ -82,29 +82,29 @@ def synthesize_clips(spec: Clips, seed: int, root: Path, workers: int, progress:
     if height * width > MAX_PIXELS:
         raise ConfigError(
             f"companion: frames: {spec.frames} of {spec.size[0]}x{spec.size[1]} may need a scene "
-            f"of {height}x{width}, more than {MAX_PIXELS} pixels; take fewer, in more clips"
+            f"of {height}x{width}, more than {MAX_PIXELS} pixels; use fewer frames and more clips"
         )
     if spec.clips > MAX_CLIPS:
-        raise ConfigError(f"companion: clips: {spec.clips} are more than the {MAX_CLIPS} possible")
+        raise ConfigError(f"companion: clips: {spec.clips} exceed the maximum of {MAX_CLIPS}")
     make = partial(_make_clip, spec, seed)
     write_set(root, make, range(spec.clips), CLIP_COLUMNS, workers, progress)
 
 
 def _make_clip(spec: Clips, seed: int, folder: Path, clip: int) -> list[Row]:
-    """Make and write the frames of one clip; their rows of `scenes.csv`."""
-    # No scene of a synthetic set has this key: theirs begin with the position of a split.
+    """Make and write the frames of one clip; return their rows of `scenes.csv`."""
+    # Keys of scenes of a synthetic set begin with the index of a split, so none equals this one.
     random = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(len(SPLITS), clip)))
     camera = draw_camera(spec, random)
     pan = Pan(*_STEPS[random.integers(len(_STEPS))])
     category = CATEGORIES[clip % len(CATEGORIES)]
     size = pan.scene_size(spec.size, spec.frames)
-    taken = camera.photograph(leaves_scene(size, category, camera.focus, random))
+    views = camera.photograph(leaves_scene(size, category, camera.focus, random))
     rows: list[Row] = []
     for frame in range(spec.frames):
         top, left = pan.corner(frame, spec.frames)
-        cut = (slice(top, top + spec.size[0]), slice(left, left + spec.size[1]))
+        window = (slice(top, top + spec.size[0]), slice(left, left + spec.size[1]))
         name = frame_name(clip + 1, frame + 1)
-        images = {view: camera.finish(image[cut]) for view, image in taken.items()}
+        images = {view: camera.finish(image[window]) for view, image in views.items()}
         write_scene(folder, "train", name, name, images)
         made_from = f"generated:{seed}-clip-{clip}"
         names = (f"{name}.png", f"{name}.png")

@@ -3,8 +3,8 @@
 The parametric point spread functions and the layered rendering of A. Abuolaim, M. Delbracio,
 D. Kelly, M. S. Brown, P. Milanfar, "Learning to Reduce Defocus Blur by Realistically Modeling
 Dual-Pixel Data", ICCV 2021, section 3, with the parameters of the authors' released generator.
-A left or right view differs from the other by the half of the aperture that it sees. Like the
-authors, we blur sRGB-coded values and select layers by hard masks.
+The left and right views see opposite halves of the aperture. Like the authors, we blur sRGB-coded
+values and select layers by hard masks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MAX_RADIUS = 40
 """Largest circle-of-confusion radius, in pixels."""
 
 FAR_DEPTH = 250.0
-"""Depth in meters beyond which the generator's table distinguishes nothing."""
+"""Largest depth, in meters, in the generator's table."""
 
 _DEPTH_INTERVALS = 2000
 _SMOOTHING = 7
@@ -33,8 +33,8 @@ Radii = npt.NDArray[np.int64]
 class Camera(NamedTuple):
     """A camera set of the publication: lens, and coefficients of its radial distortion.
 
-    Focal length, f-number and focus distance carry the generator's own units, which make
-    `scale` a radius in pixels.
+    Focal length, f-number and focus distance are in the generator's units, so that `scale` is a
+    radius in pixels.
     """
 
     focal_length: float
@@ -56,11 +56,11 @@ CAMERAS = (
     Camera(10, 13, 12, (-0.007, -0.0036, -0.0036, 1.015)),
     Camera(22, 10, 30, (-0.008, -0.005, -0.005, 1.015)),
 )
-"""The five camera sets."""
+"""The publication's five camera sets."""
 
 
 class Bokeh(NamedTuple):
-    """Shape of the point spread function: Butterworth order, cut-off factor and floor."""
+    """Shape of the point spread function: Butterworth order, cutoff factor and floor."""
 
     order: int
     cutoff: float
@@ -73,7 +73,7 @@ BOKEHS = tuple(
     for cutoff in (2.5, 2.0)
     for beta in (0.1, 0.2)
 )
-"""The publication's grid of twelve shapes, in its order."""
+"""The twelve shapes of the publication's grid, in its order."""
 
 
 class Views(NamedTuple):
@@ -124,13 +124,13 @@ def depth_layers(camera: Camera) -> Floats:
     near = np.arange(_DEPTH_INTERVALS) * step
     radius = coc_radius(near + step / 2, camera.scale, camera.focus)
     first = np.flatnonzero(np.diff(radius, prepend=radius[0] - 1))
-    # The last interval reaches a little further, so that the clipped maximum lies inside it.
+    # The last interval is slightly longer, so that it contains the clipped maximum.
     end = np.append(near[first[1:]], FAR_DEPTH + 0.1)
     return np.stack([radius[first].astype(np.float64), near[first], end], axis=1)
 
 
 def layer_radius(depth: npt.ArrayLike, layers: Floats) -> Radii:
-    """Radius of each depth by the table of `depth_layers`; depths beyond its end count as its end.
+    """Radius of each depth from the table of `depth_layers`; depths are clipped to its end.
 
     Args:
         depth: distances in meters.
@@ -146,13 +146,13 @@ def layer_radius(depth: npt.ArrayLike, layers: Floats) -> Radii:
 
 @lru_cache(maxsize=1024)
 def psf(radius: int, order: int, cutoff: float, beta: float) -> Kernels:
-    """Dual-pixel point spread functions: a disc with a soft dip, split by a linear ramp.
+    """Dual-pixel point spread functions: a disc with a soft central dip, split by a linear ramp.
 
     Args:
         radius: signed circle-of-confusion radius in pixels; 0 gives the kernels of +1. In front
-            of the focal plane (negative) left and right change places.
+            of the focal plane (negative), left and right are swapped.
         order: order of the Butterworth profile.
-        cutoff: its cut-off factor; larger is a narrower dip.
+        cutoff: its cutoff factor; larger values give a narrower dip.
         beta: its value at the center of the disc, 0..1.
 
     Returns:
@@ -176,13 +176,13 @@ def psf(radius: int, order: int, cutoff: float, beta: float) -> Kernels:
 
 
 def render(sharp: npt.NDArray[Any], radius: Radii, bokeh: Bokeh, *, exact: bool = False) -> Views:
-    """Blur every pixel with the kernels of its own radius.
+    """Blur every pixel with the kernels of its radius.
 
     Args:
         sharp: [H, W, C] of any value range, sRGB-coded.
         radius: [H, W], signed radii in pixels.
         bokeh: shape of the kernels.
-        exact: round to 8 bits like the released generator; `sharp` is then 0..255.
+        exact: round to 8 bits like the released generator; `sharp` must then be in 0..255.
 
     Returns:
         Three images shaped like `sharp`: float64, or uint8 if `exact`.
@@ -191,20 +191,20 @@ def render(sharp: npt.NDArray[Any], radius: Radii, bokeh: Bokeh, *, exact: bool 
         ValueError: shapes differ.
     """
     if sharp.ndim != 3 or radius.shape != sharp.shape[:2]:
-        raise ValueError(f"image {sharp.shape} and radii {radius.shape} do not fit")
+        raise ValueError(f"shapes of image {sharp.shape} and radii {radius.shape} differ")
     # The focal plane is rendered with the kernels of radius +1.
     radius = np.where(radius == 0, 1, radius)
-    reach = max(len(psf(int(r), *bokeh).left) // 2 for r in (radius.min(), radius.max()))
+    reach = max(len(_kernels(int(r), bokeh).left) // 2 for r in (radius.min(), radius.max()))
     correlate = _Correlator(sharp.astype(np.float64), reach)
     left = np.empty(sharp.shape)
     right = np.empty(sharp.shape)
     for value in np.unique(radius):
         here = radius == value
-        kernels = psf(int(value), *bokeh)
+        kernels = _kernels(int(value), bokeh)
         left[here] = correlate(kernels.left)[here]
         right[here] = correlate(kernels.right)[here]
-    # The disc is symmetric and the two ramps add up to one, so the combined kernel is the mean of
-    # the other two: a third correlation would compute the same numbers.
+    # The disc is symmetric and the two ramps sum to one, so the combined kernel is the mean of the
+    # other two, and a third correlation is unnecessary.
     views = Views((left + right) / 2, left, right)
     if exact:
         return Views(*(np.clip(np.rint(view), 0, 255).astype(np.uint8) for view in views))
@@ -217,7 +217,7 @@ def radial_distortion(
     """Radial lens distortion by the barrel polynomial of the publication's camera sets.
 
     The output radius r (1 at half of the smaller side) samples A r^4 + B r^3 + C r^2 + D r.
-    Pixels from outside are mirrored in; interpolation is by cubic splines.
+    The border is mirrored; interpolation uses cubic splines.
 
     Args:
         image: float [H, W, C].
@@ -232,13 +232,17 @@ def radial_distortion(
     y, x = np.mgrid[:height, :width] - center[:, None, None]
     r = np.hypot(y, x) / (min(height, width) / 2)
     factor = ((a * r + b) * r + c) * r + d
-    # OpenCV's remap would round positions to 1/32 pixel.
+    # Not OpenCV's remap, which rounds positions to 1/32 pixel.
     positions = np.stack([y, x]) * factor + center[:, None, None]
     planes = [
         ndimage.map_coordinates(image[..., channel], positions, order=3, mode="mirror")
         for channel in range(image.shape[2])
     ]
     return np.stack(planes, axis=2)
+
+
+def _kernels(radius: int, bokeh: Bokeh) -> Kernels:
+    return psf(radius, bokeh.order, bokeh.cutoff, bokeh.beta)
 
 
 def _dipped_disc(radius: int, order: int, cutoff: float, beta: float) -> Floats:
@@ -265,7 +269,7 @@ def _smooth(kernel: Floats) -> Floats:
 
 
 class _Correlator:
-    """Correlates one image, mirrored at its border, with many kernels of up to a given reach."""
+    """Correlates one image, mirrored at its border, with many kernels of limited reach."""
 
     def __init__(self, image: Floats, reach: int) -> None:
         self._reach = reach

@@ -15,9 +15,9 @@ MAX_MOSAIC_RADIUS = 12
 """Largest circle-of-confusion radius of a panel, in pixels."""
 
 PANEL_PX = 400
-"""About the side of a panel: the size of the photographs themselves."""
+"""Approximate side of a panel, about that of the photographs."""
 
-# Those full of detail; the bundled retina and night sky are mostly one color.
+# Photographs rich in detail; the bundled retina and night sky are mostly one color.
 _IMAGES = (
     *("astronaut.png", "chelsea.png", "coffee.png", "ihc.png", "rocket.jpg"),
     "motorcycle_left.png",
@@ -34,17 +34,17 @@ class Mosaic(NamedTuple):
 
 
 def mosaic(size: tuple[int, int], random: np.random.Generator) -> Mosaic:
-    """Random parts of the photographs that ship with scikit-image, at about native resolution.
+    """Random parts of the photographs bundled with scikit-image, at about native resolution.
 
-    Each panel lies at a depth of its own, in front of the focal plane or behind it; an image has
-    three to five different radii, of both signs, since every radius costs a convolution.
+    Each panel has its own depth, in front of the focal plane or behind it; an image has three to
+    five different radii, of both signs, because every radius costs a convolution.
 
     Args:
         size: height and width in pixels.
         random: source of all randomness.
 
     Raises:
-        DataError: the installed scikit-image lacks a photograph.
+        DataError: a photograph is missing from the installed scikit-image.
     """
     rows, columns = (
         np.linspace(0, side, max(2, round(side / PANEL_PX)) + 1).astype(int) for side in size

@@ -1,21 +1,23 @@
-"""A stand-in for the Canon set: its sizes, folders and file names, but images made here.
+"""A stand-in for the Canon set: same image size, folders and file names, but generated images.
 
-For rehearsals of whatever handles the real set. `scenes.csv` says `stand-in` in every row.
+For rehearsals of everything that handles the real set. `scenes.csv` says `stand-in` in every row.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.compute.process_pool import spread
+from pipeline.compute.process_pool import map_processes
 from pipeline.data.bit_depth import to_uint16
+from pipeline.data.canon import CANON_SCENES
 from pipeline.data.csv_files import read_table
-from pipeline.data.inspection.layout import SPLITS
+from pipeline.data.inspection.layout import SPLITS, official_paths
 from pipeline.data.inspection.official_split import SPLIT_FILE_NAMES
 from pipeline.data.inspection.scene_labels import TEST_SCENES
 from pipeline.data.png import MAX_PIXELS, write_png16
@@ -26,14 +28,8 @@ from pipeline.errors import ConfigError, DataError
 from pipeline.files import need_room, write_text, writing
 from pipeline.progress_bars import watched
 
-CANON_SIZE = (1120, 1680)
-"""Height and width of the images of the Canon set, in pixels."""
-
-CANON_SCENES = {"train": 350, "val": 74, "test": 76}
-"""Scenes of the Canon set by split."""
-
 BYTES_PER_PIXEL = 20
-"""What a scene takes on disk per pixel, its four files together; measured."""
+"""Measured size on disk of a scene's four files together, per pixel."""
 
 _FEWEST = 4
 _SMALLEST_SIDE = 64
@@ -50,16 +46,16 @@ class StandIn(NamedTuple):
 
 
 def choose_scenes(count: int) -> list[StandIn]:
-    """Scenes of the Canon set, spread evenly over its splits and both categories of its test set.
+    """Choose scenes of the Canon set, evenly over its splits and both categories of its test set.
 
     Args:
-        count: 4 to 500; the splits share them as 350, 74 and 76.
+        count: 4 to 500; divided among the splits as 350 to 74 to 76.
 
     Returns:
         Train, val, test; sorted by source within a split.
 
     Raises:
-        ConfigError: another count.
+        ConfigError: the count is out of range.
     """
     total = sum(CANON_SCENES.values())
     if not _FEWEST <= count <= total:
@@ -72,11 +68,11 @@ def choose_scenes(count: int) -> list[StandIn]:
     wanted["train"] = count - sum(wanted.values())
     chosen = []
     for split in SPLITS:
-        # Both categories of the test set, in its own proportion; the other splits have none.
+        # Only the test set has categories; their proportion is kept.
         indoor = [scene for scene in official[split] if scene.category == "indoor"]
         others = [scene for scene in official[split] if scene.category != "indoor"]
         first = max(1, round(wanted[split] * len(indoor) / len(official[split]))) if indoor else 0
-        chosen += sorted([*_spread(indoor, first), *_spread(others, wanted[split] - first)])
+        chosen += sorted([*_evenly(indoor, first), *_evenly(others, wanted[split] - first)])
     return sorted(chosen, key=lambda scene: SPLITS.index(scene.split))
 
 
@@ -85,29 +81,29 @@ def make_standin(
 ) -> int:
     """Make the stand-in: left, right and combined views and the sharp image of every scene.
 
-    `root` appears at once when all is done. Until then finished files lie in a folder beside it;
-    a start with the same arguments goes on from there. The bytes depend on `count`, `seed` and
-    `size` alone.
+    `root` appears atomically once everything is done. Until then, finished files are in a folder
+    next to it, from which a call with the same arguments resumes. The bytes depend only on
+    `count`, `seed` and `size`.
 
     Args:
-        root: folder to make, with `train_c` … `test_r` and `scenes.csv`.
-        count: scenes, see `choose_scenes`.
-        seed: of all scenes; each derives its own from it and its name.
+        root: folder to create, with `train_c` … `test_r` and `scenes.csv`.
+        count: number of scenes; see `choose_scenes`.
+        seed: main seed; each scene derives its own from it, its split and its number.
         size: height and width of the images in pixels.
         workers: number of processes.
         progress: whether a progress bar is shown.
 
     Returns:
-        How many scenes were made now; 0 if `root` holds this very set already.
+        Number of scenes made by this call; 0 if `root` already holds this set.
 
     Raises:
         ConfigError: an impossible count or size.
-        DataError: `root` holds something else, the disk is too full or cannot be written.
+        DataError: `root` holds something else, the disk is too full or not writable.
     """
     if min(size) < _SMALLEST_SIDE or size[0] * size[1] > MAX_PIXELS:
         raise ConfigError(
-            f"--size: {size[0]}x{size[1]} cannot be made; use sides from {_SMALLEST_SIDE} and at "
-            f"most {MAX_PIXELS} pixels"
+            f"--size: {size[0]}x{size[1]} cannot be made; use sides of at least {_SMALLEST_SIDE} "
+            f"and at most {MAX_PIXELS} pixels"
         )
     scenes = choose_scenes(count)
     table = _table(scenes, seed, size)
@@ -119,8 +115,8 @@ def make_standin(
         half_written.unlink()
     missing = [scene for scene in scenes if not _is_made(work, scene)]
     need_room((root, len(missing) * size[0] * size[1] * BYTES_PER_PIXEL))
-    jobs = {scene: (work, seed, size, scene) for scene in missing}
-    made = spread(_make_scene, jobs, workers, work)
+    jobs = {scene: scene for scene in missing}
+    made = map_processes(partial(_make_scene, work, seed, size), jobs, workers, work)
     for _ in watched(made, len(scenes), "scenes", progress, len(scenes) - len(missing)):
         pass
     write_text(work / "scenes.csv", table)
@@ -143,7 +139,8 @@ def _official() -> dict[str, list[StandIn]]:
     return scenes
 
 
-def _spread(scenes: list[StandIn], count: int) -> list[StandIn]:
+def _evenly(scenes: list[StandIn], count: int) -> list[StandIn]:
+    """`count` of the scenes, at even intervals."""
     return [scenes[index * len(scenes) // count] for index in range(count)]
 
 
@@ -165,17 +162,12 @@ def _check_same(root: Path, table: str) -> None:
 
 
 def _paths(root: Path, scene: StandIn) -> dict[str, Path]:
-    split, stem = scene.split, Path(scene.source).stem
-    return {
-        "combined": root / f"{split}_c" / "source" / scene.source,
-        "left": root / f"{split}_l" / "source" / f"{stem}_L.png",
-        "right": root / f"{split}_r" / "source" / f"{stem}_R.png",
-        "target": root / f"{split}_c" / "target" / scene.target,
-    }
+    source, target = Path(scene.source).stem, Path(scene.target).stem
+    return official_paths(root, scene.split, source, target)
 
 
 def _is_made(folder: Path, scene: StandIn) -> bool:
-    # Each file appears by renaming, so one that is there is whole.
+    # Files are written atomically: one that exists is complete.
     return all(path.exists() for path in _paths(folder, scene).values())
 
 

@@ -1,15 +1,17 @@
-"""A generated set on disk: the Canon set's folders, a table of its scenes, all at once."""
+"""Writes a generated set in the Canon set's layout, with a table of its scenes, atomically."""
 
 from __future__ import annotations
 
 import csv
 import io
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-from pipeline.compute.process_pool import spread
+from pipeline.compute.process_pool import map_processes
+from pipeline.data.inspection.layout import official_paths
 from pipeline.data.inspection.scene_labels import OWN
 from pipeline.data.png import Image, write_png16
 from pipeline.errors import DataError
@@ -20,24 +22,25 @@ SCENE_COLUMNS = ("split", "source", "target", "group", "category", "kind", "sour
 """Columns of `scenes.csv`."""
 
 Row = tuple[str, ...]
+Spec = TypeVar("Spec", bound=Hashable)
 
 
 def write_set(
     root: Path,
-    make: Callable[[Path, Any], list[Row]],
-    plans: Sequence[Any],
+    make: Callable[[Path, Spec], list[Row]],
+    specs: Sequence[Spec],
     columns: tuple[str, ...],
     workers: int,
     progress: bool,
 ) -> None:
-    """Make a set of images and its `scenes.csv`; the folder appears when all is done.
+    """Make a set of images and its `scenes.csv`; the folder appears once everything is done.
 
     Args:
         root: the folder to write; an earlier generated set there is replaced.
-        make: makes the images of one plan in a folder and returns their rows; sent to other
-            processes.
-        plans: what to make, hashable, in the order of the table.
-        columns: of the table.
+        make: makes the images of one specification in a folder and returns their rows; it must
+            be picklable.
+        specs: what to make, in the order of the table.
+        columns: columns of the table.
         workers: number of processes; the bytes don't depend on it.
         progress: show a progress bar even if standard error is not a terminal.
 
@@ -47,12 +50,13 @@ def write_set(
     _check_replaceable(root)
     shown = progress or sys.stderr.isatty()
     with atomic_folder(root) as folder:
-        made = spread(make, {plan: (folder, plan) for plan in plans}, workers, folder.parent)
-        rows = dict(watched(made, len(plans), "synthesizing scenes", shown))
+        jobs = {spec: spec for spec in specs}
+        made = map_processes(partial(make, folder), jobs, workers, folder.parent)
+        rows = dict(watched(made, len(specs), "synthesizing scenes", shown))
         table = io.StringIO()
         writer = csv.writer(table, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows(row for plan in plans for row in rows[plan])
+        writer.writerows(row for spec in specs for row in rows[spec])
         write_text(folder / OWN, table.getvalue())
 
 
@@ -64,22 +68,22 @@ def write_scene(
     Args:
         folder: root of the set.
         split: train, val or test.
-        source: name of the views, without suffix and ending.
-        target: name of the sharp image, without ending.
-        images: by `c`, `l`, `r` and `target`.
+        source: name of the views, without suffix and extension.
+        target: name of the sharp image, without extension.
+        images: by view (`pipeline.data.inspection.layout.VIEWS`).
 
     Raises:
         DataError: the folder is read-only or full.
     """
-    for view, suffix in (("c", ""), ("l", "_L"), ("r", "_R")):
-        path = folder / f"{split}_{view}" / "source" / f"{source}{suffix}.png"
+    for view, path in official_paths(folder, split, source, target).items():
         write_png16(path, images[view])
-    write_png16(folder / f"{split}_c" / "target" / f"{target}.png", images["target"])
 
 
 def _check_replaceable(root: Path) -> None:
-    """Refuse to replace what is not ours: a mistyped folder must not cost anybody's files."""
+    """Refuse to replace anything else: a mistyped folder must not destroy other files."""
     if root.is_dir() and ((root / OWN).is_file() or not any(root.iterdir())):
         return
     if root.exists():
-        raise DataError(f"{root}: holds something else than a synthetic set; choose another folder")
+        raise DataError(
+            f"{root}: holds something other than a synthetic set; choose another folder"
+        )

@@ -1,85 +1,76 @@
 """Image quality metrics: one module each, found through the configuration.
 
-A metric module holds `UNIT`, `HIGHER_IS_BETTER`, `score(prediction, target)` and, where it may be
-impossible to compute, `status()`. A new metric is such a module and one entry under `metrics:`.
+`MetricDeclaration` is what a metric's module declares. A new metric is such a module and one entry
+under `metrics:`. Tables read units and directions too: the module loads torch only where it scores.
 """
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import StrictBool
+from pydantic.dataclasses import dataclass as validated
 
 from pipeline.config.methods import MetricEntry
-from pipeline.errors import ConfigError
+from pipeline.plugins import Contract, function_field
 
 Image = NDArray[np.float64]
-COMPUTED = "computed"
-_CONTRACT = ("UNIT", "HIGHER_IS_BETTER", "score")
+_COMPUTED = "computed"
+
+
+@validated(frozen=True)
+class MetricDeclaration:
+    """What a metric's module declares: `UNIT`, `HIGHER_IS_BETTER`, `score` and maybe `status`.
+
+    Args:
+        unit: of the score, e.g. `dB`; empty for a plain number.
+        higher_is_better: direction of the score.
+        score: maps prediction and ground truth to the score of one image.
+        status: tells `computed`, or the reason why there is no value on this machine.
+    """
+
+    unit: str
+    higher_is_better: StrictBool
+    score: Callable[..., Any] = function_field()
+    status: Callable[[], str] | None = function_field(default=None)
+
+
+_CONTRACT = Contract("metric", MetricDeclaration, "docs/adding_a_metric.md")
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One configured metric; `unit` is empty for a plain number."""
+    """One configured metric."""
 
-    name: str
-    module: ModuleType
-
-    @property
-    def unit(self) -> str:
-        """Unit of the score, e.g. `dB`; empty for a plain number."""
-        return str(self.module.UNIT)
-
-    @property
-    def higher_is_better(self) -> bool:
-        """Direction of the score."""
-        return bool(self.module.HIGHER_IS_BETTER)
+    declaration: MetricDeclaration
 
     def score(self, prediction: Image, target: Image) -> float | None:
         """Score of one image; `None` where the metric cannot be computed on this machine.
 
         Args:
             prediction: float64 `[H, W, 3]`, RGB in [0, 1].
-            target: the ground truth, alike.
+            target: the ground truth, in the same format.
         """
-        value = self.module.score(prediction, target)
+        value = self.declaration.score(prediction, target)
         return None if value is None else float(value)
 
     def status(self) -> str:
         """`computed`, or the reason why this metric has no value."""
-        report = getattr(self.module, "status", None)
-        return COMPUTED if report is None else str(report())
+        report = self.declaration.status
+        return _COMPUTED if report is None else report()
 
 
 def load_metrics(entries: Mapping[str, MetricEntry]) -> dict[str, Metric]:
     """Import the metrics of a configuration (`Experiment.metrics`), in its order.
 
     Raises:
-        ConfigError: a module cannot be imported or lacks a part of the contract.
+        ConfigError: a module cannot be imported or breaks the contract.
     """
-    return {name: Metric(name, _module(name, entry)) for name, entry in entries.items()}
-
-
-def _module(name: str, entry: MetricEntry) -> ModuleType:
-    try:
-        module = importlib.import_module(entry.module)
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"metric {name!r}: module {entry.module!r} cannot be imported ({error}); "
-            "check `module:` in the configuration"
-        ) from error
-    missing = [part for part in _CONTRACT if not hasattr(module, part)]
-    if missing:
-        raise ConfigError(
-            f"metric {name!r}: module {entry.module!r} lacks {', '.join(missing)}; "
-            "a metric needs UNIT, HIGHER_IS_BETTER and score(prediction, target)"
-        )
-    return module
+    return {name: Metric(_CONTRACT.load(name, entry.module)) for name, entry in entries.items()}
 
 
 def score_image(

@@ -9,21 +9,22 @@ from __future__ import annotations
 import warnings
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from pipeline.errors import WeightsError
 from pipeline.files import sha256_of
 
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
 UNIT = ""
 HIGHER_IS_BETTER = False
-BACKBONE = "alexnet-owt-7be5be79.pth"
-BACKBONE_URL = f"https://download.pytorch.org/models/{BACKBONE}"
-SHA256_PREFIX = "7be5be79"
+_BACKBONE = "alexnet-owt-7be5be79.pth"
+_BACKBONE_URL = f"https://download.pytorch.org/models/{_BACKBONE}"
+_SHA256_PREFIX = "7be5be79"
 
 
 def score(prediction: NDArray[np.float64], target: NDArray[np.float64]) -> float | None:
@@ -31,7 +32,7 @@ def score(prediction: NDArray[np.float64], target: NDArray[np.float64]) -> float
 
     Args:
         prediction: float64 `[H, W, 3]`, RGB in [0, 1].
-        target: the ground truth, alike.
+        target: the ground truth, in the same format.
     """
     network, _ = _loaded()
     return None if network is None else distance(network, prediction, target)
@@ -44,7 +45,9 @@ def status() -> str:
 
 def backbone_file() -> Path:
     """Where the backbone is expected: torch hub's checkpoint folder (`TORCH_HOME` moves it)."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / BACKBONE
+    import torch
+
+    return Path(torch.hub.get_dir()) / "checkpoints" / _BACKBONE
 
 
 def check_backbone(path: Path) -> None:
@@ -54,12 +57,12 @@ def check_backbone(path: Path) -> None:
         WeightsError: the file is missing or is another one.
     """
     if not path.is_file():
-        raise WeightsError(f"{path} is missing; download {BACKBONE_URL} and put it there")
+        raise WeightsError(f"{path} is missing; download {_BACKBONE_URL} and put it there")
     found = sha256_of(path)
-    if not found.startswith(SHA256_PREFIX):
+    if not found.startswith(_SHA256_PREFIX):
         raise WeightsError(
-            f"{path} has SHA-256 {found[:8]}..., expected {SHA256_PREFIX}...; "
-            f"replace it by {BACKBONE_URL}"
+            f"{path} has SHA-256 {found[:8]}..., expected {_SHA256_PREFIX}...; "
+            f"replace it by {_BACKBONE_URL}"
         )
 
 
@@ -70,8 +73,10 @@ def load_network(path: Path) -> nn.Module:
         path: torch file with `features.{0,3,6,8,10}.{weight,bias}`; read with `weights_only`.
 
     Raises:
-        WeightsError: the file is no such state.
+        WeightsError: the file does not hold such a state.
     """
+    import torch
+
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         network, backbone = _untrained()
@@ -81,8 +86,8 @@ def load_network(path: Path) -> nn.Module:
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise WeightsError(
-            f"{path}: no AlexNet state ({type(error).__name__}: {reason}); "
-            f"replace it by {BACKBONE_URL}"
+            f"{path}: not an AlexNet state ({type(error).__name__}: {reason}); "
+            f"replace it by {_BACKBONE_URL}"
         ) from error
     return network.eval()
 
@@ -95,19 +100,24 @@ def distance(
     Args:
         network: `lpips.LPIPS`; it maps [0, 1] to [-1, 1] itself (`normalize=True`).
         prediction: float64 `[H, W, 3]`, RGB in [0, 1].
-        target: the ground truth, alike.
+        target: the ground truth, in the same format.
     """
+    import torch
+
     with torch.inference_mode():
         return float(network(_batch(target), _batch(prediction), normalize=True))
 
 
 def _batch(image: NDArray[np.float64]) -> Tensor:
+    import torch
+
     planes = np.ascontiguousarray(image.transpose(2, 0, 1), dtype=np.float32)
     return torch.from_numpy(planes)[None]
 
 
 def _untrained() -> tuple[nn.Module, nn.Module]:
     import lpips
+    import torch
 
     # The random initialization that is overwritten at once must not move the global generator.
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():

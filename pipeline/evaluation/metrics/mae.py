@@ -17,6 +17,6 @@ def score(prediction: NDArray[np.float64], target: NDArray[np.float64]) -> float
 
     Args:
         prediction: float64 `[H, W, 3]` in [0, 1].
-        target: the ground truth, alike.
+        target: the ground truth, in the same format.
     """
     return float(np.mean(np.abs(target - prediction)))

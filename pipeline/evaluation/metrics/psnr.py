@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 UNIT = "dB"
 HIGHER_IS_BETTER = True
-IDENTICAL_DB = 100.0
+_IDENTICAL_DB = 100.0
 
 
 def score(prediction: NDArray[np.float64], target: NDArray[np.float64]) -> float:
@@ -21,10 +21,10 @@ def score(prediction: NDArray[np.float64], target: NDArray[np.float64]) -> float
 
     Args:
         prediction: float64 `[H, W, 3]` in [0, 1].
-        target: the ground truth, alike.
+        target: the ground truth, in the same format.
 
     Returns:
         Decibels; 100 for identical images, as in the benchmark's own code.
     """
     mse = float(np.mean((target - prediction) ** 2))
-    return IDENTICAL_DB if mse == 0 else float(10 * np.log10(1 / mse))
+    return _IDENTICAL_DB if mse == 0 else float(10 * np.log10(1 / mse))

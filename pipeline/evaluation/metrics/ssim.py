@@ -11,7 +11,7 @@ from skimage.metrics import structural_similarity
 
 UNIT = ""
 HIGHER_IS_BETTER = True
-WINDOW = 7
+_WINDOW = 7
 
 
 def score(prediction: NDArray[np.float64], target: NDArray[np.float64]) -> float:
@@ -25,15 +25,15 @@ def score(prediction: NDArray[np.float64], target: NDArray[np.float64]) -> float
 
     Args:
         prediction: float64 `[H, W, 3]` in [0, 1].
-        target: the ground truth, alike.
+        target: the ground truth, in the same format.
 
     Raises:
         ValueError: the image is smaller than the window.
     """
     height, width, _ = target.shape
-    if min(height, width) < WINDOW:
-        raise ValueError(f"SSIM needs at least {WINDOW}x{WINDOW} pixels, not {height}x{width}")
+    if min(height, width) < _WINDOW:
+        raise ValueError(f"SSIM needs at least {_WINDOW}x{_WINDOW} pixels, not {height}x{width}")
     value = structural_similarity(  # type: ignore[no-untyped-call]
-        target, prediction, data_range=1.0, channel_axis=-1, win_size=WINDOW
+        target, prediction, data_range=1.0, channel_axis=-1, win_size=_WINDOW
     )
     return float(value)

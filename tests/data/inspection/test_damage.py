@@ -63,7 +63,7 @@ def test_any_file_name_can_be_told_on_one_line(tmp_path: Path, name: bytes) -> N
     for line in (names, same):
         assert line.isprintable()
         assert line.encode()
-    assert "other characters than letters" in names
+    assert "characters other than letters" in names
     assert "same image as" in same
 
 

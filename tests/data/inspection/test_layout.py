@@ -217,5 +217,5 @@ def test_a_set_with_labels_of_its_own_is_not_the_official_one(official: Path) ->
     text = "\n".join(["split,source,category,group", *(line + "main" for line in lines)])
     (official / "scenes.csv").write_text(text + "\n")
     problems = take_inventory(official, official=True).problems
-    assert f"{official / 'scenes.csv'}: a set with labels of its own" in problems[0]
+    assert f"{official / 'scenes.csv'}: a set with its own labels" in problems[0]
     assert take_inventory(official, official=None).problems == []

@@ -90,7 +90,7 @@ def test_a_displacement_is_measured_at_full_size() -> None:
     found = compare(scene["combined"], moved)
     assert found is not None
     assert found.shift == pytest.approx((28, -8), abs=560 / 128)
-    assert "beside its combined view" in (misplaced("target", found) or "")
+    assert "from its combined view" in (misplaced("target", found) or "")
     at_rest = compare(scene["combined"], scene["target"])
     assert at_rest is not None
     assert at_rest.shift == pytest.approx((0, 0), abs=560 / 128)

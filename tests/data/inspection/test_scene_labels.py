@@ -1,4 +1,4 @@
-"""Labels: the set's own win over the authors' arrays, these over the published list, loudly."""
+"""Labels: the set's own take precedence over the authors' arrays, these over the published list."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.image_sets import write_set
 
 from pipeline.data.inspection.inventory import Inventory, take_inventory
 from pipeline.data.inspection.layout import Location
-from pipeline.data.inspection.scene_labels import TEST_SCENES, Labels, read_labels
+from pipeline.data.inspection.scene_labels import TEST_SCENES, SceneLabels, read_labels
 from pipeline.errors import DataError
 
 with TEST_SCENES.open(newline="") as stream:
@@ -31,17 +31,19 @@ def write_arrays(folder: Path, indoor: Any, outdoor: Any) -> None:
     np.save(folder / "outdoor_labels.npy", np.asarray(outdoor))
 
 
-def read(root: Path, tests: list[str] = TESTS) -> Labels:
+def read(root: Path, tests: list[str] = TESTS) -> SceneLabels:
     return read_labels(root, Location("official", root), tests)
 
 
-def categories(found: Labels) -> dict[str, str]:
-    return {name: label.category for (split, name), label in found.of.items() if split == "test"}
+def categories(found: SceneLabels) -> dict[str, str]:
+    return {
+        name: label.category for (split, name), label in found.by_scene.items() if split == "test"
+    }
 
 
 def test_without_arrays_the_published_list_counts(tmp_path: Path) -> None:
     found = read(tmp_path)
-    assert (categories(found), found.origin) == (dict(LIST), "published list")
+    assert (categories(found), found.read_from) == (dict(LIST), "published list")
 
 
 @pytest.mark.parametrize("where", ["", "test_c", "test_c/source"])
@@ -53,7 +55,7 @@ def test_equal_arrays_change_nothing(tmp_path: Path, where: str, shape: Any, kin
     found = read(tmp_path)
     assert categories(found) == dict(LIST)
     assert found.differences == ()
-    assert found.origin == f"label arrays in {tmp_path / where}"
+    assert found.read_from == f"label arrays in {tmp_path / where}"
 
 
 def test_arrays_win_and_every_difference_is_told(tmp_path: Path) -> None:
@@ -97,14 +99,14 @@ def test_the_official_numbers_of_each_category_are_checked(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("indoor", "outdoor", "words"),
     [
-        ([0, *INDOOR[1:]], OUTDOOR, ["indoor_labels.npy", "0 is no position among 76"]),
-        ([*INDOOR[:-1], 77], OUTDOOR, ["77 is no position"]),
-        (INDOOR, [*OUTDOOR, INDOOR[3]], ["outdoor_labels.npy", "indoor already"]),
-        ([INDOOR[0], *INDOOR], OUTDOOR, ["indoor_labels.npy", "indoor already"]),
+        ([0, *INDOOR[1:]], OUTDOOR, ["indoor_labels.npy", "0 is not a position among 76"]),
+        ([*INDOOR[:-1], 77], OUTDOOR, ["77 is not a position"]),
+        (INDOOR, [*OUTDOOR, INDOOR[3]], ["outdoor_labels.npy", "already indoor"]),
+        ([INDOOR[0], *INDOOR], OUTDOOR, ["indoor_labels.npy", "already indoor"]),
         (INDOOR[1:], OUTDOOR, ["lack 1 of 76", f"number {INDOOR[0]}"]),
         (np.array(INDOOR, float), OUTDOOR, ["holds float64"]),
         (np.array([str(n) for n in INDOOR]), OUTDOOR, ["indoor_labels.npy", "not whole"]),
-        (np.array(INDOOR, object), OUTDOOR, ["is no NumPy array"]),
+        (np.array(INDOOR, object), OUTDOOR, ["is not a NumPy array"]),
         (np.zeros(20000), OUTDOOR, ["too large"]),
     ],
 )
@@ -127,7 +129,7 @@ def test_one_array_alone_and_two_pairs_are_refused(tmp_path: Path) -> None:
     (tmp_path / "test_c" / "indoor_labels.npy").unlink()
     (tmp_path / "test_c" / "outdoor_labels.npy").unlink()
     (tmp_path / "outdoor_labels.npy").unlink()
-    with pytest.raises(DataError, match=r"outdoor_labels\.npy: is missing beside the other"):
+    with pytest.raises(DataError, match=r"outdoor_labels\.npy: is missing next to the other"):
         read(tmp_path)
 
 

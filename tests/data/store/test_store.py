@@ -142,9 +142,18 @@ def lengthen(folder: Path) -> None:
         (lengthen, r"pixels.u16: is not \d+ bytes long; delete"),
         (lambda folder: (folder / "pixels.u16").unlink(), r"pixels.u16: is not \d+ bytes long"),
         (lambda folder: (folder / "index.json").unlink(), "index.json: cannot be read .*build"),
-        (lambda folder: (folder / "index.json").write_text("{"), "index.json: is no store index"),
-        (lambda folder: (folder / "index.json").write_text("[]"), "index.json: is no store index"),
-        (lambda folder: (folder / "index.json").write_text("{}"), "index.json: is no store index"),
+        (
+            lambda folder: (folder / "index.json").write_text("{"),
+            "index.json: is not a store index",
+        ),
+        (
+            lambda folder: (folder / "index.json").write_text("[]"),
+            "index.json: is not a store index",
+        ),
+        (
+            lambda folder: (folder / "index.json").write_text("{}"),
+            "index.json: is not a store index",
+        ),
     ],
 )
 def test_damage_is_noticed(
@@ -239,7 +248,7 @@ def test_a_journal_without_its_pixels_counts_for_nothing(tiny: Tiny, tmp_path: P
 def test_somebodys_folder_is_not_replaced(tiny: Tiny, tmp_path: Path) -> None:
     (tmp_path / "store").mkdir()
     (tmp_path / "store" / "thesis.txt").write_text("years of work")
-    with pytest.raises(DataError, match="store: holds something else than a store; choose"):
+    with pytest.raises(DataError, match="store: holds something other than a store; choose"):
         build_store(tiny.raw, tiny.manifest, tmp_path / "store")
     assert content(tmp_path / "store") == {"thesis.txt": b"years of work"}
 

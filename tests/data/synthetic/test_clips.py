@@ -164,17 +164,17 @@ def test_frames_without_their_own_target_are_no_pair(small: Path, tmp_path: Path
     # The counts still agree, and neighboring numbers would do in the Canon set.
     (root / "train_c" / "source" / "001-0002.png").unlink()
     (root / "train_c" / "target" / "001-0003.png").unlink()
-    with pytest.raises(DataError, match=r"001-0003\.png: it and target 001-0002\.png do not"):
+    with pytest.raises(DataError, match=r"001-0003\.png: does not belong to target 001-0002\.png"):
         build_manifest(root)
 
 
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"clips": 1000}, "companion: clips: 1000 are more than the 999"),
+        ({"clips": 1000}, "companion: clips: 1000 exceed the maximum of 999"),
         ({"frames": 2100}, "companion: frames: 2100 of 48x64 may need a scene of 8444x8460"),
         ({"coc_far": [3.0, MAX_RADIUS + 1]}, "companion: coc_far"),
-        ({"focus": [6.0, 2.0]}, r"companion: focus: 6\.0\.\.2\.0 is no range"),
+        ({"focus": [6.0, 2.0]}, r"companion: focus: 6\.0\.\.2\.0 is not a range"),
         ({"size": [48, 8]}, "companion: size: 48x8"),
     ],
 )

@@ -179,12 +179,15 @@ def test_an_empty_split_leaves_no_folder(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"val": {"leaves": 1, "photographs": ["chelsea"]}}, "'chelsea' is in `val` and in `test`"),
+        (
+            {"val": {"leaves": 1, "photographs": ["chelsea"]}},
+            "'chelsea' is in both `val` and `test`",
+        ),
         ({"val": {"leaves": 1, "photographs": ["lena"]}}, "'lena'; known: astronaut, chelsea"),
         ({"train": {"leaves": 1, "stereo": True}}, "belongs to `test` only"),
-        ({"train": {"leaves": MAX_SCENES}}, "asks for 5006 scenes"),
-        ({split: {"leaves": 0} for split in ("train", "val", "test")}, "asks for 0 scenes"),
-        ({"coc_far": [6.0, 3.0]}, "coc_far: 6.0..3.0 is no range"),
+        ({"train": {"leaves": MAX_SCENES}}, "requests 5006 scenes"),
+        ({split: {"leaves": 0} for split in ("train", "val", "test")}, "requests 0 scenes"),
+        ({"coc_far": [6.0, 3.0]}, "coc_far: 6.0..3.0 is not a range"),
         ({"coc_far": [3.0, 41.0]}, "coc_far"),
         ({"coc_far": [float("nan"), 4.0]}, "coc_far"),
         ({"focus": [0.0, 3.0]}, "focus"),

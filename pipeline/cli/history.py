@@ -1,0 +1,71 @@
+"""Commands that list finished runs and remove those that were replaced."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, Panel, app, example
+
+if TYPE_CHECKING:
+    from pipeline.finished_runs import FinishedRun
+
+RunsOption = Annotated[
+    Path | None, typer.Option("--runs", help="Folder of the runs; the experiment's if absent.")
+]
+
+
+@app.command(
+    rich_help_panel=Panel.RUNS, epilog=example("runs --superseded --config config/canon.yaml")
+)
+def runs(
+    config: ConfigOption = DEFAULT_CONFIG,
+    folder: RunsOption = None,
+    superseded: Annotated[
+        bool, typer.Option("--superseded", help="Only runs that another result has replaced.")
+    ] = False,
+) -> None:
+    """List finished trainings: method, validation PSNR, date and size."""
+    for run in _found(config, folder):
+        if run.superseded or not superseded:
+            print(_line(run))
+
+
+@app.command(rich_help_panel=Panel.RUNS, epilog=example("prune --yes"))
+def prune(
+    config: ConfigOption = DEFAULT_CONFIG,
+    folder: RunsOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove them; else only list them.")] = False,
+) -> None:
+    """Remove superseded runs; without --yes, list what would be removed."""
+    import shutil
+
+    from pipeline.files import writing
+
+    for run in _found(config, folder):
+        if not run.superseded:
+            continue
+        if yes:
+            with writing(run.folder):
+                shutil.rmtree(run.folder)
+        print(f"{'removed' if yes else 'would remove'} {_line(run)}")
+
+
+def _found(config: Path, folder: Path | None) -> list[FinishedRun]:
+    from pipeline.config.experiment import load_experiment
+    from pipeline.finished_runs import finished_runs
+
+    return finished_runs(folder or Path("runs") / load_experiment(config).dataset.name)
+
+
+def _line(run: FinishedRun) -> str:
+    from rich.filesize import decimal
+
+    record = run.record
+    return (
+        f"{run.folder}  {record.method} repetition {record.repetition} ({record.label})  "
+        f"{record.val_psnr:.2f} dB at epoch {record.epoch}  {record.provenance.created}  "
+        f"{decimal(run.bytes)}"
+    )

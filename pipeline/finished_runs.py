@@ -1,0 +1,116 @@
+"""Finished runs: a training that is replaced is moved aside with its record, never deleted.
+
+Snakemake deletes the outputs of a job before it starts it, and a folder that is made again takes
+the place of the one before. So each finished run has a second name: hard links to its files, in
+`<runs>/.finished/<run>-<hash>/`, made before the run appears in `<runs>/<run>/`. When another
+result of the same run is finished, the links of the one before move to `<runs>/superseded-<hash>/`.
+`<hash>` is the beginning of the SHA-256 of the weights. Links take no space of their own.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.artifacts import RECORD, WEIGHTS
+from pipeline.errors import RecordError
+from pipeline.files import sha256_of, writing
+from pipeline.records import RunRecord, read_record
+
+SUPERSEDED = "superseded-"
+_FINISHED = ".finished"
+_HASH_LENGTH = 8
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """The folder of a run with its record; `bytes`: size of its files."""
+
+    folder: Path
+    record: RunRecord
+    bytes: int
+
+    @property
+    def superseded(self) -> bool:
+        """Whether another result has taken its place."""
+        return self.folder.name.startswith(SUPERSEDED)
+
+
+def keep_finished(folder: Path, target: Path) -> None:
+    """Give the files of a finished run a second name, and move aside what it replaces.
+
+    To be called before `folder` becomes `target`, so that no moment is without a name for it.
+
+    Args:
+        folder: its files, complete.
+        target: the run folder that they will appear in.
+
+    Raises:
+        DataError: the folder of the runs is read-only or full.
+    """
+    digest = sha256_of(folder / WEIGHTS)[:_HASH_LENGTH]
+    finished = target.parent / _FINISHED
+    kept = finished / f"{target.name}-{digest}"
+    with writing(kept):
+        finished.mkdir(parents=True, exist_ok=True)
+        if (target / WEIGHTS).exists() and (target / RECORD).exists():
+            # Made before there were second names, or by hand.
+            _link(target, finished / f"{target.name}-{sha256_of(target / WEIGHTS)[:_HASH_LENGTH]}")
+        _link(folder, kept)
+        for earlier in _of_run(finished, target.name):
+            if earlier != kept:
+                aside = target.parent / f"{SUPERSEDED}{earlier.name[-_HASH_LENGTH:]}"
+                shutil.rmtree(aside, ignore_errors=True)
+                earlier.replace(aside)
+
+
+def finished_runs(runs: Path) -> list[FinishedRun]:
+    """Runs of a data set, those that were replaced last.
+
+    Args:
+        runs: e.g. `runs/synthetic`.
+
+    Raises:
+        RecordError: a record is damaged.
+    """
+    found = []
+    for path in runs.glob(f"*/{RECORD}"):
+        folder = path.parent
+        size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+        try:
+            found.append(FinishedRun(folder, read_record(path, RunRecord), size))
+        except RecordError as error:
+            raise RecordError(f"{error}; or remove {folder}") from error
+    return sorted(found, key=lambda run: (run.superseded, run.record.method, run.folder.name))
+
+
+def _of_run(finished: Path, name: str) -> Iterator[Path]:
+    """Folders of the results of one run."""
+    # The hash tells a run from others whose names begin alike.
+    return (path for path in finished.iterdir() if path.name[: -_HASH_LENGTH - 1] == name)
+
+
+def _link(folder: Path, target: Path) -> None:
+    """Make `target` with the files of `folder`: hard links, copies where there can be no links."""
+    if target.exists():
+        shutil.rmtree(target)
+    temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=".tmp-"))
+    try:
+        temporary.chmod(0o755)
+        for path in folder.iterdir():
+            if path.is_file():
+                _link_file(path, temporary / path.name)
+        temporary.replace(target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _link_file(path: Path, target: Path) -> None:
+    try:
+        os.link(path, target)
+    except OSError:
+        shutil.copy2(path, target)
