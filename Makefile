@@ -17,8 +17,10 @@ $(READY): requirements.lock pyproject.toml
 table1: $(READY)
 	$(BIN)/dmtbench run
 
-# Without the tests marked `slow`; run those with `.venv/bin/pytest -m slow`.
+# The examples in docstrings, then all tests but those marked `slow`; run these with
+# `.venv/bin/pytest -m slow`.
 test: $(READY)
+	$(BIN)/pytest --doctest-modules dmtnet baselines pipeline
 	$(BIN)/pytest -m "not slow" -n 2
 
 lint: $(READY)

@@ -103,6 +103,13 @@ class Method:
 
         Raises:
             ConfigError: the module cannot be used, or refuses an argument.
+
+        Example:
+            >>> import torch
+            >>> method = get_method("mean")
+            >>> network = method.build()
+            >>> network(torch.rand(1, 3 * len(method.views), 64, 48)).shape
+            torch.Size([1, 3, 64, 48])
         """
         try:
             network: nn.Module = self.declaration.build(**{**self.entry.kwargs, **kwargs})
@@ -186,6 +193,11 @@ def get_method(name: str, experiment: Experiment | None = None) -> Method:
 
     Raises:
         ConfigError: there is no such method.
+
+    Example:
+        >>> method = get_method("dmtnet-b")
+        >>> method.views, method.input_bits
+        (('right', 'left'), 16)
     """
     source = experiment or load_methods()
     if name not in source.methods and name not in source.ablations:

@@ -193,6 +193,19 @@ def write_record(path: Path, record: _Record) -> None:
 
     Raises:
         DataError: the folder is read-only or full.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> mean = Scores(n=2, mean={"psnr": 25.0})
+        >>> with TemporaryDirectory() as folder:
+        ...     write_record(Path(folder, "scores.json"), mean)
+        ...     print(Path(folder, "scores.json").read_text())
+        {
+          "n": 2,
+          "mean": {
+            "psnr": 25.0
+          }
+        }
     """
     checked = type(record).model_validate(record.model_dump())
     write_text(path, checked.model_dump_json(indent=2) + "\n")
@@ -203,6 +216,19 @@ def read_record(path: Path, kind: type[AnyRecord]) -> AnyRecord:
 
     Raises:
         RecordError: the file is missing, not JSON or not of this kind.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> record = ComplexityRecord(
+        ...     method="mean", row="Mean of the views", size=(64, 64), params=0,
+        ...     flops_fvcore=0, flops_paper=0.0, by_operator={}, uncounted={},
+        ...     counted_at=((64, 64),), key="0",
+        ... )
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder, "mean.json")
+        ...     write_record(path, record)
+        ...     read_record(path, ComplexityRecord) == record
+        True
     """
     try:
         return kind.model_validate_json(path.read_bytes())

@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import sys
 
-# Each registers its commands with `app`, in the order of the help text.
-from pipeline.cli import (  # noqa: F401
-    data,
-    deblur,
-    debug,
-    fetch,
-    history,
-    methods,
-    plan,
-    reports,
-    runs,
-    weights,
-)
-from pipeline.cli.app import app
+# Each registers its commands with `app`, in the order of the help text: as data flows.
+# isort: off
+from pipeline.cli import fetch, data  # noqa: F401
+from pipeline.cli import methods, plan, runs, history, weights  # noqa: F401
+from pipeline.cli import reports  # noqa: F401
+from pipeline.cli import deblur, debug  # noqa: F401
+
+# isort: on
+from pipeline.cli.app import Panel, app
 from pipeline.errors import RESUMABLE, Stopped, UserError
 
-__all__ = ["app", "main"]
+__all__ = ["Panel", "app", "main"]
 
 
 def main() -> None:
     """Entry point: user errors end in one line on standard error and exit code 1.
 
-    A training that was told to stop ends with `RESUMABLE`.
+    A training that was asked to stop ends with exit code `RESUMABLE`.
     """
     try:
         app()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -17,28 +18,41 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+
+class Panel(StrEnum):
+    """Headings of `dmtbench --help`, in its order; every command stands under one of them."""
+
+    DATA = "Data"
+    RUNS = "Train and evaluate"
+    REPORTS = "Reports"
+    DEBLUR = "Your own images"
+    DEBUG = "Look inside"
+
+
 DEFAULT_CONFIG = Path("config/demo.yaml")
 ConfigOption = Annotated[Path, typer.Option("--config", help="Experiment file.")]
-RepetitionOption = Annotated[int, typer.Option(min=0, help="Which seed of the experiment.")]
+RepetitionOption = Annotated[
+    int, typer.Option(min=0, help="Number of the repetition; each has its own seed.")
+]
 RootOption = Annotated[Path, typer.Option(help="Folder of the images.")]
-StoreOption = Annotated[Path, typer.Option(help="Pixel store of the data set.")]
+StoreOption = Annotated[Path, typer.Option(help="Folder of the pixel store.")]
 ManifestOption = Annotated[Path, typer.Option(help="Manifest of the data set.")]
-WorkersOption = Annotated[int, typer.Option(min=1, help="Processes.")]
-ResultsOption = Annotated[Path, typer.Option(help="Result folders of the data set.")]
+WorkersOption = Annotated[int, typer.Option(min=1, help="Number of processes.")]
+ResultsOption = Annotated[Path, typer.Option(help="Folder of the result records.")]
 OutputOption = Annotated[Path, typer.Option(help="Folder to write to.")]
 
 
 def example(arguments: str) -> str:
-    """The epilog of a command: one line that can be typed in."""
+    """The epilog of a command: one line that works as typed."""
     return f"Example: dmtbench {arguments}"
 
 
 def command_line() -> str:
-    """The command line as it was given, for records."""
+    """The command line of this process, for records."""
     return " ".join(["dmtbench", *sys.argv[1:]])
 
 
 def print_paths(paths: list[Path]) -> None:
-    """Print one path a line."""
+    """Print one path per line."""
     for path in paths:
         print(path)

@@ -1,4 +1,4 @@
-"""Commands that make or check images and what is derived from them."""
+"""Commands that make and check images, pixel stores and patch indexes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pipeline.cli.app import (
     DEFAULT_CONFIG,
     ConfigOption,
     ManifestOption,
+    Panel,
     RootOption,
     StoreOption,
     WorkersOption,
@@ -24,7 +25,10 @@ from pipeline.data.canon import CANON_FOLDER, CANON_SIZE
 _CORES = os.cpu_count() or 1
 
 
-@app.command(epilog=example("data --root data/demo/raw --manifest data/demo/manifest.csv"))
+@app.command(
+    rich_help_panel=Panel.DATA,
+    epilog=example("data --root data/demo/raw --manifest data/demo/manifest.csv"),
+)
 def data(
     root: RootOption,
     manifest: ManifestOption,
@@ -32,12 +36,14 @@ def data(
     workers: WorkersOption = 1,
     companion: Annotated[
         bool,
-        typer.Option("--companion", help="The companion set, `companion:` of the experiment."),
+        typer.Option(
+            "--companion", help="Make the companion set (`companion:` of the experiment)."
+        ),
     ] = False,
 ) -> None:
     """Make the synthetic images (or check the real ones) and write their manifest.
 
-    The second training set of DPDNet+ and RDPD+ is made with --companion and folders of its own:
+    For the second training set of DPDNet+ and RDPD+, add --companion and use separate folders:
     --root data/clips/raw --manifest data/clips/manifest.csv
     """
     from pipeline.config.experiment import load_experiment
@@ -54,23 +60,25 @@ def data(
     print(f"{manifest}: {count} scenes")
 
 
-@app.command(epilog=example("doctor --root data/canon/raw --report doctor.json"))
+@app.command(
+    rich_help_panel=Panel.DATA, epilog=example("doctor --root data/canon/raw --report doctor.json")
+)
 def doctor(
     root: RootOption,
     config: Annotated[
         Path | None,
         typer.Option(
-            help="Experiment file that the set must suit; without one it must be the official "
-            "Canon set, unless it has a scenes.csv or no ground truth."
+            help="Experiment file that the set must match. Without one, the set must be the "
+            "official Canon set unless it has a scenes.csv or no ground truth."
         ),
     ] = None,
     workers: WorkersOption = _CORES,
-    report: Annotated[Path | None, typer.Option(help="Report to write, as JSON.")] = None,
+    report: Annotated[Path | None, typer.Option(help="JSON report to write.")] = None,
 ) -> None:
-    """Examine every image of a data set and list all that is wrong; exit code 1 if anything is.
+    """Examine every image of a data set and list all problems; exit code 1 if there are any.
 
-    Decodes each image once: size, depth, checksum, damage; whether the views of a scene belong
-    together; images that stand twice; names, pairs, numbers and labels of the official set.
+    Decode each image once. Check sizes, bit depths, checksums and damage; whether the views of a
+    scene belong together; duplicate images; names, pairs, numbers and labels of the official set.
     """
     from pipeline.config.experiment import load_experiment
     from pipeline.records import write_record
@@ -87,24 +95,25 @@ def doctor(
 
 
 @app.command(
-    epilog=example("store --root RAW --manifest manifest.csv --output data/synthetic/store")
+    rich_help_panel=Panel.DATA,
+    epilog=example("store --root RAW --manifest manifest.csv --output data/synthetic/store"),
 )
 def store(
     root: RootOption,
     manifest: ManifestOption,
-    output: Annotated[Path, typer.Option(help="Store folder to make.")],
+    output: Annotated[Path, typer.Option(help="Folder of the pixel store to create.")],
     workers: WorkersOption = 1,
 ) -> None:
     """Decode training and validation images into a memory-mapped pixel store."""
     from pipeline.data.store.build import build_store, store_rows, store_size
 
     rows = store_rows(manifest)
-    told = f"{output}: {len(rows)} scenes, {store_size(rows) / 1e9:.3f} GB"
-    print(told, file=sys.stderr, flush=True)
+    summary = f"{output}: {len(rows)} scenes, {store_size(rows) / 1e9:.3f} GB"
+    print(summary, file=sys.stderr, flush=True)
     build_store(root, manifest, output, workers, progress=sys.stderr.isatty())
 
 
-@app.command(epilog=example("check-store data/synthetic/store"))
+@app.command(rich_help_panel=Panel.DATA, epilog=example("check-store data/synthetic/store"))
 def check_store(
     folder: Annotated[Path, typer.Argument(help="Pixel store to check.")],
 ) -> None:
@@ -113,35 +122,42 @@ def check_store(
 
     store = PixelStore(folder)
     store.verify(progress=sys.stderr.isatty())
-    print(f"{folder}: {len(store.scenes)} scenes are as they were stored")
+    print(f"{folder}: {len(store.scenes)} scenes match their checksums")
 
 
-@app.command(epilog=example("patches --store data/synthetic/store --output patches.csv"))
+@app.command(
+    rich_help_panel=Panel.DATA,
+    epilog=example("patches --store data/synthetic/store --output patches.csv"),
+)
 def patches(
     store: StoreOption,
     output: Annotated[Path, typer.Option(help="CSV file to write.")],
     config: ConfigOption = DEFAULT_CONFIG,
-    workers: Annotated[int, typer.Option(min=1, help="Threads.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Number of threads.")] = 1,
 ) -> None:
-    """List the training windows, and leave out the least sharp of every image."""
+    """List the training windows, without the least sharp ones of each image."""
     from pipeline.config.experiment import load_experiment
     from pipeline.data.sampling.patch_index import write_patch_index
     from pipeline.data.store.reader import PixelStore
 
-    settings, shown = load_experiment(config).patches, sys.stderr.isatty()
-    count = write_patch_index(PixelStore(store), settings, output, workers, progress=shown)
+    settings = load_experiment(config).patches
+    progress = sys.stderr.isatty()
+    count = write_patch_index(PixelStore(store), settings, output, workers, progress=progress)
     print(f"{output}: {count} windows are kept")
 
 
-@app.command(epilog=example("standin --output data/standin --scenes 100 --workers 2"))
+@app.command(
+    rich_help_panel=Panel.DATA,
+    epilog=example("standin --output data/standin --scenes 100 --workers 2"),
+)
 def standin(
-    output: Annotated[Path, typer.Option(help="Folder that takes `dd_dp_dataset_canon`.")],
-    scenes: Annotated[int, typer.Option(help="Scenes, 4 to 500.")] = 100,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed makes other images.")] = 0,
+    output: Annotated[Path, typer.Option(help="Folder in which to create `dd_dp_dataset_canon`.")],
+    scenes: Annotated[int, typer.Option(help="Number of scenes, 4 to 500.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the images.")] = 0,
     size: Annotated[tuple[int, int], typer.Option(help="Height and width in pixels.")] = CANON_SIZE,
     workers: WorkersOption = 1,
 ) -> None:
-    """Make a stand-in for the Canon set, for rehearsals: official names, other images."""
+    """Make a stand-in for the Canon set for rehearsals: official names, synthetic images."""
     from pipeline.data.synthetic.standin import make_standin
 
     root = output / CANON_FOLDER

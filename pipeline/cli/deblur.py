@@ -8,11 +8,14 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, app, example
+from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, Panel, app, example
 from pipeline.cli.runs import RunOption, TileOption, TileOverlapOption, WeightsOption
 
 
-@app.command(epilog=example("deblur left.png right.png --method ebdb -o sharp.png"))
+@app.command(
+    rich_help_panel=Panel.DEBLUR,
+    epilog=example("deblur left.png right.png --method ebdb -o sharp.png"),
+)
 def deblur(
     method: Annotated[str, typer.Option(help="Method, see `dmtbench methods`.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="16-bit PNG to write.")],

@@ -1,4 +1,4 @@
-"""Commands that examine a training before it takes its full time."""
+"""Commands that check a training before a full run."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, app, example
+from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, Panel, app, example
 from pipeline.cli.runs import MethodArgument
 
 if TYPE_CHECKING:
     from pipeline.stages.debug import Trial
 
-debug = typer.Typer(help="Examine a training: can it learn, does it run, where is the time spent?")
-app.add_typer(debug, name="debug", epilog=example("debug overfit dmtnet-b"))
+debug = typer.Typer(help="Debug a training: can it learn, does it run, where does the time go?")
+app.add_typer(
+    debug, name="debug", rich_help_panel=Panel.DEBUG, epilog=example("debug overfit dmtnet-b")
+)
 
 StoreOption = Annotated[
-    Path | None, typer.Option(help="Pixel store; that of the workflow if absent.")
+    Path | None, typer.Option(help="Folder of the pixel store; the workflow's by default.")
 ]
 PatchesOption = Annotated[
-    Path | None, typer.Option(help="Its patch index; that of the workflow if absent.")
+    Path | None, typer.Option(help="Patch index of the store; the workflow's by default.")
 ]
 
 
@@ -28,12 +30,12 @@ PatchesOption = Annotated[
 def overfit(
     method: MethodArgument,
     steps: Annotated[int, typer.Option(min=1, help="Optimizer steps.")] = 1000,
-    learning_rate: Annotated[float, typer.Option(help="The highest.")] = 4e-3,
+    learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 4e-3,
     store: StoreOption = None,
     patches: PatchesOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Overfit one crop of 64 x 64 pixels: more than 40 dB, or fail."""
+    """Overfit one crop of 64 x 64 pixels; fail unless its PSNR exceeds 40 dB."""
     from pipeline.errors import UserError
     from pipeline.stages.debug import TARGET_DB
     from pipeline.stages.debug import overfit as overfit_crop
@@ -57,7 +59,7 @@ def limit(
     patches: PatchesOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """The first steps of a training and the validation after them; nothing is written."""
+    """Run the first steps of a training, then validate; write nothing."""
     from pipeline.stages.debug import limited
     from pipeline.training.progress import Progress
 
@@ -77,20 +79,20 @@ def fast_dev(
     patches: PatchesOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """One step and the validation: does it run at all?"""
+    """Run one step and the validation: does it work at all?"""
     limit(method, steps=1, store=store, patches=patches, config=config)
 
 
 @debug.command(epilog=example("debug profile dmtnet-b --steps 3 -o trace.json"))
 def profile(
     method: MethodArgument,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Trace to write, JSON.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="JSON trace to write.")],
     steps: Annotated[int, typer.Option(min=1, help="Steps that are profiled.")] = 3,
     store: StoreOption = None,
     patches: PatchesOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Profile training steps: a table, and a trace for chrome://tracing."""
+    """Profile training steps: print a table, write a trace for chrome://tracing."""
     from pipeline.stages.debug import profiled
 
     trial = _trial(config, method, store=store, patches=patches)

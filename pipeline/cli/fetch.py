@@ -8,10 +8,12 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.app import app, example
+from pipeline.cli.app import Panel, app, example
 
 
-@app.command(epilog=example("fetch canon --source dd_dp_dataset_canon.zip"))
+@app.command(
+    rich_help_panel=Panel.DATA, epilog=example("fetch canon --source dd_dp_dataset_canon.zip")
+)
 def fetch(
     dataset: Annotated[
         str, typer.Argument(help="`canon` (DPDD) or `pixel` (Pixel 4 test images).")

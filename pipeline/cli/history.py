@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, app, example
+from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, Panel, app, example
 
 if TYPE_CHECKING:
     from pipeline.finished_runs import FinishedRun
@@ -17,7 +17,9 @@ RunsOption = Annotated[
 ]
 
 
-@app.command(epilog=example("runs --superseded --config config/canon.yaml"))
+@app.command(
+    rich_help_panel=Panel.RUNS, epilog=example("runs --superseded --config config/canon.yaml")
+)
 def runs(
     config: ConfigOption = DEFAULT_CONFIG,
     folder: RunsOption = None,
@@ -31,7 +33,7 @@ def runs(
             print(_line(run))
 
 
-@app.command(epilog=example("prune --yes"))
+@app.command(rich_help_panel=Panel.RUNS, epilog=example("prune --yes"))
 def prune(
     config: ConfigOption = DEFAULT_CONFIG,
     folder: RunsOption = None,

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, app, example
+from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, Panel, app, example
 
 
-@app.command(epilog=example("methods --long"))
+@app.command(rich_help_panel=Panel.RUNS, epilog=example("methods --long"))
 def methods(
     config: ConfigOption = DEFAULT_CONFIG,
     long: Annotated[

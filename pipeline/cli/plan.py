@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, app, example
+from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, Panel, app, example
 
 
-@app.command(epilog=example("plan reports/table1.csv --config config/canon.yaml"))
+@app.command(
+    rich_help_panel=Panel.RUNS, epilog=example("plan reports/table1.csv --config config/canon.yaml")
+)
 def plan(
     targets: Annotated[
         list[str] | None, typer.Argument(help="Files to make; everything when absent.")
@@ -35,7 +37,10 @@ def plan(
         print_plan(made, Console())
 
 
-@app.command(epilog=example("run reports/table1.csv --cores 8 --config config/canon.yaml"))
+@app.command(
+    rich_help_panel=Panel.RUNS,
+    epilog=example("run reports/table1.csv --cores 8 --config config/canon.yaml"),
+)
 def run(
     targets: Annotated[
         list[str] | None, typer.Argument(help="Files to make; everything when absent.")

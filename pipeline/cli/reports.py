@@ -11,6 +11,7 @@ from pipeline.cli.app import (
     DEFAULT_CONFIG,
     ConfigOption,
     OutputOption,
+    Panel,
     ResultsOption,
     app,
     example,
@@ -26,7 +27,7 @@ _RECORDS = (
 )
 
 
-@app.command(epilog=example("table1 " + _RECORDS))
+@app.command(rich_help_panel=Panel.REPORTS, epilog=example("table1 " + _RECORDS))
 def table1(
     results: ResultsOption,
     complexity: ComplexityOption,
@@ -41,7 +42,7 @@ def table1(
     print_paths(make_table1(load_experiment(config), results, complexity, published, output))
 
 
-@app.command(epilog=example("table2 " + _RECORDS))
+@app.command(rich_help_panel=Panel.REPORTS, epilog=example("table2 " + _RECORDS))
 def table2(
     results: ResultsOption,
     complexity: ComplexityOption,
@@ -56,33 +57,42 @@ def table2(
     print_paths(make_table2(load_experiment(config), results, complexity, published, output))
 
 
-@app.command(epilog=example("plot --table reports/table1.csv --output reports"))
+@app.command(
+    rich_help_panel=Panel.REPORTS,
+    epilog=example("plot --table reports/table1.csv --output reports"),
+)
 def plot(
     output: OutputOption,
     table: Annotated[Path, typer.Option(help="Table 1 as CSV.")] = Path("reports/table1.csv"),
 ) -> None:
-    """Draw PSNR over parameters, after the paper's Figure 1, from Table 1."""
+    """Plot PSNR against parameters from Table 1, like the paper's Figure 1."""
     from pipeline.stages.report import make_plot
 
     print_paths(make_plot(table, output))
 
 
-@app.command(epilog=example("track --runs runs/synthetic --results results/synthetic"))
+@app.command(
+    rich_help_panel=Panel.REPORTS,
+    epilog=example("track --runs runs/synthetic --results results/synthetic"),
+)
 def track(
     runs: Annotated[Path, typer.Option(help="Run folders of the data set.")],
     results: ResultsOption,
-    tables: Annotated[list[Path] | None, typer.Option("--table", help="Artifacts.")] = None,
-    uri: Annotated[str, typer.Option(help="MLflow store.")] = "sqlite:///mlflow.db",
-    artifacts: Annotated[Path, typer.Option(help="Artifact folder.")] = Path("mlartifacts"),
-    output: Annotated[Path | None, typer.Option(help="Summary to write, as JSON.")] = None,
+    tables: Annotated[
+        list[Path] | None,
+        typer.Option("--table", help="Table to store as an artifact (repeatable)."),
+    ] = None,
+    uri: Annotated[str, typer.Option(help="Address of the MLflow store.")] = "sqlite:///mlflow.db",
+    artifacts: Annotated[Path, typer.Option(help="Folder of the artifacts.")] = Path("mlartifacts"),
+    output: Annotated[Path | None, typer.Option(help="JSON summary to write.")] = None,
 ) -> None:
-    """Bring records into MLflow; what is there already is left alone."""
+    """Import records into MLflow; skip those that it has already."""
     from pipeline.stages.track import track_records
 
     print(track_records(runs, results, tables or [], uri, artifacts, output))
 
 
-@app.command(epilog=example("schemas docs/schemas"))
+@app.command(rich_help_panel=Panel.REPORTS, epilog=example("schemas docs/schemas"))
 def schemas(output: Annotated[Path, typer.Argument(help="Folder to write to.")]) -> None:
     """Write the JSON Schemas of all records."""
     from pipeline.records import write_schemas

@@ -12,6 +12,7 @@ from pipeline.cli.app import (
     DEFAULT_CONFIG,
     ConfigOption,
     ManifestOption,
+    Panel,
     RepetitionOption,
     RootOption,
     StoreOption,
@@ -38,10 +39,11 @@ MethodArgument = Annotated[str, typer.Argument(help="Method or ablation, see `dm
 
 
 @app.command(
+    rich_help_panel=Panel.RUNS,
     epilog=example(
         "train dmtnet-b --store STORE --patches patches.csv --manifest manifest.csv"
         " --output runs/mine"
-    )
+    ),
 )
 def train(
     method: MethodArgument,
@@ -109,7 +111,8 @@ def train(
 
 
 @app.command(
-    epilog=example("evaluate input --root RAW --manifest manifest.csv --output results/mine")
+    rich_help_panel=Panel.RUNS,
+    epilog=example("evaluate input --root RAW --manifest manifest.csv --output results/mine"),
 )
 def evaluate(
     method: MethodArgument,
@@ -148,7 +151,8 @@ def evaluate(
 
 
 @app.command(
-    epilog=example("predict dmtnet-b --root RAW --manifest manifest.csv --run RUN --output sharp")
+    rich_help_panel=Panel.RUNS,
+    epilog=example("predict dmtnet-b --root RAW --manifest manifest.csv --run RUN --output sharp"),
 )
 def predict(
     method: MethodArgument,
@@ -179,7 +183,10 @@ def predict(
     print(f"{output}: {count} images, {made} of them made now")
 
 
-@app.command(epilog=example("complexity dmtnet-t dmtnet-b --size 1120 1680 --json"))
+@app.command(
+    rich_help_panel=Panel.RUNS,
+    epilog=example("complexity dmtnet-t dmtnet-b --size 1120 1680 --json"),
+)
 def complexity(
     methods: Annotated[list[str] | None, typer.Argument(help="Methods or ablations.")] = None,
     all_rows: Annotated[

@@ -8,14 +8,14 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, app, example
+from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, Panel, app, example
 
 weights_app = typer.Typer(
     help="Fetch and check weights that authors have published.",
     epilog=example("weights fetch dpdnet --source model.hdf5"),
     no_args_is_help=True,
 )
-app.add_typer(weights_app, name="weights")
+app.add_typer(weights_app, name="weights", rich_help_panel=Panel.RUNS)
 
 MethodArgument = Annotated[str, typer.Argument(help="Method, see `dmtbench weights list`.")]
 

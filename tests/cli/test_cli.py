@@ -1,4 +1,4 @@
-"""The command line: help that helps, and one line for every mistake of the user."""
+"""The command line: help of every command, and one line for every mistake of the user."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from conftest import Tiny
 from support.paths import CONFIG, PUBLISHED, REPOSITORY
 from typer.testing import CliRunner
 
-from pipeline.cli import app, main
+from pipeline.cli import Panel, app, main
 from pipeline.methods import get_method
 from pipeline.weights.own_file import save_weights
 
@@ -40,6 +40,18 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.stderr.strip() == "[]"
     for name in COMMANDS:
         assert name in done.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_a_panel(name: str) -> None:
+    assert COMMANDS[name].rich_help_panel in list(Panel)
+
+
+def test_help_shows_the_panels_in_their_order() -> None:
+    shown = CliRunner().invoke(app, ["--help"]).output
+    places = [shown.index(f"─ {panel} ─") for panel in Panel]
+    assert places == sorted(places)
+    assert "─ Commands ─" not in shown
 
 
 def test_python_m_pipeline_is_dmtbench(tmp_path: Path) -> None:
@@ -68,7 +80,7 @@ def test_every_command_has_an_example_in_its_help(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_examples_can_be_typed_in(name: str) -> None:
+def test_examples_work_as_typed(name: str) -> None:
     arguments = example(name)
     assert arguments[0] == name
     # Parses and checks the arguments, without running the command.
@@ -80,7 +92,7 @@ Run = Callable[..., str]
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs `dmtbench` to its expected end with a user error; returns its one line."""
+    """Runs `dmtbench`, expects a user error; returns its one line."""
 
     def fails(*arguments: object) -> str:
         monkeypatch.setattr(sys, "argv", ["dmtbench", *map(str, arguments)])
@@ -89,9 +101,9 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         out, err = capsys.readouterr()
         assert end.value.code == 1
         assert out == ""
-        *told, line = err.splitlines()
+        *before, line = err.splitlines()
         assert line.startswith("error: ")
-        assert not any("error" in other for other in told)
+        assert not any("error" in other for other in before)
         assert "Traceback" not in err
         return line
 
@@ -104,14 +116,14 @@ def files(folder: Path) -> set[str]:
 
 @pytest.fixture
 def raw(tiny: Tiny, tmp_path: Path) -> Path:
-    """The tiny set's images, to spoil."""
+    """A copy of the tiny set's images, to damage."""
     shutil.copytree(tiny.raw, tmp_path / "raw")
     return tmp_path / "raw"
 
 
 @pytest.fixture
 def real(tiny: Tiny, raw: Path, tmp_path: Path) -> Path:
-    """An experiment that takes `raw` as it is, as it would real photographs."""
+    """An experiment that uses the images in `raw`, as it would real photographs."""
     data = yaml.safe_load(tiny.config.read_text())
     data["dataset"] = {"kind": "folder", "name": "mine", "root": str(raw)}
     path = tmp_path / "real.yaml"
@@ -133,11 +145,11 @@ def test_an_unknown_method(run: Run, tiny: Tiny, tmp_path: Path, command: str) -
 
 
 @pytest.mark.parametrize("arguments", [[], ["--all", "dmtnet-t"]])
-def test_complexity_of_everything_or_of_something(run: Run, arguments: list[str]) -> None:
+def test_complexity_needs_either_names_or_all(run: Run, arguments: list[str]) -> None:
     assert "names of methods or --all, and not both" in run("complexity", *arguments)
 
 
-def test_complexity_beside_no_published_numbers(run: Run, tiny: Tiny, tmp_path: Path) -> None:
+def test_complexity_without_published_numbers(run: Run, tiny: Tiny, tmp_path: Path) -> None:
     options = ["--published", tmp_path, "--cache", tmp_path / "out", "--config", tiny.config]
     assert f"{tmp_path / 'table1.csv'}: cannot be read" in run("complexity", "--all", *options)
     assert not files(tmp_path)
@@ -153,28 +165,28 @@ def test_a_missing_experiment(run: Run, tmp_path: Path) -> None:
     assert "gone.yaml: cannot be read" in run("methods", "--config", tmp_path / "gone.yaml")
 
 
-def spoil_missing(image: Path) -> str:
+def damage_by_removal(image: Path) -> str:
     image.unlink()
     return "is missing"
 
 
-def spoil_8_bit(image: Path) -> str:
+def damage_by_8_bit(image: Path) -> str:
     pixels = cv2.imread(str(image), cv2.IMREAD_UNCHANGED)
     cv2.imwrite(str(image), (pixels >> 8).astype(np.uint8))
     return "8"
 
 
-def spoil_cut(image: Path) -> str:
+def damage_by_truncation(image: Path) -> str:
     image.write_bytes(image.read_bytes()[:-40])
     return "damaged"
 
 
-@pytest.mark.parametrize("spoil", [spoil_missing, spoil_8_bit, spoil_cut])
+@pytest.mark.parametrize("damage", [damage_by_removal, damage_by_8_bit, damage_by_truncation])
 def test_images_that_cannot_be_used(
-    run: Run, tiny: Tiny, raw: Path, real: Path, tmp_path: Path, spoil: Callable[[Path], str]
+    run: Run, tiny: Tiny, raw: Path, real: Path, tmp_path: Path, damage: Callable[[Path], str]
 ) -> None:
     image = next((raw / "val_l" / "source").iterdir())
-    word = spoil(image)
+    word = damage(image)
     before = files(tmp_path)
     out = tmp_path / "out"
     line = run("data", "--config", real, "--root", raw, "--manifest", out / "manifest.csv")
@@ -185,7 +197,7 @@ def test_images_that_cannot_be_used(
     assert str(image) in stored
     left = {name for name in files(tmp_path) if not name.startswith("out/")}
     assert left - {"out"} == before
-    # What was stored of the others waits for the right image.
+    # What was stored of the others is kept until the image is fixed.
     assert not (out / "store").exists()
     assert (out / "store.partial").exists()
 
@@ -205,7 +217,7 @@ def test_weights_of_another_architecture(run: Run, tiny: Tiny, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("method", "remedy"), [("dmtnet-b", "give its folder with --run"), ("input", "leave out --run")]
 )
-def test_a_run_too_few_or_too_many(
+def test_a_missing_or_superfluous_run(
     run: Run, tiny: Tiny, tmp_path: Path, method: str, remedy: str
 ) -> None:
     options = ["--config", tiny.config, "--root", tiny.raw, "--manifest", tiny.manifest]
@@ -242,7 +254,7 @@ def test_patches_of_other_settings(run: Run, tiny: Tiny, tmp_path: Path) -> None
     assert files(tmp_path) == {"mine.yaml"}
 
 
-def test_a_damaged_store_is_noticed(run: Run, tiny: Tiny, tmp_path: Path) -> None:
+def test_a_damaged_store_is_detected(run: Run, tiny: Tiny, tmp_path: Path) -> None:
     folder = tmp_path / "store"
     shutil.copytree(tiny.store, folder)
     with (folder / "pixels.u16").open("r+b") as stream:
@@ -250,7 +262,7 @@ def test_a_damaged_store_is_noticed(run: Run, tiny: Tiny, tmp_path: Path) -> Non
     assert "differ from their checksums" in run("check-store", folder)
 
 
-def test_arguments_that_a_net_refuses(run: Run, tiny: Tiny, tmp_path: Path) -> None:
+def test_arguments_that_a_network_refuses(run: Run, tiny: Tiny, tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(tiny.config.read_text().replace("channels: 24", "channels: 30"))
     store = ["--store", tiny.store, "--patches", tiny.patches]
@@ -264,7 +276,7 @@ def test_arguments_that_a_net_refuses(run: Run, tiny: Tiny, tmp_path: Path) -> N
     "command", ["schemas", "store", "data", "patches", "train", "evaluate", "complexity"]
 )
 def test_places_that_cannot_be_written(run: Run, tiny: Tiny, tmp_path: Path, command: str) -> None:
-    (tmp_path / "file").write_text("I am no folder")
+    (tmp_path / "file").write_text("not a folder")
     out = tmp_path / "file" / "out"
     root, manifest = ["--root", tiny.raw], ["--manifest", tiny.manifest]
     config, output = ["--config", tiny.config], ["--output", out]
@@ -281,7 +293,7 @@ def test_places_that_cannot_be_written(run: Run, tiny: Tiny, tmp_path: Path, com
     line = run(command, *options[command])
     assert "cannot be written" in line
     assert files(tmp_path) == {"file"}
-    assert (tmp_path / "file").read_text() == "I am no folder"
+    assert (tmp_path / "file").read_text() == "not a folder"
 
 
 def test_damaged_records(run: Run, tiny: Tiny, tmp_path: Path) -> None:

@@ -66,7 +66,9 @@ def test_part_of_the_official_set_is_not_the_official_set(
     assert len(read_manifest(manifest)) == len(SCENES)
 
 
-def test_label_arrays_win_loudly(run: Run, config: Config, official: Path, tmp_path: Path) -> None:
+def test_label_arrays_take_precedence_with_a_warning(
+    run: Run, config: Config, official: Path, tmp_path: Path
+) -> None:
     root = tmp_path / "set"
     shutil.copytree(official, root)
     labels = [
@@ -109,7 +111,9 @@ def test_the_doctor_finds_nothing_in_the_official_set(
     assert report.unjudged == 1500
 
 
-def test_the_doctor_goes_on_and_lists_everything(run: Run, config: Config, tmp_path: Path) -> None:
+def test_the_doctor_continues_and_lists_everything(
+    run: Run, config: Config, tmp_path: Path
+) -> None:
     root, report = write_set(tmp_path / "set"), tmp_path / "report.json"
     bad = [
         root / "test_l" / "source" / "1P0A0917_L.png",
@@ -134,7 +138,7 @@ def test_the_doctor_sees_exchanged_images(run: Run, tmp_path: Path) -> None:
     root, random = tmp_path / "set", np.random.default_rng(0)
     lines = ["split,source,category,group"]
     for number in (1, 3):
-        # Large enough to be judged; a little noise of their own keeps the files apart.
+        # Large enough to be judged; a little noise makes each file different.
         coarse = random.integers(2000, 60000, (12, 18, 3)).astype(np.uint16)
         smooth = cv2.resize(coarse, (384, 256), interpolation=cv2.INTER_LINEAR)
         for view in ("combined", "left", "right", "target"):
@@ -155,7 +159,7 @@ def test_the_doctor_sees_exchanged_images(run: Run, tmp_path: Path) -> None:
     assert all("does not show the scene of its combined view" in line for line in done.out[:2])
 
 
-def test_no_set_is_one_line(run: Run, tmp_path: Path) -> None:
+def test_a_folder_without_images_is_one_line(run: Run, tmp_path: Path) -> None:
     done = run("doctor", "--root", tmp_path)
     assert (done.code, done.out) == (1, [])
     assert "check the root" in done.err[0]
@@ -183,7 +187,7 @@ def test_eight_bit_copies_are_never_mixed_in(run: Run, config: Config, tmp_path:
     assert not output.exists()
     assert run("evaluate", "input", *given, "--output", output, "--config", eight).code == 0
     record = read_record(output / "record.json", ResultRecord)
-    # Images of anybody's are no reproduction.
+    # Results on other images are not a reproduction.
     assert (record.label, record.dataset) == ("demo", "mine")
     protocol = record.protocol
     assert (protocol.id, protocol.input_bits, protocol.ground_truth_bits) == ("dpdd-8", 8, 8)
@@ -220,7 +224,7 @@ def test_pixel_4_images_are_predicted_and_not_scored(
     assert "no ground truth: inference only, use `dmtbench predict`" in doctor.out
 
 
-def test_predictions_go_on_where_they_were(run: Run, pixel: list[object], tmp_path: Path) -> None:
+def test_predictions_resume(run: Run, pixel: list[object], tmp_path: Path) -> None:
     out = tmp_path / "out"
     run("predict", "mean", *pixel, "--output", out)
     before = {path.name: path.read_bytes() for path in out.iterdir()}

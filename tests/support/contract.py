@@ -1,4 +1,4 @@
-"""What every network must do, whatever method it belongs to: one check each.
+"""What every network of any method must do: one check each.
 
 A module may declare exceptions, each with its reason: `UNTRAINED`, a mapping from patterns of
 parameter names to why they, or parts of them, get no gradient from `forward`, and `BOUNDED`, why
@@ -84,7 +84,7 @@ def check_shapes(subject: Subject, _: Path) -> None:
 @torch.no_grad()
 def check_batches(subject: Subject, _: Path) -> None:
     x = subject.random_image(33, 47, batch=2)
-    # Two very different images, so that whatever mixes them shows.
+    # Two very different images, so that mixing them shows.
     x[1] *= 0.2
     together = subject.network(x)
     apart = torch.cat([subject.network(x[:1]), subject.network(x[1:])])
@@ -104,8 +104,8 @@ def check_determinism(subject: Subject, _: Path) -> None:
 def check_position(subject: Subject, _: Path) -> None:
     x = subject.random_image(33, 47)
     whole = subject.network(x)
-    told = subject.network(x, origin=(0, 0), full_size=(33, 47))
-    torch.testing.assert_close(told, whole, rtol=0, atol=1e-6 * _scale(whole))
+    placed = subject.network(x, origin=(0, 0), full_size=(33, 47))
+    torch.testing.assert_close(placed, whole, rtol=0, atol=1e-6 * _scale(whole))
     crop = subject.network(x, origin=(16, 32), full_size=(120, 168))
     assert crop.shape == whole.shape
     assert crop.isfinite().all()

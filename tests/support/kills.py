@@ -21,8 +21,8 @@ def kill_repeatedly(
 ) -> int:
     """SIGKILL `command`, children included, `kills` times while it works; then let it finish.
 
-    Every start after a kill goes on from what the killed one left. A start that finishes before
-    its moment comes is no kill: `reset` removes what it made, and the next one begins anew.
+    Every start after a kill resumes from what the killed one left. A start that finishes before
+    its moment comes is not a kill: `reset` removes what it made, and the next one starts over.
     Moments are spread over the time that the command takes undisturbed.
 
     Returns:

@@ -37,7 +37,7 @@ class Request(BaseHTTPRequestHandler):
 
     @property
     def start(self) -> int | None:
-        """First byte of the range asked for, if any, and if the condition holds."""
+        """First byte of the requested range, if any, and if the condition holds."""
         match = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         condition = self.headers.get("If-Range")
         return int(match[1]) if match and condition in (None, self.etag) else None
@@ -60,7 +60,7 @@ class Request(BaseHTTPRequestHandler):
         self.wfile.write(PAGE)
 
     def body(self) -> bytes:
-        """Right headers for what was asked; the bytes that belong to them."""
+        """Sends correct headers for the request; returns the bytes that belong to them."""
         start, total = self.start, len(self.content)
         if start is None:
             self.head(200, Content_Length=total, ETag=self.etag, Accept_Ranges="bytes")
@@ -114,7 +114,7 @@ def normal(request: Request) -> None:
 
 
 def breaks_after(count: int) -> Act:
-    """Sends `count` bytes of what was asked for, then hangs up."""
+    """Sends `count` bytes of what was requested, then hangs up."""
     return lambda request: void(request.wfile.write(request.body()[:count]))
 
 
@@ -169,7 +169,7 @@ def ignores_range(request: Request) -> None:
 
 
 def partial(span: str, etag: str | None = None, skip: int = 0) -> Act:
-    """A 206 that claims `span`, whatever was asked for."""
+    """A 206 that claims `span`, independent of the request."""
 
     def act(request: Request) -> None:
         rest = request.content[(request.start or 0) + skip :]

@@ -89,6 +89,13 @@ def score_image(
     Raises:
         TypeError: an image is not a float64 array.
         ValueError: an image is not `[H, W, 3]`, leaves [0, 1], is not finite, or the sizes differ.
+
+    Example:
+        >>> modules = {name: f"pipeline.evaluation.metrics.{name}" for name in ("psnr", "mae")}
+        >>> metrics = load_metrics({n: MetricEntry(module=m) for n, m in modules.items()})
+        >>> gray = np.full((8, 8, 3), 0.5)
+        >>> score_image(metrics, gray, gray)
+        {'psnr': 100.0, 'mae': 0.0}
     """
     _check("prediction", prediction)
     _check("target", target)

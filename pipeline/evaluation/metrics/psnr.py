@@ -17,6 +17,12 @@ _FLOOR_MSE = 1e-10
 def score(prediction: NDArray[np.float64], target: NDArray[np.float64]) -> float:
     """PSNR with peak 1 and the MSE over all pixels and channels: `10 log10(1 / MSE)`.
 
+    >>> black = np.zeros((8, 8, 3))
+    >>> round(score(black + 0.1, black), 2)
+    20.0
+    >>> score(black, black)
+    100.0
+
     Args:
         prediction: float64 `[H, W, 3]` in [0, 1].
         target: the ground truth, in the same format.

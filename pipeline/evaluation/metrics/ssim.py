@@ -17,6 +17,12 @@ _WINDOW = 7
 def score(prediction: NDArray[np.float64], target: NDArray[np.float64]) -> float:
     """SSIM per channel, 7x7 uniform window, sample covariance, data range 1, mean of channels.
 
+    >>> image = np.linspace(0, 1, 8 * 8 * 3).reshape(8, 8, 3)
+    >>> round(score(image, image), 3)
+    1.0
+    >>> round(score(1 - image, image), 3)
+    -0.955
+
     Args:
         prediction: float64 `[H, W, 3]` in [0, 1].
         target: the ground truth, in the same format.

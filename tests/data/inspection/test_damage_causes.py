@@ -7,39 +7,43 @@ here is their list, cause by cause.
 from __future__ import annotations
 
 import ast
-import importlib.util
 from collections import Counter
 
 import pytest
+from support import damage_contents, damage_labels, damage_sets
 from support.paths import TESTS
 
-UNPACK, DOWNLOAD, FETCH = "fetch/test_unpack.py", "fetch/test_download.py", "fetch/test_fetch.py"
+UNPACK, MEMBERS = "fetch/test_unpack.py", "fetch/test_unpack_members.py"
+BOMBS, DAMAGED = "fetch/test_unpack_bombs.py", "fetch/test_unpack_damaged.py"
+DOWNLOAD, RESUME = "fetch/test_download.py", "fetch/test_download_resume.py"
+RETRIES = "fetch/test_download_retries.py"
+FETCH, TARGET = "fetch/test_fetch.py", "fetch/test_fetch_target.py"
 FOLDER, CLOUD = "fetch/test_folder.py", "fetch/test_cloud.py"
 
 # Group, cause, file, test. Parametrized tests hold several variants of one cause.
 CAUSES = [
-    ("container", "cut short", UNPACK, "truncated_archives"),
-    ("container", "cut between two members", UNPACK, "a_tar_cut_between_two_members"),
-    ("container", "broken header inside", UNPACK, "a_tar_with_a_broken_header_in_the_middle"),
-    ("container", "wrong checksum", UNPACK, "a_compressed_tar_with_a_wrong_checksum"),
-    ("container", "members that belie their headers", UNPACK, "damaged_members"),
-    ("container", "members one over another", UNPACK, "overlapping_members"),
-    ("container", "encrypted", UNPACK, "encrypted_members_are_refused"),
-    ("container", "links and devices", UNPACK, "links_and_devices_are_refused"),
-    ("container", "sparse files", UNPACK, "sparse_files_are_refused"),
-    ("container", "a member that leaves the folder", UNPACK, "no_member_leaves_the_target"),
-    ("container", "NUL in a name", UNPACK, "a_name_with_a_nul"),
-    ("container", "impossible name", UNPACK, "impossible_names"),
-    ("container", "undecodable name", UNPACK, "a_name_that_is_no_text"),
-    ("container", "one name twice", UNPACK, "two_members_of_the_very_same_name"),
-    ("container", "names alike but for case", UNPACK, "two_members_of_one_name"),
-    ("container", "file and folder of one name", UNPACK, "a_file_where_a_folder_should_be"),
-    ("container", "too many members", UNPACK, "too_many_members"),
-    ("container", "bomb", UNPACK, "bombs"),
-    ("container", "many small bombs", UNPACK, "a_thousand_small_bombs"),
-    ("container", "header of absurd size", UNPACK, "a_header_that_asks_for_all_memory"),
-    ("container", "size below zero", UNPACK, "a_size_below_zero"),
-    ("container", "empty", UNPACK, "an_empty_archive"),
+    ("container", "cut short", DAMAGED, "truncated_archives"),
+    ("container", "cut between two members", DAMAGED, "a_tar_cut_between_two_members"),
+    ("container", "broken header inside", DAMAGED, "a_tar_with_a_broken_header_in_the_middle"),
+    ("container", "wrong checksum", DAMAGED, "a_compressed_tar_with_a_wrong_checksum"),
+    ("container", "members that belie their headers", DAMAGED, "damaged_members"),
+    ("container", "members one over another", BOMBS, "overlapping_members"),
+    ("container", "encrypted", MEMBERS, "encrypted_members_are_refused"),
+    ("container", "links and devices", MEMBERS, "links_and_devices_are_refused"),
+    ("container", "sparse files", MEMBERS, "sparse_files_are_refused"),
+    ("container", "a member that leaves the folder", MEMBERS, "no_member_leaves_the_target"),
+    ("container", "NUL in a name", MEMBERS, "a_name_with_a_nul"),
+    ("container", "impossible name", MEMBERS, "impossible_names"),
+    ("container", "undecodable name", MEMBERS, "a_name_that_is_no_text"),
+    ("container", "one name twice", MEMBERS, "two_members_of_the_very_same_name"),
+    ("container", "names alike but for case", MEMBERS, "two_members_of_one_name"),
+    ("container", "file and folder of one name", MEMBERS, "a_file_where_a_folder_should_be"),
+    ("container", "too many members", BOMBS, "too_many_members"),
+    ("container", "bomb", BOMBS, "bombs"),
+    ("container", "many small bombs", BOMBS, "a_thousand_small_bombs"),
+    ("container", "header of absurd size", BOMBS, "a_header_that_asks_for_all_memory"),
+    ("container", "size below zero", BOMBS, "a_size_below_zero"),
+    ("container", "empty", DAMAGED, "an_empty_archive"),
     ("container", "one file in two archives", UNPACK, "archives_that_hold_the_same_file"),
     ("container", "no images", FETCH, "an_archive_without_images"),
     (
@@ -48,28 +52,28 @@ CAUSES = [
         UNPACK,
         "what_an_earlier_start_left_is_compared",
     ),
-    ("network", "connection breaks", DOWNLOAD, "a_broken_connection_goes_on_where_it_stopped"),
-    ("network", "connection stalls", DOWNLOAD, "a_stalled_connection_times_out_and_goes_on"),
-    ("network", "no answer", DOWNLOAD, "a_server_that_never_answers"),
-    ("network", "no server", DOWNLOAD, "nobody_listens"),
-    ("network", "busy or broken server", DOWNLOAD, "failures_that_pass"),
-    ("network", "endless Retry-After", DOWNLOAD, "a_retry_after_beyond_all_patience"),
-    ("network", "refusal", DOWNLOAD, "refusals_are_final"),
+    ("network", "connection breaks", RESUME, "a_broken_connection_goes_on_where_it_stopped"),
+    ("network", "connection stalls", RESUME, "a_stalled_connection_times_out_and_goes_on"),
+    ("network", "no answer", RETRIES, "a_server_that_never_answers"),
+    ("network", "no server", RETRIES, "nobody_listens"),
+    ("network", "busy or broken server", RETRIES, "failures_that_pass"),
+    ("network", "endless Retry-After", RETRIES, "a_retry_after_beyond_all_patience"),
+    ("network", "refusal", RETRIES, "refusals_are_final"),
     ("network", "login page", DOWNLOAD, "a_page_instead_of_the_archive"),
     ("network", "announces too much", DOWNLOAD, "a_server_that_announces_too_much"),
     ("network", "announces too little", DOWNLOAD, "a_server_that_announces_too_little"),
-    ("network", "sends too much", DOWNLOAD, "a_server_that_sends_more_than_the_range"),
-    ("network", "ignores ranges", DOWNLOAD, "a_server_that_ignores_ranges_starts_over"),
-    ("network", "wrong range", DOWNLOAD, "a_wrong_range_is_not_glued_on"),
-    ("network", "file changed meanwhile", DOWNLOAD, "a_file_that_changed_since"),
+    ("network", "sends too much", RESUME, "a_server_that_sends_more_than_the_range"),
+    ("network", "ignores ranges", RESUME, "a_server_that_ignores_ranges_starts_over"),
+    ("network", "wrong range", RESUME, "a_wrong_range_is_not_glued_on"),
+    ("network", "file changed meanwhile", RESUME, "a_file_that_changed_since"),
     ("network", "packed answer", DOWNLOAD, "a_packed_answer_is_refused"),
     ("network", "redirects in a circle", DOWNLOAD, "a_redirect_loop"),
     ("network", "redirect to a login", DOWNLOAD, "a_redirect_to_a_login_page"),
     ("network", "redirect to a file", DOWNLOAD, "a_redirect_to_something_that_is_no_web_address"),
-    ("network", "endless trickle", DOWNLOAD, "an_endless_trickle_is_bounded"),
+    ("network", "endless trickle", RETRIES, "an_endless_trickle_is_bounded"),
     ("network", "wrong size", DOWNLOAD, "a_size_that_is_known"),
     ("network", "wrong file", DOWNLOAD, "a_checksum_that_is_known"),
-    ("network", "damaged note of a download", DOWNLOAD, "a_damaged_note_costs_the_part_only"),
+    ("network", "damaged note of a download", RESUME, "a_damaged_note_costs_the_part_only"),
     ("network", "quota page of a drive", CLOUD, "a_drive_sends_its_quota_page"),
     ("network", "other files than the known", CLOUD, "a_snapshot_with_other_files"),
     ("network", "every mirror down", FETCH, "no_mirror_delivers"),
@@ -79,23 +83,17 @@ CAUSES = [
     ("permissions", "unreadable folder", FOLDER, "a_folder_without_permission"),
     ("permissions", "full disk", UNPACK, "a_full_disk_is_explained"),
     ("permissions", "disk too small", DOWNLOAD, "space_is_asked_for_first"),
-    ("permissions", "somebody else's target", FETCH, "something_else_is_never_touched"),
-    ("permissions", "another fetch at work", FETCH, "two_fetches_never_mix"),
+    ("permissions", "somebody else's target", TARGET, "something_else_is_never_touched"),
+    ("permissions", "another fetch at work", TARGET, "two_fetches_never_mix"),
     ("permissions", "link that leaves the folder", FOLDER, "a_link_that_leaves_the_folder"),
 ]
 
 
 def images() -> list[str]:
     """Groups of the cases about images and their set, one for each cause."""
-    spec = importlib.util.spec_from_file_location(
-        "damage", TESTS / "data" / "inspection" / "test_damage.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    causes = [*damage_contents.CASES, *damage_sets.CASES, *damage_labels.CASES]
     # A combination of causes is not a cause of its own.
-    return [name.partition("-")[0] for name in module.CASES if name != "pixels-several at once"]
+    return [name.partition("-")[0] for name in causes if name != "pixels-several at once"]
 
 
 def test_there_are_fifty_causes_in_eight_groups() -> None:
