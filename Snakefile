@@ -1,12 +1,12 @@
-# The DAG. Paths and scalars only: every rule calls one `dmtbench` line, all logic is in pipeline/.
+# The DAG. Every rule passes paths and scalars to one `dmtbench` command; all logic is in pipeline/.
 from pipeline.workflow.experiment import load_workflow
 
 
 configfile: "config/demo.yaml"
 
 
-# Rules hold the experiment's file as a resource: a changed parameter, unlike a changed resource, would
-# make everything again, but only the file's content matters, and that is in the keys.
+# Rules have the experiment file as a resource, not as a parameter: a changed parameter would make
+# everything again, but only the content of the file matters, and the keys hold it.
 bench = load_workflow(workflow.configfiles, workflow.config_settings.config)
 
 

@@ -1,1 +1,1 @@
-"""The harness: data, training, evaluation, records, tracking and reporting for dmtbench."""
+"""The harness of dmtbench: data, training, evaluation, records, tracking and reporting."""

@@ -1,4 +1,4 @@
-"""What code a result depends on: hashes of what sources mean, without importing them."""
+"""The code that a result depends on: hashes of syntax trees, without importing any module."""
 
 from __future__ import annotations
 
@@ -14,26 +14,25 @@ from typing import NamedTuple
 
 from pipeline.errors import ConfigError
 
-# What networks share. The harness is left out: metrics take helpers from it, networks nothing.
+# What networks share. The harness is left out: only metrics import from it.
 _SHARED = ("baselines", "dmtnet")
 _HARNESS = "pipeline"
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-"""Python's version, for keys: a hash of sources holds for one, since its syntax trees do."""
+"""Python's major and minor version, for keys: syntax trees differ between versions."""
 
 
 def source_hash(module: str) -> str:
     """SHA-256 over the code of a module and of what it imports, by module name.
 
-    Code is the syntax tree without docstrings: comments and layout don't count. Covered are the
-    module, or every module right inside a package of that name; and, as far as they belong to the
-    same top-level package, to `baselines` or to `dmtnet`, the modules imported by these, anywhere
-    in their code, directly or through each other, with the packages around them and the arrays
-    (`.npz`) that packages ship. The harness itself is not followed. Imports made by name at run
-    time are not seen.
+    Code is the syntax tree without docstrings, so comments and layout do not count. The hash covers
+    the module or, for a package, every module directly in it. It also covers what these import
+    anywhere in their code, directly or indirectly, from the same top-level package, `baselines` or
+    `dmtnet`, with the parent packages and the arrays (`.npz`) that packages contain. Imports from
+    the harness are not followed. Imports by name at run time are not detected.
 
     Raises:
-        ConfigError: there is no such module, or a source of it is not Python.
+        ConfigError: the module does not exist, or one of its sources is not valid Python.
     """
     first = _find(module)
     if first is None or first.origin is None:
@@ -68,23 +67,23 @@ def source_hash(module: str) -> str:
 
 
 def _find(module: str) -> ModuleSpec | None:
-    """Where a module lies; unlike `importlib.util.find_spec`, imports no package on the way."""
+    """The spec of a module. Unlike `importlib.util.find_spec`, this imports no parent package."""
     top, *rest = module.split(".")
     try:
         spec = importlib.util.find_spec(top)
-    except ValueError:  # no name, or a module made at run time
+    except ValueError:  # an empty name, or a module made at run time
         return None
     for name in rest:
         if spec is None or spec.submodule_search_locations is None:
             return None
-        # A package that is loaded may have more places than it was found at.
+        # A loaded package may have more folders than its spec.
         places = getattr(sys.modules.get(spec.name), "__path__", spec.submodule_search_locations)
         spec = PathFinder.find_spec(f"{spec.name}.{name}", list(places))
     return spec
 
 
 def _contents(spec: ModuleSpec) -> Iterator[ModuleSpec]:
-    """The modules right inside a package; none for a module."""
+    """The modules directly in a package; empty for a module."""
     for folder in spec.submodule_search_locations or ():
         for path in sorted(Path(folder).glob("*.py")):
             found = path.stem != "__init__" and _find(f"{spec.name}.{path.stem}")
@@ -93,14 +92,14 @@ def _contents(spec: ModuleSpec) -> Iterator[ModuleSpec]:
 
 
 def _arrays(spec: ModuleSpec) -> Iterator[tuple[str, bytes]]:
-    """Arrays that a package ships beside its modules: constants, only too long to be typed."""
+    """Arrays in the folder of a package: constants that are too long for source code."""
     for folder in spec.submodule_search_locations or ():
         for path in sorted(Path(folder).glob("*.npz")):
             yield f"{spec.name}/{path.name}", path.read_bytes()
 
 
 def _around(module: str) -> list[str]:
-    """The packages that a module lies in."""
+    """The parent packages of a module."""
     return [module.rsplit(".", count)[0] for count in range(1, module.count(".") + 1)]
 
 
@@ -111,13 +110,13 @@ class _Code(NamedTuple):
     statements: tuple[ast.Import | ast.ImportFrom, ...]
 
     def imports(self, package: str) -> set[str]:
-        """All that the import statements name; some of it may not be a module."""
+        """All names in the import statements; some may not be modules."""
         return set(_named(self.statements, package))
 
 
 class _WithoutDocstrings(ast.NodeTransformer):
     def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
-        """Drop strings that stand alone: docstrings of modules, classes, functions, constants."""
+        """Drop statements that are only a string: docstrings, also those of constants."""
         value = node.value
         return None if isinstance(value, ast.Constant) and isinstance(value.value, str) else node
 
@@ -140,7 +139,7 @@ def _named(statements: Iterable[ast.Import | ast.ImportFrom], package: str) -> I
             continue
         dots = "." * node.level
         if dots and node.level > package.count(".") + 1:
-            continue  # beyond the top-level package: fails when it is run
+            continue  # beyond the top-level package: fails at run time
         base = importlib.util.resolve_name(f"{dots}{node.module or ''}", package)
         yield base
         # `from package import module` names a module too.

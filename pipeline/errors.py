@@ -1,4 +1,4 @@
-"""Errors that a user can fix: each names the file at fault and the remedy, in one line."""
+"""Errors that a user can fix: each message names the file at fault and the remedy, in one line."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ if TYPE_CHECKING:
 
 
 class UserError(Exception):
-    """Base of every error that the command line shows as one line, without a traceback."""
+    """Base class of errors that the command line shows as one line, without a traceback."""
 
 
 class Stopped(UserError):
-    """A training that was asked to stop and can resume; the command exits with `RESUMABLE`."""
+    """A training was requested to stop and can resume; the command exits with `RESUMABLE`."""
 
 
 RESUMABLE = 75
-"""Exit status of a command that should be run again: the system's `EX_TEMPFAIL`."""
+"""Exit status of a command that should be run again: `EX_TEMPFAIL` of sysexits.h."""
 
 
 class ConfigError(UserError):
@@ -25,7 +25,7 @@ class ConfigError(UserError):
 
 
 class DataError(UserError):
-    """An image, manifest, store or folder that does not hold what it should."""
+    """An image, manifest, store or folder with missing, damaged or wrong content."""
 
 
 class WeightsError(UserError):
@@ -33,18 +33,18 @@ class WeightsError(UserError):
 
 
 class RecordError(UserError):
-    """A result record that is missing, malformed or of another schema."""
+    """A result record that is missing, malformed or does not match its schema."""
 
 
 def first_problem(
     error: ValidationError, *, whole: str = "the file", unknown_key: str = "unknown key, remove it"
 ) -> str:
-    """The first of pydantic's errors as `place: problem`, in one line.
+    """Pydantic's first error as one line, `place: problem`.
 
     Args:
-        error: what pydantic raised.
-        whole: the place of a problem that concerns no single field.
-        unknown_key: how to report a key that the schema lacks.
+        error: raised by pydantic.
+        whole: the place of a problem that does not belong to a single field.
+        unknown_key: the problem to report for a key that is not in the schema.
     """
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"]) or whole

@@ -1,4 +1,4 @@
-"""Files: atomic writes, checksums, and free space checked before a long job."""
+"""Files: atomic writes, checksums, and a check of free space before a long job."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def sha256_of(path: Path) -> str:
 
 @contextmanager
 def writing(target: Path) -> Iterator[None]:
-    """Explain what the operating system refuses while `target` is written.
+    """Turn an error of the operating system while `target` is written into a `DataError`.
 
     Raises:
         DataError: the folder is read-only or full.
@@ -49,7 +49,7 @@ def writing(target: Path) -> Iterator[None]:
 
 @contextmanager
 def atomic_file(target: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `target`; on success it is renamed to `target`.
+    """Yield a temporary path next to `target`; on success it is renamed to `target`.
 
     On any error the temporary file is removed and an earlier `target` stays as it was.
 
@@ -71,7 +71,7 @@ def atomic_file(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(target: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside `target`; on success it takes the place of `target`.
+    """Yield a temporary folder next to `target`; on success it replaces `target`.
 
     On any error the temporary folder is removed and an earlier `target` stays as it was.
 
@@ -123,14 +123,14 @@ def _umask() -> int:
 
 
 def need_room(*needs: tuple[Path, int]) -> None:
-    """Make sure that what will be written fits.
+    """Check that there is enough free space for what will be written.
 
     Args:
-        needs: folder (which need not exist yet) and bytes that will be added to it. Folders on
-            one file system share its space.
+        needs: pairs of a folder, which need not exist yet, and the bytes that will be added to it.
+            Folders on one file system share its space.
 
     Raises:
-        DataError: it doesn't fit.
+        DataError: there is not enough space.
     """
     together: defaultdict[int, int] = defaultdict(int)
     folders: dict[int, Path] = {}
@@ -149,7 +149,7 @@ def need_room(*needs: tuple[Path, int]) -> None:
 
 
 def free_bytes(folder: Path) -> int:
-    """Bytes free where `folder` lies, or would lie."""
+    """Free bytes on the file system of `folder`, which need not exist yet."""
     return shutil.disk_usage(_existing(folder)).free
 
 

@@ -1,10 +1,10 @@
-"""Finished runs: a training that is replaced is moved aside with its record, never deleted.
+"""Finished runs: a run that is replaced is moved aside with its record, never deleted.
 
-Snakemake deletes the outputs of a job before it starts it, and a folder that is made again takes
-the place of the one before. So each finished run has a second name: hard links to its files, in
-`<runs>/.finished/<run>-<hash>/`, made before the run appears in `<runs>/<run>/`. When another
-result of the same run is finished, the links of the one before move to `<runs>/superseded-<hash>/`.
-`<hash>` is the beginning of the SHA-256 of the weights. Links take no space of their own.
+Snakemake deletes the outputs of a job before it starts the job, and a new run folder replaces the
+earlier one. So the files of each finished run have hard links in `<runs>/.finished/<run>-<hash>/`,
+made before the run appears in `<runs>/<run>/`. When another result of the same run is finished, the
+links to the earlier one move to `<runs>/superseded-<hash>/`. `<hash>` is the first 8 hexadecimal
+digits of the SHA-256 of the weights. Links take no extra disk space.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _HASH_LENGTH = 8
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """The folder of a run with its record; `bytes`: size of its files."""
+    """The folder of a run and its record; `bytes`: total size of its files."""
 
     folder: Path
     record: RunRecord
@@ -36,21 +36,21 @@ class FinishedRun:
 
     @property
     def superseded(self) -> bool:
-        """Whether another result has taken its place."""
+        """Whether another result has replaced it."""
         return self.folder.name.startswith(SUPERSEDED)
 
 
 def keep_finished(folder: Path, target: Path) -> None:
-    """Give the files of a finished run a second name, and move aside what it replaces.
+    """Link the files of a finished run, and move aside the result that it replaces.
 
-    To be called before `folder` becomes `target`, so that no moment is without a name for it.
+    Call it before `folder` is renamed to `target`, so that a finished run always has a name.
 
     Args:
-        folder: its files, complete.
-        target: the run folder that they will appear in.
+        folder: holds all files of the run.
+        target: the run folder that will hold them.
 
     Raises:
-        DataError: the folder of the runs is read-only or full.
+        DataError: the folder of runs is read-only or full.
     """
     digest = sha256_of(folder / WEIGHTS)[:_HASH_LENGTH]
     finished = target.parent / _FINISHED
@@ -58,7 +58,7 @@ def keep_finished(folder: Path, target: Path) -> None:
     with writing(kept):
         finished.mkdir(parents=True, exist_ok=True)
         if (target / WEIGHTS).exists() and (target / RECORD).exists():
-            # Made before there were second names, or by hand.
+            # Possibly without links: copied by hand, say.
             _link(target, finished / f"{target.name}-{sha256_of(target / WEIGHTS)[:_HASH_LENGTH]}")
         _link(folder, kept)
         for earlier in _of_run(finished, target.name):
@@ -69,10 +69,10 @@ def keep_finished(folder: Path, target: Path) -> None:
 
 
 def finished_runs(runs: Path) -> list[FinishedRun]:
-    """Runs of a data set, those that were replaced last.
+    """Finished runs of a data set, sorted by method and folder; superseded runs come last.
 
     Args:
-        runs: e.g. `runs/synthetic`.
+        runs: folder of the runs, such as `runs/synthetic`.
 
     Raises:
         RecordError: a record is damaged.
@@ -89,13 +89,13 @@ def finished_runs(runs: Path) -> list[FinishedRun]:
 
 
 def _of_run(finished: Path, name: str) -> Iterator[Path]:
-    """Folders of the results of one run."""
-    # The hash tells a run from others whose names begin alike.
+    """Folders with the links of one run."""
+    # Not a match by prefix: the name of another run may begin with this name.
     return (path for path in finished.iterdir() if path.name[: -_HASH_LENGTH - 1] == name)
 
 
 def _link(folder: Path, target: Path) -> None:
-    """Make `target` with the files of `folder`: hard links, copies where there can be no links."""
+    """Make `target` with the files of `folder`: hard links, or copies where links fail."""
     if target.exists():
         shutil.rmtree(target)
     temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=".tmp-"))

@@ -1,6 +1,6 @@
-"""Registry of methods: a name from the configuration wrapped around a method module.
+"""Registry of methods: looks up the module of a method by its name in the configuration.
 
-`MethodDeclaration` is what such a module declares; docs/adding_a_method.md explains it to authors.
+`MethodDeclaration` is what such a module declares; docs/adding_a_method.md is its guide.
 """
 
 from __future__ import annotations
@@ -32,9 +32,10 @@ def _different(views: tuple[View, ...]) -> tuple[View, ...]:
 
 
 class Choice(BaseModel):
-    """One thing that a publication left to choose or to find out, and what is done here.
+    """One detail of a method that had to be chosen or found out, and what is done here.
 
-    `known`: read in a publication or its authors' program; otherwise this project's reconstruction.
+    `known`: taken from a publication or its authors' program; otherwise this project's
+    reconstruction.
     """
 
     model_config = ConfigDict(frozen=True, from_attributes=True)
@@ -46,7 +47,7 @@ class Choice(BaseModel):
 
 @validated(frozen=True)
 class MethodDeclaration:
-    """What a method's module declares, each field under its name in capitals.
+    """What a method's module declares: constants named like the fields in capitals, and functions.
 
     Args:
         views: the channel order that `forward` expects, e.g. `("right", "left")` for DMTNet
@@ -54,15 +55,15 @@ class MethodDeclaration:
         input_bits: bit depth to which the method expects its input to be quantized.
         citation: reference of the publication.
         licence: license of the implementation used here.
-        build: returns the network in the full size of the publication, freshly initialized.
-        load_official: returns the network with the authors' weights, where they published any.
-        training_terms: loss terms of the method's own, from its network's `forward_training`.
-        surrogate: why it only stands in for the published method; rows made with it are labeled so.
-        as_published: the settings with which it deblurs without a run, if it can.
-        choices: what is known of the method, and what is a reconstruction.
+        build: returns the freshly initialized network at the full size of the publication.
+        load_official: returns the network with the authors' weights, if they published any.
+        training_terms: the method's own loss terms, from its network's `forward_training`.
+        surrogate: why it only stands in for the published method; its rows are labeled `surrogate`.
+        as_published: the settings with which it deblurs without a run, if that is possible.
+        choices: what is known of the method, and what is reconstructed.
         bounded: why the published network limits its output to [0, 1].
-        untrained: patterns of the names of parameters that `forward` gives no gradient, each with
-            the reason.
+        untrained: name patterns of parameters that get no gradient from `forward`, each with the
+            reason.
     """
 
     views: Annotated[tuple[View, ...], Field(min_length=1), AfterValidator(_different)]
@@ -84,7 +85,7 @@ _CONTRACT = Contract("method", MethodDeclaration, "docs/adding_a_method.md")
 
 @dataclass(frozen=True)
 class Method:
-    """One method in its full-size, paper configuration."""
+    """One method in the paper's full-size configuration."""
 
     name: str
     entry: MethodEntry
@@ -94,15 +95,15 @@ class Method:
         """What the method's module declares; it is imported on first use.
 
         Raises:
-            ConfigError: it cannot be imported or breaks the contract.
+            ConfigError: the module cannot be imported or breaks the contract.
         """
         return _CONTRACT.load(self.name, self.entry.module)
 
     def build(self, **kwargs: Any) -> nn.Module:
-        """The network, freshly initialized; `kwargs` replace constructor arguments of the paper.
+        """The freshly initialized network; `kwargs` replace constructor arguments of the paper.
 
         Raises:
-            ConfigError: the module cannot be used, or refuses an argument.
+            ConfigError: the module cannot be used, or an argument is invalid.
 
         Example:
             >>> import torch
@@ -118,7 +119,7 @@ class Method:
         return network
 
     def build_counted(self) -> nn.Module:
-        """What is counted of the full-size method: its network, or the network that is part of it.
+        """The network whose cost is counted: all of the full-size method, or its `counted` part.
 
         Raises:
             ConfigError: as for `build`.
@@ -135,7 +136,7 @@ class Method:
             kwargs: replace constructor arguments of the paper.
 
         Raises:
-            WeightsError: the method takes no published weights, or these are of another network.
+            WeightsError: the method has no published weights, or these belong to another network.
         """
         loader = self.declaration.load_official
         if loader is None:
@@ -161,7 +162,7 @@ class Method:
 
     @property
     def training_terms(self) -> tuple[str, ...]:
-        """Loss terms of the method's own, which its network's `forward_training` provides."""
+        """The method's own loss terms, which its network's `forward_training` provides."""
         return self.declaration.training_terms
 
     @property
@@ -171,19 +172,19 @@ class Method:
 
     @property
     def as_published(self) -> str | None:
-        """With what settings it deblurs without a run, if it can; `None` if it needs one."""
+        """The settings with which it deblurs without a run; `None` if it needs one."""
         return self.declaration.as_published
 
     @property
     def trainable(self) -> bool:
-        """Whether the method learns anything (by gradients or in closed form)."""
+        """Whether the method learns anything, by gradients or in closed form."""
         return self.entry.recipe is not None
 
     def code_hash(self) -> str:
-        """SHA-256 over the method's sources and those they share, without importing them.
+        """SHA-256 over the code of the method and of what it imports; see `source_hash`.
 
         Raises:
-            ConfigError: there is no such module, or a source of it is not Python.
+            ConfigError: the module does not exist, or one of its sources is not valid Python.
         """
         return source_hash(self.entry.module)
 
@@ -192,7 +193,7 @@ def get_method(name: str, experiment: Experiment | None = None) -> Method:
     """The method (or ablation) called `name`, from an experiment or from the method list.
 
     Raises:
-        ConfigError: there is no such method.
+        ConfigError: the method does not exist.
 
     Example:
         >>> method = get_method("dmtnet-b")

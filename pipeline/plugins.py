@@ -1,8 +1,7 @@
-"""The one loader of plug-ins: modules that the configuration names, checked against a contract.
+"""The loader of plug-ins: modules named in the configuration, checked against a contract.
 
-A contract is a frozen pydantic dataclass. Each of its fields stands for one name of the module: a
-field `views` for the constant `VIEWS`, a field made by `function_field` for the function of the
-same name.
+A contract has a frozen pydantic dataclass. Each field describes one name in the module: the field
+`views` the constant `VIEWS`, a field made by `function_field` the function of the same name.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from pipeline.errors import ConfigError
 
 Declaration = TypeVar("Declaration")
 Text = Annotated[str, StringConstraints(pattern=r"\S")]
-"""A text that says something: not empty, not only spaces."""
+"""Text that is neither empty nor only spaces."""
 
 _CONSTANT = re.compile(r"[A-Z][A-Z0-9_]*")
 _FUNCTION = "function"
@@ -30,7 +29,7 @@ _SAME_WORD = 0.85
 
 
 def function_field(**options: Any) -> Any:
-    """A dataclass field for a function of the module; `options` as for `dataclasses.field`."""
+    """A dataclass field for a function of the module; `options` as in `dataclasses.field`."""
     return field(metadata={_FUNCTION: True}, **options)
 
 
@@ -41,7 +40,7 @@ class Contract(Generic[Declaration]):
     Args:
         kind: `method` or `metric`, for messages.
         declaration: frozen pydantic dataclass; its fields are the allowed names.
-        guide: file that explains the contract to authors.
+        guide: file that explains the contract, for messages.
     """
 
     kind: str
@@ -52,13 +51,13 @@ class Contract(Generic[Declaration]):
         """Import a module and read its declarations.
 
         Args:
-            name: of the entry in the configuration, for messages.
+            name: name of the entry in the configuration, for messages.
             module: importable name.
 
         Raises:
-            ConfigError: the module cannot be imported, lacks a declaration, has one of a wrong
-                type or value, or defines or exports a public constant that the contract lacks or
-                a function with nearly the name of one that the module lacks.
+            ConfigError: the module cannot be imported, lacks a declaration, or has one of a wrong
+                type or value; or it defines or exports a public constant that is not part of the
+                contract, or a function whose name is close to that of an absent one.
         """
         try:
             loaded = importlib.import_module(module)
@@ -101,11 +100,11 @@ def _missing(module: ModuleType, known: dict[str, Field[Any]]) -> Iterator[str]:
 
 
 def _unknown(module: ModuleType, known: Sequence[str]) -> Iterator[str]:
-    """A misspelled optional declaration would otherwise count as absent."""
+    """Report unknown names: a misspelled optional declaration would otherwise count as absent."""
     imported = _imported(module) - set(getattr(module, "__all__", ()))
     own = {name: value for name, value in vars(module).items() if name not in imported}
     for name, value in own.items():
-        # The name of a method's class may be an abbreviation, such as IFAN.
+        # A class may have a name in capitals, such as IFAN.
         if name in known or name.startswith("_") or isinstance(value, type):
             continue
         if _CONSTANT.fullmatch(name):
@@ -113,14 +112,14 @@ def _unknown(module: ModuleType, known: Sequence[str]) -> Iterator[str]:
             hint = f"did you mean {close[0]}?" if close else "start it with an underscore"
             yield f"declares {name}, which is not part of the contract ({hint})"
         elif callable(value):
-            # Any helper function is fine, unless it looks like one that the module lacks.
+            # Helper functions are allowed, unless the name is close to that of an absent function.
             absent = [part for part in known if part not in own]
             for meant in get_close_matches(name, absent, n=1, cutoff=_SAME_WORD):
                 yield f"has a function {name}, but not {meant}"
 
 
 def _imported(module: ModuleType) -> set[str]:
-    """Names that the module's import statements bind; none where there is no source to read."""
+    """Names bound by the module's import statements; empty if its source is not available."""
     get_source = getattr(module.__spec__.loader, "get_source", None) if module.__spec__ else None
     source = get_source(module.__name__) if get_source else None
     return {

@@ -1,4 +1,4 @@
-"""Where a number comes from: collects the `Provenance` block of a record."""
+"""Collects the `Provenance` block of a record: where a number comes from."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def collect(
     companion_sha256: str | None = None,
     weights: Path | None = None,
 ) -> Provenance:
-    """Everything needed to judge or repeat a result, as of now.
+    """Collect everything needed to judge or repeat a result.
 
     Args:
         experiment: the resolved configuration.
@@ -106,8 +106,8 @@ def package_versions() -> dict[str, str]:
 def hardware() -> dict[str, str]:
     """Platform, CPU, cores, memory and GPU of this machine.
 
-    `gpu` says `none` where this process has not loaded torch or sees no CUDA device; with one,
-    `gpu_peak_memory_mb` is the most memory (MiB) that torch held on it.
+    `gpu` is `none` if this process has not loaded torch or sees no CUDA device. With a device,
+    `gpu_peak_memory_mb` is torch's peak memory on it, in MiB.
     """
     facts = {
         "platform": platform.platform(),
@@ -116,7 +116,7 @@ def hardware() -> dict[str, str]:
         "memory_mb": str(psutil.virtual_memory().total // _MIB),
         "gpu": "none",
     }
-    # A command that never loaded torch computed nothing on a GPU; loading it here costs seconds.
+    # A command that never loaded torch used no GPU, and loading it here would take seconds.
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         facts["gpu"] = torch.cuda.get_device_name()
@@ -126,7 +126,7 @@ def hardware() -> dict[str, str]:
 
 def peak_memory_mib() -> float:
     """Largest resident memory of this process so far, in MiB."""
-    # On Linux, getrusage starts from the peak of the process that launched this one.
+    # On Linux, getrusage inherits the peak of the process that launched this one.
     for line in _lines(Path("/proc/self/status")):
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024

@@ -1,6 +1,6 @@
 """Result records: the JSON files that every stage writes and every report reads.
 
-Each is validated when written and when read; their JSON Schemas stand in `docs/schemas/`.
+Each is validated when written and when read. Their JSON Schemas are in `docs/schemas/`.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ MAIN_GROUP = "main"
 
 
 class _Record(BaseModel):
-    # JSON has no infinities and no NaN: they would come back as `null`.
+    # JSON has neither infinities nor NaN: they would be read back as `null`.
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Provenance(_Record):
     """Where a number comes from.
 
-    `config` is the whole resolved experiment, `config_hash` its SHA-256; `manifest_sha256` that
-    of the data manifest, `companion_sha256` that of the companion set's manifest where a training
-    used one, `weights_sha256` that of the weights used or made. `git_dirty` tells whether tracked
-    files differed from `git_commit`. `results_versions`: version of each package that makes
-    numbers. `wall_s` seconds, `peak_memory_mb` MiB.
+    `config`: the whole resolved experiment; `config_hash`: its SHA-256. `manifest_sha256`,
+    `companion_sha256`, `weights_sha256`: SHA-256 of the data manifest, of the companion set's
+    manifest if a training used one, and of the weights used or made. `git_dirty`: whether tracked
+    files differed from `git_commit`. `results_versions`: `RESULTS_VERSION` of each package that
+    makes numbers. `wall_s`: seconds. `peak_memory_mb`: MiB.
     """
 
     command: str
@@ -65,10 +65,10 @@ class Protocol(_Record):
 
 
 class RunRecord(_Record):
-    """`runs/<set>/<run>/record.json`: one trained (or fitted) net.
+    """`runs/<set>/<run>/record.json`: one trained (or fitted) network.
 
-    `epoch` and `val_psnr` (dB) belong to the kept, best checkpoint. `learned` holds what a
-    closed-form method fitted. `samples` counts the crops seen.
+    `epoch` and `val_psnr` (dB) are those of the best checkpoint, which is kept. `learned`: what a
+    closed-form method fitted. `samples`: number of crops seen.
     """
 
     kind: Literal["run"] = "run"
@@ -86,7 +86,7 @@ class RunRecord(_Record):
 
 
 class Scores(_Record):
-    """Plain means over `n` images, by metric; `None` where a metric was not computed."""
+    """Plain means over `n` images, by metric; `None` for a metric that was not computed."""
 
     n: int
     mean: dict[str, float | None]
@@ -95,9 +95,9 @@ class Scores(_Record):
 class ResultRecord(_Record):
     """`results/<set>/<run>/record.json`: one method scored on the test split.
 
-    `scores` maps indoor, outdoor and combined to the means over the main group; `groups` maps
-    every further group of scenes to its own means. `metric_status` maps each metric to `computed`
-    or to the reason why it was not. `images` names the sample images kept beside the record.
+    `scores` maps indoor, outdoor and combined to means over the main group; `groups` maps every
+    other group of scenes to its means. `metric_status` maps each metric to `computed` or to the
+    reason why it was not. `images`: names of the sample images next to the record.
     """
 
     kind: Literal["result"] = "result"
@@ -119,11 +119,11 @@ class ResultRecord(_Record):
 class ComplexityRecord(_Record):
     """`results/complexity/<method>.json`: size of the full model, paper configuration.
 
-    `flops_fvcore` is fvcore's total at `size`; it counts multiply-accumulates. `flops_paper`
-    follows the module-hook rule behind the paper's column. `uncounted` lists the operators that
-    fvcore passed over, with their number of calls. `counted_at` names the sizes really run.
-    `surrogate` tells whether the network only stands in for the method of `row`. `key` identifies
-    the code and configuration that were counted.
+    `flops_fvcore`: fvcore's total at `size`, in multiply-accumulates. `flops_paper`: by the
+    module-hook rule behind the paper's column. `uncounted`: number of calls of each operator that
+    fvcore skipped. `counted_at`: the sizes that were run. `surrogate`: whether the network only
+    stands in for the method of `row`. `key` identifies the code and configuration that were
+    counted.
     """
 
     kind: Literal["complexity"] = "complexity"
@@ -145,7 +145,7 @@ class ImageReport(_Record):
 
     Size in pixels, bits per channel, length in bytes, SHA-256. `correlation` with the combined
     view of its scene (-1 to 1) and `shift` against it (pixels to the right and down, coarse);
-    `null` for that view itself and where they cannot be judged.
+    `null` for the combined view and where they cannot be determined.
     """
 
     width: int
@@ -160,10 +160,10 @@ class ImageReport(_Record):
 class DoctorReport(_Record):
     """What `dmtbench doctor` found in a data set.
 
-    `layout`: name of the layout and its folder. `labels`: where indoor and outdoor come from.
-    `ground_truth`: whether there are sharp images. `scenes`: their number by split. `images`:
-    by path relative to `root`. `unjudged`: views too small or too flat to compare with their
-    scene. `seconds` that the examination took. `problems`, `notes`: one line each.
+    `layout`: name of the layout and its folder. `labels`: source of the labels indoor and outdoor.
+    `ground_truth`: whether there are sharp images. `scenes`: their number by split. `images`: by
+    path relative to `root`. `unjudged`: number of views too small or too flat to compare with
+    their scene. `seconds`: duration of the examination. `problems`, `notes`: one line each.
     """
 
     kind: Literal["doctor"] = "doctor"

@@ -1,8 +1,8 @@
 """Versions of the harness code that makes numbers, for rerun keys and provenance.
 
-The hash of a method's code does not follow the harness. Instead, each package that makes numbers
-has a `RESULTS_VERSION`, raised by hand when its results change; a test holds golden outputs
-against it.
+The hash of a method's code does not cover the harness. Instead, each package that makes numbers
+has a `RESULTS_VERSION`, which is raised by hand when its results change. A test compares the
+package's results with golden results of that version.
 """
 
 from __future__ import annotations
@@ -20,5 +20,5 @@ MAKERS_OF_WEIGHTS = ("pipeline.data.store", "pipeline.data.sampling", "pipeline.
 
 
 def results_versions(*packages: str) -> dict[str, int]:
-    """The `RESULTS_VERSION` of these packages, by name; of all without an argument."""
+    """The `RESULTS_VERSION` of these packages, by name; of all packages without an argument."""
     return {name: _VERSIONS[name] for name in packages or _VERSIONS}

@@ -1,4 +1,4 @@
-"""One run: a method of an experiment at one repetition, and all that follows from the three."""
+"""One run: a method of an experiment at one repetition, and what follows from the three."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from pipeline.seeds import derive_seed
 
 @dataclass(frozen=True)
 class Run:
-    """A method of an experiment at one repetition, looked up once where a command begins.
+    """A method of an experiment at one repetition, looked up once at the start of a command.
 
-    `repetition`: which of the experiment's seeds, from 0.
+    `repetition`: index of the repetition, from 0; each has its own seeds.
     """
 
     experiment: Experiment
@@ -32,7 +32,7 @@ class Run:
         """The run of the method or ablation called `name`.
 
         Raises:
-            ConfigError: there is no such method.
+            ConfigError: the method does not exist.
         """
         return cls(experiment, get_method(name, experiment), repetition)
 
@@ -48,23 +48,23 @@ class Run:
 
     @property
     def needs_companion(self) -> bool:
-        """Whether the method is trained on the companion set too."""
+        """Whether the method is also trained on the companion set."""
         return self.recipe is not None and self.recipe.companion is not None
 
     @property
     def label(self) -> Label:
-        """The honest label of what this run makes, on any data set."""
+        """The label of this run's results; it follows from the method and the kind of data set."""
         if self.method.surrogate is not None:
             return "surrogate"
         return "reproduced" if self.experiment.dataset.kind == "canon" else "demo"
 
     def seed(self, purpose: str) -> int:
-        """The seed of one purpose, such as `evaluate`, at this repetition."""
+        """The seed for one purpose, such as `evaluate`, at this repetition."""
         return derive_seed(self.experiment.seed, purpose, self.repetition)
 
     @property
     def init_seed(self) -> int:
-        """The seed of the network's initial weights, and of what its training draws."""
+        """The seed of the network's initial weights, and of random draws in its training."""
         return self.seed(self._init)
 
     @property
@@ -77,7 +77,7 @@ class Run:
         return f"init/{self.method.name}"
 
     def fingerprint(self, *, data: str, windows: str, companion: str | None) -> dict[str, Any]:
-        """All that the result of a training depends on, as JSON-like data.
+        """Everything that the result of a training depends on beyond rounding, as JSON-like data.
 
         Args:
             data: SHA-256 of the pixel store.
@@ -103,9 +103,9 @@ class Run:
 
 @dataclass(frozen=True)
 class WeightsOrigin:
-    """Where a network's weights come from; neither for a method that learns nothing.
+    """Where a network's weights come from: a run, a file, or neither for a method without training.
 
-    `run_folder`: made by `dmtbench train`. `official`: file that the method's authors published.
+    `run_folder`: made by `dmtbench train`. `official`: file published by the method's authors.
     """
 
     run_folder: Path | None = None

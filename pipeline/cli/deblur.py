@@ -21,9 +21,9 @@ def deblur(
     output: Annotated[Path, typer.Option("--output", "-o", help="16-bit PNG to write.")],
     views: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[LEFT RIGHT]", help="The two dual-pixel views, RGB PNG."),
+        typer.Argument(metavar="[LEFT RIGHT]", help="The two dual-pixel views, RGB PNG files."),
     ] = None,
-    combined: Annotated[Path | None, typer.Option(help="The whole aperture's image.")] = None,
+    combined: Annotated[Path | None, typer.Option(help="Image of the whole aperture.")] = None,
     run: RunOption = None,
     weights: WeightsOption = None,
     tile: TileOption = None,
@@ -32,7 +32,7 @@ def deblur(
 ) -> None:
     """Deblur one photograph.
 
-    A method of the combined view takes the mean of left and right if --combined is not given.
+    A method that needs the combined view gets the mean of left and right without --combined.
     """
     from pipeline.config.experiment import load_experiment
     from pipeline.errors import ConfigError

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pipeline.finished_runs import FinishedRun
 
 RunsOption = Annotated[
-    Path | None, typer.Option("--runs", help="Folder of the runs; the experiment's if absent.")
+    Path | None, typer.Option("--runs", help="Folder of the runs; the experiment's by default.")
 ]
 
 
@@ -24,7 +24,7 @@ def runs(
     config: ConfigOption = DEFAULT_CONFIG,
     folder: RunsOption = None,
     superseded: Annotated[
-        bool, typer.Option("--superseded", help="Only runs that another result has replaced.")
+        bool, typer.Option("--superseded", help="Only runs that were replaced by another result.")
     ] = False,
 ) -> None:
     """List finished trainings: method, validation PSNR, date and size."""
@@ -37,7 +37,9 @@ def runs(
 def prune(
     config: ConfigOption = DEFAULT_CONFIG,
     folder: RunsOption = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Remove them; else only list them.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Remove the runs, not only list them.")
+    ] = False,
 ) -> None:
     """Remove superseded runs; without --yes, list what would be removed."""
     import shutil

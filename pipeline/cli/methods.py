@@ -14,7 +14,7 @@ def methods(
     config: ConfigOption = DEFAULT_CONFIG,
     long: Annotated[
         bool,
-        typer.Option("--long", help="Views, citation, license and choices of each method too."),
+        typer.Option("--long", help="Also views, citation, license and choices of each method."),
     ] = False,
 ) -> None:
     """List methods and ablations of an experiment."""

@@ -18,12 +18,13 @@ def plan(
     ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     gpu_tflops: Annotated[
-        float, typer.Option(min=0.1, help="Peak of the GPU in TFLOP/s; assumed: V100, float32.")
+        float, typer.Option(min=0.1, help="Peak of the GPU in TFLOP/s; default: V100, float32.")
     ] = 15.7,
     utilization: Annotated[
-        float, typer.Option(min=0.01, max=1, help="Share of the peak that is reached; assumed.")
+        float,
+        typer.Option(min=0.01, max=1, help="Fraction of the peak that is reached; assumed."),
     ] = 0.35,
-    json: Annotated[bool, typer.Option("--json", help="As JSON, every job by itself.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="As JSON, with every single job.")] = False,
 ) -> None:
     """Show which jobs would run and why, and the disk, memory and GPU hours they would take."""
     from rich.console import Console
@@ -48,7 +49,7 @@ def run(
     config: ConfigOption = DEFAULT_CONFIG,
     cores: Annotated[str, typer.Option(help="Jobs at once; `all` takes every core.")] = "all",
 ) -> None:
-    """Run the workflow (Snakemake) with a progress bar for it and for every training."""
+    """Run the workflow (Snakemake) with progress bars for it and for every training."""
     from pipeline.workflow.run import run_workflow
 
     raise typer.Exit(run_workflow(targets or [], config, cores))

@@ -1,4 +1,4 @@
-"""Commands that train, score and count methods, and the one that runs it all."""
+"""Commands that train, score and count methods."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ RunOption = Annotated[
     Path | None, typer.Option(help="Run folder with the weights, for methods that learn.")
 ]
 WeightsOption = Annotated[
-    Path | None, typer.Option(help="Weights that the authors published, instead of a run.")
+    Path | None, typer.Option(help="Weights published by the authors, instead of a run.")
 ]
 TileOption = Annotated[
     int | None,
-    typer.Option(help="Cut images into tiles of this side, in pixels: a separate protocol."),
+    typer.Option(help="Process images in tiles of this side, in pixels: a separate protocol."),
 ]
 TileOverlapOption = Annotated[
-    int | None, typer.Option(help="Pixels that neighboring tiles share, 64 if not given.")
+    int | None, typer.Option(help="Overlap of neighboring tiles in pixels; 64 by default.")
 ]
 MethodArgument = Annotated[str, typer.Argument(help="Method or ablation, see `dmtbench methods`.")]
 
@@ -58,23 +58,24 @@ def train(
         typer.Option(help="Pixel store of the companion set, for methods that are trained on one."),
     ] = None,
     progress_file: Annotated[
-        Path | None, typer.Option(help="JSON file kept up to date for `dmtbench run`.")
+        Path | None, typer.Option(help="JSON file with the progress, for `dmtbench run`.")
     ] = None,
     state: Annotated[
         Path | None,
-        typer.Option(help="Folder of the state to resume from; OUTPUT.state if absent."),
+        typer.Option(help="Folder of the state to resume from; OUTPUT.state by default."),
     ] = None,
     time_limit: Annotated[
-        str | None, typer.Option(help="Save and end in time, with status 75; like 3h50m.")
+        str | None,
+        typer.Option(help="Save and exit with status 75 after this time: 3h50m."),
     ] = None,
     fork: Annotated[
-        bool, typer.Option("--fork", help="Begin anew, with the weights of the state.")
+        bool, typer.Option("--fork", help="Start a new training from the weights of the state.")
     ] = False,
 ) -> None:
-    """Train (or fit) one method; keeps the weights with the best validation PSNR.
+    """Train (or fit) one method; keep the weights with the best validation PSNR.
 
-    After an interruption, the same command resumes. DPDNet+ and RDPD+ learn from a second set too:
-    add --companion data/clips/store
+    After an interruption, the same command resumes. DPDNet+ and RDPD+ are also trained on a second
+    set: add --companion data/clips/store
     """
     from pipeline.compute.launch import gpus_held, run_together
     from pipeline.config.experiment import load_experiment
@@ -180,7 +181,7 @@ def predict(
         target=output,
         tiling=tiling_from(tile, tile_overlap),
     )
-    print(f"{output}: {count} images, {made} of them made now")
+    print(f"{output}: {count} images, {made} of them new")
 
 
 @app.command(
@@ -193,7 +194,7 @@ def complexity(
         bool, typer.Option("--all", help="Every row of the paper's Table 1, next to its numbers.")
     ] = False,
     size: Annotated[tuple[int, int], typer.Option(help="Height and width in pixels.")] = CANON_SIZE,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
     cache: Annotated[Path, typer.Option(help="Folder of the cached records.")] = Path(
         "results/complexity"
     ),
@@ -209,7 +210,7 @@ def complexity(
     from pipeline.stages.complexity import compare_with_table1, complexity_line, count_methods
 
     if bool(methods) == all_rows:
-        raise ConfigError("complexity needs names of methods or --all, and not both")
+        raise ConfigError("complexity needs either names of methods or --all")
     experiment = load_experiment(config)
     if not all_rows:
         for record in count_methods(experiment, methods or [], size, cache):

@@ -7,22 +7,22 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Item = TypeVar("Item")
-# YAML has lists only: tuples are accepted from them although the models are strict.
+# YAML has no tuples: lists are accepted for them although the models are strict.
 Listed = Annotated[Item, Field(strict=False)]
 
 
 class Strict(BaseModel):
-    """A configuration block: unknown keys are refused, values are frozen."""
+    """A configuration block: unknown keys are errors, values are frozen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class SplitScenes(Strict):
-    """What one split of the synthetic set is made of.
+    """The scenes of one split of the synthetic set.
 
     `leaves`: number of dead-leaves scenes. `photographs`: names of images bundled with
     scikit-image, one scene each. `stereo`: whether the bundled stereo pair with its measured
-    disparity is added as a group of its own.
+    disparity is added, as a separate group.
     """
 
     leaves: int = Field(ge=0)
@@ -52,7 +52,7 @@ class Synthetic(Strict):
 class Clips(Strict):
     """Clips of the synthetic camera: the second training set of DPDNet+ and RDPD+.
 
-    `clips`: how many, of `frames` consecutive images each. The rest as in `Synthetic`.
+    `clips`: number of clips, of `frames` consecutive images each. The rest is as in `Synthetic`.
     """
 
     kind: Literal["clips"]
@@ -66,7 +66,7 @@ class Clips(Strict):
 
 
 class Canon(Strict):
-    """The official Canon dual-pixel set (DPDD), from any mirror; `root` is the unpacked folder."""
+    """The official Canon dual-pixel set (DPDD), from any mirror; `root`: the unpacked folder."""
 
     kind: Literal["canon"]
     name: Literal["canon"]
@@ -74,9 +74,9 @@ class Canon(Strict):
 
 
 class Folder(Strict):
-    """Any other set of images in a known layout, labeled by its own `scenes.csv`.
+    """Any other set of images in a known layout, with labels in its own `scenes.csv`.
 
-    Its results bear the label `demo` and are never compared with published ones.
+    Its results have the label `demo` and are never compared with published ones.
     """
 
     kind: Literal["folder"]
@@ -94,7 +94,7 @@ class Folder(Strict):
 class Patches(Strict):
     """Sliding window over the training images: `size` in pixels, `overlap` as a fraction (4.1).
 
-    `discard`: share of each image's windows that the sharpness filter leaves out; 0 is no filter.
+    `discard`: fraction of each image's windows that the sharpness filter leaves out; 0 for none.
     """
 
     size: int = Field(ge=16)
@@ -103,7 +103,7 @@ class Patches(Strict):
 
 
 class Budget(Strict):
-    """What one method's training takes instead of its recipe's length; the rest stays."""
+    """Replaces the length of one method's recipe; the rest of the recipe stays."""
 
     epochs: int | None = Field(default=None, ge=1)
     passes_per_epoch: int | None = Field(default=None, ge=1)
@@ -111,17 +111,17 @@ class Budget(Strict):
 
 
 class Compute(Strict):
-    """How the machine is used; none of it is a property of a method.
+    """How the machine is used; nothing here is a property of a method.
 
-    `torch_threads`: threads of torch in one process. `loader_workers`: processes that read crops,
+    `torch_threads`: threads of torch in one process. `loader_workers`: processes that read crops.
     `prefetch`: batches that each of them reads ahead. `save_every_s`: seconds between two states of
     a training. `gpus_per_run`: GPUs that share every batch of one training, one process each;
-    without a GPU, and for methods that fit themselves, there is one process.
-    `precision` of autocast; weights are always float32. `tf32`: whether float32 products may be
-    rounded to TF32 on CUDA. `channels_last`: memory layout. `compile`: with `torch.compile`.
+    without a GPU, and for methods fitted in closed form, there is one process. `precision`: of
+    autocast; weights are always float32. `tf32`: whether factors of float32 products may be rounded
+    to TF32 on CUDA. `channels_last`: memory layout. `compile`: use `torch.compile`.
     `activation_checkpointing`: less memory, a second forward pass. `deterministic`: the same result
-    in every run. docs/training.md says what each of them costs.
-    `strict`: whether rerun keys also hold what changes a result by rounding only.
+    in every run on the same machine. `strict`: whether rerun keys also hold the switches that
+    change a result by rounding only. docs/training.md gives the cost of each switch.
     """
 
     device: Literal["auto", "cpu", "cuda"]
@@ -141,8 +141,8 @@ class Compute(Strict):
     def key(self) -> dict[str, Any]:
         """The part that belongs in rerun keys, as JSON-like data.
 
-        That is what changes a result beyond rounding; with `strict`, also what changes rounding.
-        Records hold all of it.
+        These switches change a result beyond rounding; with `strict`, also those that change
+        rounding only. Records hold the whole block.
         """
         if self.strict:
             return self.model_dump(mode="json", exclude=_NO_EFFECT)

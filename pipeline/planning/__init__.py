@@ -1,1 +1,1 @@
-"""What a run of the workflow would do and cost, found out without running or writing anything."""
+"""What a run of the workflow would do and cost, estimated without running any of it."""

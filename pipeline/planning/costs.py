@@ -1,4 +1,4 @@
-"""What a training takes: samples, steps, operations and memory of the net that it trains."""
+"""What a training takes: samples, steps, operations and memory of the network it trains."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from pipeline.methods import Method, get_method
 from pipeline.records import ComplexityRecord, read_record
 
 FORWARD_AND_BACKWARD = 3
-"""Cost of a training step over that of a forward pass: the gradients of inputs and of weights."""
+"""Forward passes that a training step costs: one, one for gradients of inputs, one of weights."""
 
 FLOPS_PER_MAC = 2
 
 _STATE_BYTES = 16
 """Bytes per parameter: float32 weight, gradient and Adam's two moments."""
 
-# Of a single window, a network keeps views where it keeps copies of several.
+# With one window autograd saves views, with several it saves copies: count sizes with several.
 _SIDES = (64, 96)
 _COUNTED_SIDE = 64
 
@@ -37,9 +37,9 @@ class TrainingCost:
     """One training run.
 
     `samples`: crops of `crop` pixels squared, `steps` of the optimizer. `macs_per_sample`:
-    multiply-accumulates of one forward pass, fvcore's count. `memory_bytes`: what the backward
-    pass needs kept of a batch, with weights, gradients and Adam's moments; the passing memory of
-    single operations comes on top. `gpu_hours` at the speed assumed.
+    multiply-accumulates of one forward pass, fvcore's count. `memory_bytes`: tensors of a batch
+    saved for the backward pass, plus weights, gradients and Adam's moments; temporary memory of
+    single operations is extra. `gpu_hours`: at the assumed speed.
     """
 
     run: str
@@ -64,7 +64,7 @@ def training_cost(
         run: name of the run.
         windows: training windows.
         complexity: folder of complexity records; one that is up to date saves counting.
-        flops: floating-point operations per second that a training reaches.
+        flops: floating-point operations per second during training.
     """
     recipe = experiment.recipe_of(name)
     if recipe is None:
@@ -95,11 +95,11 @@ def training_cost(
 def macs_of(
     experiment: Experiment, method: Method, network: nn.Module, crop: int, complexity: Path
 ) -> int:
-    """Multiply-accumulates of one crop: those of another size, times the ratio of the areas.
+    """Multiply-accumulates of one crop: the count at another size times the ratio of the areas.
 
-    Counted at full size where an up-to-date record of the same net is there, else once at a small
-    size. Windows that do not fit an image, and what is computed once per image, make the two
-    differ by less than a percent.
+    An up-to-date record of the same network gives the count at full size; without one, it is
+    counted once at a small size. The two differ by less than a percent, because of windows that do
+    not fit an image and of work done once per image.
     """
     record = _record(experiment, method, complexity)
     if record is not None:
@@ -122,15 +122,15 @@ def _record(experiment: Experiment, method: Method, folder: Path) -> ComplexityR
 
 
 def saved_bytes(network: nn.Module, in_channels: int, crop: int, compute: Compute) -> int:
-    """Bytes that the backward pass of one square crop needs kept, without the weights.
+    """Bytes saved for the backward pass of one square crop, without the weights.
 
-    The network runs at two small sizes; what it keeps grows linearly with the area.
+    The network runs at two small sizes; what autograd saves grows linearly with the area.
 
     Args:
-        network: with real weights.
-        in_channels: channels of its input.
+        network: with real weights, not on the meta device.
+        in_channels: number of channels of its input.
         crop: side in pixels.
-        compute: precision.
+        compute: gives the precision.
     """
     small, large = (_kept(network, in_channels, side, compute) for side in _SIDES)
     areas = [side * side for side in _SIDES]
@@ -144,14 +144,14 @@ def _kept(network: nn.Module, in_channels: int, side: int, compute: Compute) -> 
 
     def note(tensor: torch.Tensor) -> torch.Tensor:
         storage = tensor.untyped_storage()
-        # Several operations may keep one tensor, or views of it.
+        # Several operations may save one tensor, or views of it.
         if storage.data_ptr() not in own:
             kept[storage.data_ptr()] = storage
         return tensor
 
     cpu = torch.device("cpu")
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        # The result keeps the graph, and with it every storage, until all are counted.
+        # The result keeps the graph and every storage alive until all are counted.
         with autocast(compute, cpu):
             result = network.train()(torch.rand(1, in_channels, side, side))
         total = sum(storage.nbytes() for storage in kept.values())

@@ -1,4 +1,4 @@
-"""What an experiment takes on disk, beside what is there already."""
+"""Disk space that an experiment takes, compared with what is on disk already."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.workflow.experiment import Workflow
 
 @dataclass(frozen=True)
 class DiskUse:
-    """One folder or file: bytes that it has now, and bytes that it will have at most."""
+    """One folder or file: its size now, and its final size at most, in bytes."""
 
     what: str
     path: str
@@ -30,13 +30,13 @@ def disk_use(
 ) -> list[DiskUse]:
     """Disk that the experiment takes: images, stores, weights, sample images.
 
-    Images are counted as if uncompressed, which is what they never exceed.
+    Images are counted as if uncompressed, an upper bound.
 
     Args:
-        workflow: names the folders.
+        workflow: gives the folders.
         images: scenes of the data set.
         companion: scenes of the companion set, if anything is trained on it.
-        weights: bytes of all weights that a run will write.
+        weights: bytes of all weights that will be written.
     """
     dataset, second = workflow.experiment.dataset, workflow.experiment.companion
     shown = workflow.experiment.sample_images * len(workflow.named_runs(workflow.all_methods))
@@ -72,5 +72,5 @@ def _use(what: str, path: str, expected: int) -> DiskUse:
 
 
 def size_of(folder: Path) -> int:
-    """Bytes of all files below a folder; 0 if it is not there."""
+    """Bytes of all files below a folder; 0 if it does not exist."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -1,4 +1,4 @@
-"""How many images of which size an experiment works on, before any of them is there."""
+"""Number and size of the images of an experiment, known before any of them exists."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from pipeline.data.sampling.windows import image_windows
 from pipeline.errors import DataError
 
 VIEWS = 4
-"""Images of a scene."""
+"""Images per scene."""
 
 PIXEL_BYTES = 6
-"""Of a 16-bit RGB image, uncompressed."""
+"""Bytes per pixel of an uncompressed 16-bit RGB image."""
 
 
 @dataclass(frozen=True)
 class Images:
-    """Scenes by split, height and width in pixels.
+    """Number of scenes by split, height and width in pixels.
 
-    `source` says how they are known; `counted` whether the images are there, in a manifest.
+    `source`: where the numbers come from. `counted`: whether the images exist, in a manifest.
     """
 
     scenes: Counter[tuple[str, int, int]]
@@ -40,7 +40,7 @@ class Images:
         )
 
     def windows(self, patches: Patches) -> int:
-        """Training windows."""
+        """Number of training windows that are kept."""
         total = 0
         for (split, height, width), number in self.scenes.items():
             if split == "train":
@@ -50,7 +50,7 @@ class Images:
 
 
 def images_of(dataset: Synthetic | Canon | Clips | Folder, manifest: Path) -> Images:
-    """What the manifest says if it is there, else what is known of the set beforehand.
+    """Counts from the manifest if it exists, otherwise what is known of the set without it.
 
     Raises:
         DataError: the manifest is damaged, or nothing is known of the set without it.
@@ -73,7 +73,7 @@ def images_of(dataset: Synthetic | Canon | Clips | Folder, manifest: Path) -> Im
     if isinstance(dataset, Canon):
         source = "the published counts (an estimate)"
         return Images(_equal(CANON_SCENES, CANON_SIZE), source, counted=False)
-    raise DataError(f"{manifest}: not there yet; make it first: dmtbench run {manifest}")
+    raise DataError(f"{manifest}: does not exist yet; make it first: dmtbench run {manifest}")
 
 
 def _equal(counts: dict[str, int], size: tuple[int, int]) -> Counter[tuple[str, int, int]]:

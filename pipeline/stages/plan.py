@@ -1,4 +1,4 @@
-"""Planning stage: what a run of the workflow would do, why, and what it would take."""
+"""Planning stage: what a run of the workflow would do, why, and at what cost."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ COMPLEXITY = Path("results/complexity")
 
 @dataclass(frozen=True)
 class Speed:
-    """The GPU that hours are estimated for: peak in TFLOP/s, and the share of it reached."""
+    """The GPU of the estimate: peak in TFLOP/s, and the fraction of it that is reached."""
 
     tflops: float
     utilization: float
 
     @property
     def flops(self) -> float:
-        """Operations per second."""
+        """Floating-point operations per second."""
         return self.tflops * 1e12 * self.utilization
 
 
 @dataclass(frozen=True)
 class RunPlan:
-    """Jobs, costs of their trainings, disk; `windows` are the training windows of the set."""
+    """Jobs, costs of their trainings, disk use; `windows`: training windows of the set."""
 
     config: str
     jobs: list[Job]
@@ -49,11 +49,13 @@ class RunPlan:
 
 
 def make_plan(config: Path, targets: list[str], speed: Speed) -> RunPlan:
-    """Find out what the workflow would do in the current folder; writes nothing.
+    """Find out what the workflow would do in the current folder.
+
+    Nothing is written, except that Snakemake creates its folder `.snakemake/`.
 
     Raises:
         ConfigError: the experiment file or a target cannot be used.
-        DataError: nothing is known of the images, or a window does not fit them.
+        DataError: the number of images is unknown, or a window does not fit them.
     """
     workflow = Workflow(config)
     experiment = workflow.experiment

@@ -1,4 +1,4 @@
-"""Report stages: tables and plot from records, and the records into MLflow."""
+"""Report stages: tables and plots from records."""
 
 from __future__ import annotations
 

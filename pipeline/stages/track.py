@@ -13,7 +13,7 @@ from pipeline.tracking.ingest import ingest
 def track_records(
     runs: Path, results: Path, tables: list[Path], uri: str, artifacts: Path, output: Path | None
 ) -> str:
-    """Ingest one data set's records; see `ingest`. Returns a line about what was done.
+    """Ingest one data set's records, see `ingest`; return a one-line summary.
 
     Raises:
         RecordError: a record is malformed.

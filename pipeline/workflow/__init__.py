@@ -1,1 +1,1 @@
-"""Snakemake from our side: names, paths and rerun keys, its jobs, and a run with progress bars."""
+"""The interface to Snakemake: names, paths and rerun keys, its jobs, a run with progress bars."""

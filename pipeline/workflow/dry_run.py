@@ -1,7 +1,7 @@
-"""A dry run of Snakemake in a process of its own; prints its jobs as JSON.
+"""A dry run of Snakemake in a separate process; prints its jobs as JSON.
 
-Snakemake hands each job to its logger as a record with all its parts (the interface of its logger
-plugins), which survives changes of its messages.
+Jobs are read from Snakemake's log records, which have a field for each part of a job (the interface
+of its logger plugins), and not from the text of its messages, which may change.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _job(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> int:
-    """Dry-run Snakemake with these arguments; its exit status."""
+    """Dry-run Snakemake with these arguments; return its exit status."""
     collector = _Collector()
     logging.getLogger("snakemake").addHandler(collector)
     status: Any = 0

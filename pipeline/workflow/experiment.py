@@ -1,4 +1,4 @@
-"""What the Snakefile needs to know of an experiment: names, paths and rerun keys, all scalars."""
+"""What the Snakefile reads from an experiment: names, paths and rerun keys, all scalars."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from pipeline.results_versions import MAKERS_OF_WEIGHTS, results_versions
 class Workflow:
     """One experiment as the workflow sees it.
 
-    Rerun keys change exactly when a stage's result would: they stand in the rules' `params`,
-    which Snakemake compares.
+    Rerun keys change when a stage's result would change beyond rounding. Rules have them in
+    `params`, which Snakemake compares with those of the last run.
 
     Args:
         config: the experiment file.
@@ -46,7 +46,7 @@ class Workflow:
 
     @property
     def table1_methods(self) -> list[str]:
-        """Methods that are run for Table 1."""
+        """Methods that Table 1 runs."""
         return self.experiment.methods_run()
 
     @property
@@ -71,7 +71,7 @@ class Workflow:
         return f"data/{dataset}/raw" if made else str(block.root)
 
     def data_option(self, dataset: str) -> str:
-        """The option that tells `dmtbench data` which of the two sets is meant."""
+        """The option that selects this set for `dmtbench data`."""
         return "--companion" if self._blocks[dataset] == "companion" else ""
 
     def uses_companion(self) -> bool:
@@ -79,7 +79,7 @@ class Workflow:
         return any(self.experiment.needs_companion(method) for method in self.all_methods)
 
     def companion_index(self, method: str) -> list[str]:
-        """Index of the companion set's store, for a method that is trained on it."""
+        """Index of the companion set's store if the method is trained on it; otherwise empty."""
         block = self.experiment.companion
         needed = block is not None and self.experiment.needs_companion(method)
         return [f"data/{block.name}/store/index.json"] if block and needed else []
@@ -90,7 +90,7 @@ class Workflow:
         return f"--companion {Path(str(index)).parent}" if index else ""
 
     def training_gpus(self, method: str) -> int:
-        """GPUs that a training takes."""
+        """Number of GPUs that a training takes."""
         return self.gpus * self.experiment.training_gpus(method)
 
     def learns(self, method: str) -> bool:
@@ -98,11 +98,11 @@ class Workflow:
         return self.experiment.entry(method).recipe is not None
 
     def result_records(self, methods: list[str]) -> list[str]:
-        """Result records of these methods, every repetition."""
+        """Paths of the result records of these methods, every repetition."""
         return [f"{self.results}/{run}/record.json" for run in self.named_runs(methods)]
 
     def complexity_records(self, methods: list[str]) -> list[str]:
-        """Complexity records of these methods: of all that have a network."""
+        """Paths of the complexity records of those methods that have a network."""
         kinds = {name: self.experiment.entry(name).kind for name in methods}
         names = [name for name in methods if kinds[name] not in WITHOUT_NETWORK]
         return [f"results/complexity/{name}.json" for name in names]
@@ -113,11 +113,11 @@ class Workflow:
         return str(Path(records[0]).parents[1])
 
     def lost(self, made: str, methods: list[str]) -> list[str]:
-        """Records of these methods that are gone although `made`, made from them, is there.
+        """Records of these methods that are missing although `made`, made from them, exists.
 
-        Left alone, Snakemake makes a lost file anew only if something that is made anew needs it.
-        As a parameter of the rule that made `made`, the loss is such a reason. Snakemake notes
-        the parameter as it was before the run, so that the next run makes `made` once more.
+        By default, Snakemake restores a missing file only if a job that runs needs it. As a
+        parameter of the rule that makes `made`, the list of missing records makes that job run.
+        Snakemake stores the parameter from before the run, so the next run makes `made` once more.
         """
         if not Path(made).exists():
             return []
@@ -126,11 +126,11 @@ class Workflow:
 
     @staticmethod
     def run_option(weights: Any) -> str:
-        """The `--run` option for a method with these weights; empty for one without."""
+        """The `--run` option for a method with these weights; empty without weights."""
         return f"--run {Path(str(weights)).parent}" if weights else ""
 
     def named_runs(self, methods: list[str]) -> list[str]:
-        """Run names: one per repetition where seeds matter, one where they don't."""
+        """Names of runs: one per repetition if the method depends on a seed, otherwise one."""
         return [
             f"{name}-seed{repetition}"
             for name in methods
@@ -146,16 +146,16 @@ class Workflow:
 
     @staticmethod
     def store_key() -> str:
-        """Changes with what a pixel store holds of an image."""
+        """Changes with how images are stored."""
         return digest_of(results_versions("pipeline.data.store"))
 
     def patches_key(self) -> str:
-        """Changes with what windows are cut and kept."""
+        """Changes with which windows are cut and kept."""
         versions = results_versions("pipeline.data.sampling")
         return digest_of([self.experiment.digest("patches"), versions])
 
     def train_key(self, method: str) -> str:
-        """Changes with all that a training depends on, the method's own code included."""
+        """Changes with everything that a training depends on, including the method's code."""
         experiment, recipe = self.experiment, self.experiment.recipe_of(method)
         second = experiment.needs_companion(method)
         return self._key(
@@ -168,7 +168,7 @@ class Workflow:
         )
 
     def evaluate_key(self, method: str) -> str:
-        """Changes with all that an evaluation depends on, beside the weights and the data."""
+        """Changes with everything that an evaluation depends on, except weights and data."""
         blocks = self.experiment.digest("protocol", "metrics", "sample_images")
         entry = self.experiment.entry(method)
         metrics = [source_hash(metric.module) for metric in self.experiment.metrics.values()]
@@ -183,13 +183,13 @@ class Workflow:
         )
 
     def complexity_key(self, method: str) -> str:
-        """Changes with the full model's code and arguments, and the size it is counted at."""
+        """Changes with the full model's code and arguments, and the image size of the count."""
         wrapped = get_method(method, self.experiment)
         size = list(self.experiment.complexity_size)
         return digest_of([wrapped.entry.model_dump(mode="json"), wrapped.code_hash(), PYTHON, size])
 
     def report_key(self) -> str:
-        """Changes with the rows that the tables have."""
+        """Changes with the rows of the tables."""
         return self.experiment.digest("methods", "ablations")
 
     def _key(self, method: str, **parts: Any) -> str:
@@ -207,8 +207,8 @@ class Workflow:
 
 
 def _as_seen_from_here(path: Path) -> str:
-    # Snakemake gives the path of `--configfile` in full and that of its own directive as written;
-    # rules compare it as text.
+    # Snakemake gives the path of `--configfile` as an absolute path and that of its `configfile:`
+    # directive as written; rules compare paths as text.
     here, full = Path.cwd(), path.resolve()
     return str(full.relative_to(here) if full.is_relative_to(here) else full)
 
@@ -218,11 +218,11 @@ def load_workflow(configfiles: list[Any], overrides: dict[str, Any]) -> Workflow
 
     Args:
         configfiles: Snakemake's configuration files; the command line's come first.
-        overrides: values given with `--config`, which must be none: a record names the file that
-            explains it, so every change needs a file of its own.
+        overrides: values given with `--config`, which must be empty: records name the experiment
+            file, so every change needs a separate file.
 
     Raises:
-        SystemExit: the file cannot be used; the reason is one line.
+        SystemExit: the file cannot be used; the message is one line.
     """
     # Jobs must find the `dmtbench` of the environment that runs Snakemake, activated or not.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

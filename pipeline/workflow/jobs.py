@@ -1,4 +1,4 @@
-"""The jobs that the workflow would run now, and why each of them."""
+"""The jobs that the workflow would run now, and the reason for each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TAIL = 300
 
 @dataclass(frozen=True)
 class Job:
-    """One job: its rule and wildcards, Snakemake's reasons, its outputs, and what it asks for.
+    """One job: its rule and wildcards, Snakemake's reasons, its outputs, and its resources.
 
     `mem_mb` is main memory in MB, `runtime` minutes, `gpu` the number of GPUs.
     """
@@ -33,33 +33,33 @@ class Job:
 
     @property
     def name(self) -> str:
-        """What tells the jobs of one rule apart: `dmtnet-b-seed0`, or the name of a data set."""
+        """Distinguishes the jobs of one rule: `dmtnet-b-seed0`, or the name of a data set."""
         keys = ("method", "repetition", "dataset")
         method, repetition, dataset = (self.wildcards.get(key) for key in keys)
         return f"{method}-seed{repetition}" if repetition is not None else method or dataset or ""
 
     @property
     def why(self) -> str:
-        """The reason without the names of files: `Missing output files`, say."""
+        """The reason without names of files, such as `Missing output files`."""
         parts = re.split(r"; (?=[A-Z])", self.reason)
         return "; ".join(part.split(":")[0].strip() for part in parts)
 
 
 def planned_jobs(config: Path, targets: list[str]) -> list[Job]:
-    """Jobs that Snakemake would run in the current folder, each once, in some possible order.
+    """Jobs that Snakemake would run in the current folder, each once, in a possible order.
+
+    Even this creates Snakemake's folder `.snakemake/`. It is not removed, because a run that
+    started in the meantime may use it.
 
     Args:
         config: the experiment file.
         targets: files to make; the default target when empty.
 
-    Snakemake makes its folder `.snakemake/` even for this. It stays: a run that started meanwhile
-    uses it.
-
     Returns:
-        The jobs; none if everything is up to date.
+        The jobs; empty if everything is up to date.
 
     Raises:
-        ConfigError: Snakemake cannot make a target; its reason is given.
+        ConfigError: Snakemake cannot make a target; the message gives its reason.
     """
     command = [sys.executable, "-m", "pipeline.workflow.dry_run", "--snakefile", str(SNAKEFILE)]
     command += ["--cores", "1", *targets, "--configfile", str(config)]
@@ -71,5 +71,5 @@ def planned_jobs(config: Path, targets: list[str]) -> list[Job]:
     if done.returncode:
         reason = " ".join(" ".join(found["errors"] or [done.stderr[-_TAIL:]]).split())
         raise ConfigError(f"{config}: cannot be planned ({reason}); check the targets")
-    # A rule without outputs only gathers what others make.
+    # A rule without outputs only collects the outputs of others.
     return [Job(**job) for job in found["jobs"] if job["output"]]

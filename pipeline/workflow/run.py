@@ -26,8 +26,8 @@ _TAIL_LINES = 40
 def run_workflow(targets: list[str], config: Path, cores: str) -> int:
     """Run Snakemake on an experiment.
 
-    On a terminal its messages go to `logs/workflow.log` and progress bars are shown; elsewhere
-    its messages are passed through.
+    On a terminal, progress bars are shown and Snakemake's messages go to `logs/workflow.log`.
+    Elsewhere the messages are passed through.
 
     Args:
         targets: files to make; the default target when empty.
@@ -51,7 +51,7 @@ def run_workflow(targets: list[str], config: Path, cores: str) -> int:
         try:
             _show(process, Path(workflow.logs))
         except KeyboardInterrupt:
-            # Snakemake got the same signal and stops its jobs; wait for it to tidy up.
+            # Snakemake got the same signal and stops its jobs; wait until it has cleaned up.
             process.wait()
             raise
     if process.returncode:
@@ -94,7 +94,7 @@ def _update(bar: Bar, known: dict[str, int], logs: Path) -> None:
 
 
 def read_state(path: Path) -> State | None:
-    """A training's progress file; `None` if it has just been removed."""
+    """Read a training's progress file; `None` if it is missing or incomplete."""
     try:
         return State(**json.loads(path.read_bytes()))
     except (OSError, ValueError, TypeError):

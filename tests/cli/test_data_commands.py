@@ -212,7 +212,7 @@ def test_pixel_4_images_are_predicted_and_not_scored(
     assert not (tmp_path / "result").exists()
     out = tmp_path / "out"
     assert run("predict", "left", *pixel, "--output", out).out == [
-        f"{out}: 3 images, 3 of them made now"
+        f"{out}: 3 images, 3 of them new"
     ]
     names = [f"1P0A000{number}.png" for number in (1, 2, 3)]
     assert sorted(path.name for path in out.iterdir()) == [*names, "predictions.json"]
@@ -232,10 +232,10 @@ def test_predictions_resume(run: Run, pixel: list[object], tmp_path: Path) -> No
     (out / "1P0A0002.png").write_bytes(before["1P0A0002.png"][:-9])
     (out / ".tmp-torn.png").write_bytes(b"half")
     assert run("predict", "mean", *pixel, "--output", out).out == [
-        f"{out}: 3 images, 2 of them made now"
+        f"{out}: 3 images, 2 of them new"
     ]
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
-    assert run("predict", "mean", *pixel, "--output", out).out[0].endswith("0 of them made now")
+    assert run("predict", "mean", *pixel, "--output", out).out[0].endswith("0 of them new")
 
 
 def test_predictions_of_another_origin_are_left_alone(

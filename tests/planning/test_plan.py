@@ -155,7 +155,7 @@ def test_real_images_are_counted(here: Path, canon: Experiment) -> None:
 
 def test_an_unknown_set_must_be_counted_first(here: Path) -> None:
     other = Folder(kind="folder", name="mine", root="somewhere")
-    with pytest.raises(DataError, match=r"manifest\.csv: not there yet; make it first"):
+    with pytest.raises(DataError, match=r"manifest\.csv: does not exist yet; make it first"):
         images_of(other, here / "manifest.csv")
 
 
