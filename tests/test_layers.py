@@ -12,6 +12,13 @@ import pytest
 from support.paths import REPOSITORY
 
 PACKAGES = ("dmtnet", "baselines", "pipeline")
+LAYERS = (
+    {"cli"},
+    {"stages"},
+    {"training", "evaluation", "reporting", "tracking", "workflow", "planning"},
+    {"compute", "weights", "fetch", "data", "config"},
+)
+"""The packages of `pipeline`, from top to bottom; CONTRIBUTING.md explains them."""
 FILES = sorted(path for package in PACKAGES for path in (REPOSITORY / package).rglob("*.py"))
 MAX_FILE_LINES = 300
 MAX_FUNCTION_LINES = 60
@@ -131,6 +138,13 @@ def test_what_runs_before_a_job_never_loads_torch(module: str) -> None:
 def packages_of(names: set[str]) -> set[str]:
     """The packages and modules right inside `pipeline` that these modules are or belong to."""
     return {".".join(name.split(".")[:2]) for name in names}
+
+
+@pytest.mark.parametrize("package", [name for layer in LAYERS for name in sorted(layer)])
+def test_imports_point_down_only(package: str) -> None:
+    (own,) = (number for number, layer in enumerate(LAYERS) if package in layer)
+    above = {f"pipeline.{name}" for layer in LAYERS[:own] for name in layer}
+    assert all(not packages_of(imported(name)) & above for name in inside(f"pipeline.{package}"))
 
 
 @pytest.mark.parametrize("module", inside("pipeline.compute"))

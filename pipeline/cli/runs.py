@@ -66,7 +66,7 @@ def train(
     ] = None,
     time_limit: Annotated[
         str | None,
-        typer.Option(help="Save and exit with status 75 after this time: 3h50m."),
+        typer.Option(help="Save and exit with status 75 within this time: 3h50m."),
     ] = None,
     fork: Annotated[
         bool, typer.Option("--fork", help="Start a new training from the weights of the state.")
