@@ -4,7 +4,7 @@ Snakemake deletes the outputs of a job before it starts it, and a folder that is
 the place of the one before. So each finished run has a second name: hard links to its files, in
 `<runs>/.finished/<run>-<hash>/`, made before the run appears in `<runs>/<run>/`. When another
 result of the same run is finished, the links of the one before move to `<runs>/superseded-<hash>/`.
-`<hash>` is the beginning of the SHA-256 of the weights. Links take no space of their own.
+`<hash>` is the beginning of the SHA-256 of the record. Links take no space of their own.
 """
 
 from __future__ import annotations
@@ -39,6 +39,11 @@ class FinishedRun:
         """Whether another result has taken its place."""
         return self.folder.name.startswith(SUPERSEDED)
 
+    @property
+    def awaits_successor(self) -> bool:
+        """Whether its outputs were deleted for a training that has not finished yet."""
+        return self.folder.parent.name == _FINISHED
+
 
 def keep_finished(folder: Path, target: Path) -> None:
     """Give the files of a finished run a second name, and move aside what it replaces.
@@ -52,14 +57,13 @@ def keep_finished(folder: Path, target: Path) -> None:
     Raises:
         DataError: the folder of the runs is read-only or full.
     """
-    digest = sha256_of(folder / WEIGHTS)[:_HASH_LENGTH]
     finished = target.parent / _FINISHED
-    kept = finished / f"{target.name}-{digest}"
+    kept = finished / f"{target.name}-{_digest(folder)}"
     with writing(kept):
         finished.mkdir(parents=True, exist_ok=True)
         if (target / WEIGHTS).exists() and (target / RECORD).exists():
             # Made before there were second names, or by hand.
-            _link(target, finished / f"{target.name}-{sha256_of(target / WEIGHTS)[:_HASH_LENGTH]}")
+            _link(target, finished / f"{target.name}-{_digest(target)}")
         _link(folder, kept)
         for earlier in _of_run(finished, target.name):
             if earlier != kept:
@@ -71,6 +75,9 @@ def keep_finished(folder: Path, target: Path) -> None:
 def finished_runs(runs: Path) -> list[FinishedRun]:
     """Runs of a data set, those that were replaced last.
 
+    A run whose outputs Snakemake deleted, and whose next result is not finished yet, is found by
+    its second name.
+
     Args:
         runs: e.g. `runs/synthetic`.
 
@@ -78,7 +85,12 @@ def finished_runs(runs: Path) -> list[FinishedRun]:
         RecordError: a record is damaged.
     """
     found = []
-    for path in runs.glob(f"*/{RECORD}"):
+    waiting = [
+        path
+        for path in runs.glob(f"{_FINISHED}/*/{RECORD}")
+        if not (runs / path.parent.name[: -_HASH_LENGTH - 1] / RECORD).exists()
+    ]
+    for path in [*runs.glob(f"*/{RECORD}"), *waiting]:
         folder = path.parent
         size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
         try:
@@ -86,6 +98,11 @@ def finished_runs(runs: Path) -> list[FinishedRun]:
         except RecordError as error:
             raise RecordError(f"{error}; or remove {folder}") from error
     return sorted(found, key=lambda run: (run.superseded, run.record.method, run.folder.name))
+
+
+def _digest(folder: Path) -> str:
+    """Tells results apart, those with the same weights too: each has a record of its own."""
+    return sha256_of(folder / RECORD)[:_HASH_LENGTH]
 
 
 def _of_run(finished: Path, name: str) -> Iterator[Path]:

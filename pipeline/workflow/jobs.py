@@ -52,8 +52,7 @@ def planned_jobs(config: Path, targets: list[str]) -> list[Job]:
         config: the experiment file.
         targets: files to make; the default target when empty.
 
-    Snakemake makes its folder `.snakemake/` even for this. It stays: a run that started meanwhile
-    uses it.
+    Nothing is written into the folder, and nothing removed from it: a run may start meanwhile.
 
     Returns:
         The jobs; none if everything is up to date.
