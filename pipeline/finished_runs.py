@@ -4,7 +4,7 @@ Snakemake deletes the outputs of a job before it starts the job, and a new run f
 earlier one. So the files of each finished run have hard links in `<runs>/.finished/<run>-<hash>/`,
 made before the run appears in `<runs>/<run>/`. When another result of the same run is finished, the
 links to the earlier one move to `<runs>/superseded-<hash>/`. `<hash>` is the first 8 hexadecimal
-digits of the SHA-256 of the weights. Links take no extra disk space.
+digits of the SHA-256 of the record. Links take no extra disk space.
 """
 
 from __future__ import annotations
@@ -39,6 +39,11 @@ class FinishedRun:
         """Whether another result has replaced it."""
         return self.folder.name.startswith(SUPERSEDED)
 
+    @property
+    def awaits_successor(self) -> bool:
+        """Whether its outputs were deleted for a training that has not finished."""
+        return self.folder.parent.name == _FINISHED
+
 
 def keep_finished(folder: Path, target: Path) -> None:
     """Link the files of a finished run, and move aside the result that it replaces.
@@ -52,14 +57,13 @@ def keep_finished(folder: Path, target: Path) -> None:
     Raises:
         DataError: the folder of runs is read-only or full.
     """
-    digest = sha256_of(folder / WEIGHTS)[:_HASH_LENGTH]
     finished = target.parent / _FINISHED
-    kept = finished / f"{target.name}-{digest}"
+    kept = finished / f"{target.name}-{_digest(folder)}"
     with writing(kept):
         finished.mkdir(parents=True, exist_ok=True)
         if (target / WEIGHTS).exists() and (target / RECORD).exists():
             # Possibly without links: copied by hand, say.
-            _link(target, finished / f"{target.name}-{sha256_of(target / WEIGHTS)[:_HASH_LENGTH]}")
+            _link(target, finished / f"{target.name}-{_digest(target)}")
         _link(folder, kept)
         for earlier in _of_run(finished, target.name):
             if earlier != kept:
@@ -71,6 +75,9 @@ def keep_finished(folder: Path, target: Path) -> None:
 def finished_runs(runs: Path) -> list[FinishedRun]:
     """Finished runs of a data set, sorted by method and folder; superseded runs come last.
 
+    A run whose outputs Snakemake deleted for a training that has not finished is found by its
+    links.
+
     Args:
         runs: folder of the runs, such as `runs/synthetic`.
 
@@ -78,7 +85,12 @@ def finished_runs(runs: Path) -> list[FinishedRun]:
         RecordError: a record is damaged.
     """
     found = []
-    for path in runs.glob(f"*/{RECORD}"):
+    waiting = [
+        path
+        for path in runs.glob(f"{_FINISHED}/*/{RECORD}")
+        if not (runs / path.parent.name[: -_HASH_LENGTH - 1] / RECORD).exists()
+    ]
+    for path in [*runs.glob(f"*/{RECORD}"), *waiting]:
         folder = path.parent
         size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
         try:
@@ -86,6 +98,11 @@ def finished_runs(runs: Path) -> list[FinishedRun]:
         except RecordError as error:
             raise RecordError(f"{error}; or remove {folder}") from error
     return sorted(found, key=lambda run: (run.superseded, run.record.method, run.folder.name))
+
+
+def _digest(folder: Path) -> str:
+    """Distinguishes results, even those with the same weights: each has its own record."""
+    return sha256_of(folder / RECORD)[:_HASH_LENGTH]
 
 
 def _of_run(finished: Path, name: str) -> Iterator[Path]:

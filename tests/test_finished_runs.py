@@ -63,11 +63,32 @@ def test_deleted_outputs_are_not_lost_before_the_next_result(tmp_path: Path) -> 
     assert (kept / WEIGHTS).read_text() == "first"
 
 
+def test_a_run_whose_next_training_is_not_finished_is_listed(tmp_path: Path, run: Run) -> None:
+    target = tmp_path / "runs" / "dmtnet-b-seed0"
+    finish(target, "first", 1)
+    delete_outputs(target)
+    (kept,) = (tmp_path / "runs" / ".finished").iterdir()
+    (line,) = run("runs", "--runs", target.parent).out
+    assert line.startswith(f"{kept} ")
+    assert line.endswith("(kept until its next training finishes)")
+    # It is the only copy: pruning must not touch it.
+    assert run("prune", "--runs", target.parent, "--yes").out == []
+    assert (kept / WEIGHTS).read_text() == "first"
+
+
 def test_the_same_result_again_supersedes_nothing(tmp_path: Path) -> None:
     target = tmp_path / "runs" / "dmtnet-b-seed0"
     finish(target, "first", 1)
     finish(target, "first", 1)
     assert superseded(target.parent) == []
+
+
+def test_equal_weights_of_another_training_keep_their_record(tmp_path: Path) -> None:
+    target = tmp_path / "runs" / "dmtnet-b-seed0"
+    finish(target, "first", 1)
+    finish(target, "first", 2)
+    (aside,) = superseded(target.parent)
+    assert read_record(aside / RECORD, RunRecord).epoch == 1
 
 
 def test_runs_whose_names_begin_alike_do_not_disturb_each_other(tmp_path: Path) -> None:
@@ -83,7 +104,7 @@ def test_a_run_of_before_there_were_second_names(tmp_path: Path) -> None:
     target = tmp_path / "runs" / "dmtnet-b-seed0"
     target.mkdir(parents=True)
     (target / WEIGHTS).write_text("old")
-    write_record(target / RECORD, run())
+    write_record(target / RECORD, run(epoch=1))
     finish(target, "new", 2)
     (aside,) = superseded(target.parent)
     assert (aside / WEIGHTS).read_text() == "old"

@@ -66,8 +66,9 @@ def _line(run: FinishedRun) -> str:
     from rich.filesize import decimal
 
     record = run.record
+    waits = "  (kept until its next training finishes)" if run.awaits_successor else ""
     return (
         f"{run.folder}  {record.method} repetition {record.repetition} ({record.label})  "
         f"{record.val_psnr:.2f} dB at epoch {record.epoch}  {record.provenance.created}  "
-        f"{decimal(run.bytes)}"
+        f"{decimal(run.bytes)}{waits}"
     )

@@ -72,5 +72,6 @@ def _use(what: str, path: str, expected: int) -> DiskUse:
 
 
 def size_of(folder: Path) -> int:
-    """Bytes of all files below a folder; 0 if it does not exist."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    """Bytes of all files below a folder, hard links counted once; 0 if it does not exist."""
+    states = (path.stat() for path in folder.rglob("*") if path.is_file())
+    return sum({(state.st_dev, state.st_ino): state.st_size for state in states}.values())

@@ -24,11 +24,11 @@ PIXEL_BYTES = 6
 class Images:
     """Number of scenes by split, height and width in pixels.
 
-    `source`: where the numbers come from. `counted`: whether the images exist, in a manifest.
+    `known_from`: where the numbers come from. `counted`: whether the images exist, in a manifest.
     """
 
     scenes: Counter[tuple[str, int, int]]
-    source: str
+    known_from: str
     counted: bool
 
     def raw_bytes(self, *splits: str) -> int:
@@ -71,8 +71,8 @@ def images_of(dataset: Synthetic | Canon | Clips | Folder, manifest: Path) -> Im
         frames = {"train": dataset.clips * dataset.frames}
         return Images(_equal(frames, dataset.size), "the configuration", counted=False)
     if isinstance(dataset, Canon):
-        source = "the published counts (an estimate)"
-        return Images(_equal(CANON_SCENES, CANON_SIZE), source, counted=False)
+        known_from = "the published counts (an estimate)"
+        return Images(_equal(CANON_SCENES, CANON_SIZE), known_from, counted=False)
     raise DataError(f"{manifest}: does not exist yet; make it first: dmtbench run {manifest}")
 
 

@@ -49,9 +49,7 @@ class RunPlan:
 
 
 def make_plan(config: Path, targets: list[str], speed: Speed) -> RunPlan:
-    """Find out what the workflow would do in the current folder.
-
-    Nothing is written, except that Snakemake creates its folder `.snakemake/`.
+    """Find out what the workflow would do in the current folder; write nothing.
 
     Raises:
         ConfigError: the experiment file or a target cannot be used.
@@ -77,8 +75,9 @@ def make_plan(config: Path, targets: list[str], speed: Speed) -> RunPlan:
     trainings.sort(key=lambda cost: order[cost.run])
     disk = disk_use(workflow, images, companion, sum(cost.weight_bytes for cost in trainings))
     free = free_bytes(Path(workflow.data))
-    sources = dict.fromkeys(known.source for known in (images, companion) if known)
-    known_from = " and ".join(sources)
+    known_from = " and ".join(
+        dict.fromkeys(known.known_from for known in (images, companion) if known)
+    )
     return RunPlan(workflow.config, jobs, trainings, disk, free, known_from, windows, speed)
 
 

@@ -9,13 +9,18 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from contextlib import redirect_stdout
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
 from typing import Any
 
 from snakemake.cli import main as snakemake
+from snakemake.persistence import PersistenceBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
 _RESOURCES = ("mem_mb", "gpu", "runtime")
+_STATE = Path(".snakemake")
 
 
 class _Collector(logging.Handler):
@@ -43,12 +48,35 @@ def _job(record: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+@contextmanager
+def _no_state_made() -> Iterator[None]:
+    """Make Snakemake keep its state in a temporary folder if there is no state to read.
+
+    Snakemake creates `.snakemake/` even for a dry run and has no option to prevent it. The folder
+    cannot be removed afterwards: a run that started in the meantime may use it.
+    """
+    if _STATE.exists():
+        yield
+        return
+    original = PersistenceBase.__init__
+    with tempfile.TemporaryDirectory() as folder:
+
+        def elsewhere(self: PersistenceBase, **options: Any) -> None:
+            original(self, **{**options, "path": Path(folder)})
+
+        PersistenceBase.__init__ = elsewhere
+        try:
+            yield
+        finally:
+            PersistenceBase.__init__ = original
+
+
 def main(arguments: list[str]) -> int:
     """Dry-run Snakemake with these arguments; return its exit status."""
     collector = _Collector()
     logging.getLogger("snakemake").addHandler(collector)
     status: Any = 0
-    with redirect_stdout(sys.stderr):
+    with redirect_stdout(sys.stderr), _no_state_made():
         try:
             snakemake(["--dry-run", "--nolock", *arguments])
         except SystemExit as end:

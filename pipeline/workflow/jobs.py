@@ -48,12 +48,11 @@ class Job:
 def planned_jobs(config: Path, targets: list[str]) -> list[Job]:
     """Jobs that Snakemake would run in the current folder, each once, in a possible order.
 
-    Even this creates Snakemake's folder `.snakemake/`. It is not removed, because a run that
-    started in the meantime may use it.
-
     Args:
         config: the experiment file.
         targets: files to make; the default target when empty.
+
+    Nothing is written to the folder or removed from it: a run may start in the meantime.
 
     Returns:
         The jobs; empty if everything is up to date.

@@ -27,6 +27,7 @@ from pipeline.errors import ConfigError, DataError
 from pipeline.evaluation.complexity import count_complexity
 from pipeline.methods import get_method
 from pipeline.planning.costs import macs_of, saved_bytes, training_cost
+from pipeline.planning.disk import size_of
 from pipeline.planning.images import images_of
 from pipeline.stages.plan import Speed, make_plan
 from pipeline.workflow.jobs import planned_jobs
@@ -45,12 +46,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def files(folder: Path) -> dict[str, int]:
-    """Everything in a folder but Snakemake's own, with the times of change."""
-    return {
-        str(path): path.stat().st_mtime_ns
-        for path in folder.rglob("*")
-        if ".snakemake" not in path.parts
-    }
+    """Everything in a folder, with the times of change."""
+    return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*")}
 
 
 def test_every_job_and_its_reason(here: Path, tiny: Tiny) -> None:
@@ -104,6 +101,32 @@ def test_the_state_of_a_run_that_starts_meanwhile_stays(
     monkeypatch.setattr(subprocess, "run", dry_run)
     assert planned_jobs(tiny.config, []) == []
     assert lock.exists()
+
+
+def test_a_plan_does_not_disturb_a_run_that_starts_meanwhile(here: Path, tiny: Tiny) -> None:
+    before = files(here)
+    command = [sys.executable, "-m", "pipeline.workflow.dry_run", "--cores", "1"]
+    command += ["--snakefile", str(REPOSITORY / "Snakefile"), "--configfile", str(tiny.config)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as planning:
+        lock = here / ".snakemake" / "locks" / "0.output.lock"
+        while planning.poll() is None and not lock.exists():
+            # As soon as the plan is under way, a run makes its state.
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            lock.write_text("reports/table1.csv")
+        planning.communicate()
+    assert planning.returncode == 0
+    assert lock.read_text() == "reports/table1.csv"
+    shutil.rmtree(here / ".snakemake")
+    assert files(here) == before
+
+
+def test_hard_links_take_their_space_once(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "weights").write_bytes(bytes(1000))
+    (tmp_path / "runs" / "again").hardlink_to(tmp_path / "runs" / "weights")
+    (tmp_path / "runs" / "other").write_bytes(bytes(500))
+    assert size_of(tmp_path / "runs") == 1500
+    assert size_of(tmp_path / "gone") == 0
 
 
 @pytest.fixture(scope="module")
