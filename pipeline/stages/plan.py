@@ -113,7 +113,7 @@ def print_plan(plan: RunPlan, console: Console) -> None:
 
 def _jobs(jobs: list[Job]) -> Table:
     table = Table(title=f"{len(jobs)} jobs would run", title_justify="left")
-    for heading in ("Rule", "Jobs", "Each may take", "Why", "Which"):
+    for heading in ("Rule", "Jobs", "Memory and GPUs each", "Why", "Which"):
         table.add_column(heading, overflow="fold", justify="right" if heading == "Jobs" else "left")
     for (rule, why, asks), group in _grouped(jobs):
         names = " ".join(sorted(job.name for job in group))
@@ -131,7 +131,7 @@ def _grouped(jobs: list[Job]) -> Iterator[tuple[tuple[str, str, str], list[Job]]
 
 def _disk(plan: RunPlan) -> Group:
     table = Table(title="Disk, at most", title_justify="left")
-    for heading in ("What", "Where", "There", "In all", "Missing"):
+    for heading in ("What", "Where", "Present", "Total", "Missing"):
         table.add_column(heading, justify="left" if heading in ("What", "Where") else "right")
     for use in plan.disk:
         table.add_row(
@@ -141,14 +141,14 @@ def _disk(plan: RunPlan) -> Group:
     enough = "enough" if missing <= plan.free_bytes else "NOT ENOUGH"
     note = (
         f"Missing {_gb(missing)}, free {_gb(plan.free_bytes)}: {enough}. "
-        f"Images counted after {plan.images}, as if uncompressed."
+        f"Number of images from {plan.images}; sizes are uncompressed."
     )
     return Group(table, note)
 
 
 def _trainings(plan: RunPlan) -> Group:
     table = Table(title=f"Trainings, {plan.windows} windows", title_justify="left")
-    headings = ("Row", "Samples", "Steps", "GMAC a sample", "Memory", "GPU hours")
+    headings = ("Row", "Samples", "Steps", "GMAC per sample", "Memory", "GPU hours")
     for heading in headings:
         table.add_column(heading, justify="left" if heading == "Row" else "right")
     for cost in plan.trainings:
@@ -167,9 +167,9 @@ def _trainings(plan: RunPlan) -> Group:
     note = (
         f"GPU hours: 3 (forward and backward) x 2 FLOP x MAC x samples at {plan.speed.tflops:g} "
         f"TFLOP/s peak, of which {plan.speed.utilization:.0%} is reached. Both are assumptions, "
-        "not measurements; validation and evaluation come on top.\n"
-        "Memory: what the backward pass keeps of a batch, counted on a small crop and scaled with "
-        "the area, with weights, gradients and Adam's moments; on the GPU if there is one."
+        "not measurements; validation and evaluation are extra.\n"
+        "Memory: tensors of a batch saved for the backward pass, counted on small crops and scaled "
+        "with the area, plus weights, gradients and Adam's moments; on the GPU if there is one."
     )
     return Group(table, note)
 

@@ -58,7 +58,7 @@ def run_workflow(targets: list[str], config: Path, cores: str) -> int:
         print("\n".join(_LOG.read_text(encoding="utf-8").splitlines()[-_TAIL_LINES:]))
         print(f"The workflow stopped; all messages are in {_LOG}", file=sys.stderr)
     else:
-        print(f"Everything is made and up to date; all messages are in {_LOG}", file=sys.stderr)
+        print(f"Everything is up to date; all messages are in {_LOG}", file=sys.stderr)
     return process.returncode
 
 
