@@ -63,7 +63,7 @@ def test_a_batch_is_its_images() -> None:
         assert torch.equal(network(x, origin=(8, 8), full_size=(99, 99)), network(x))
 
 
-def test_views_are_told_apart() -> None:
+def test_views_are_distinguished() -> None:
     network, x = narrow(), random_image((1, 9, 24, 32))
     with torch.inference_mode():
         for order in ((0, 2, 1), (1, 0, 2), (2, 1, 0)):

@@ -80,8 +80,8 @@ def test_a_tiny_run(
     dmtnet.main()
     with table.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    told = [(row["task"], row["precision"], row["size"]) for row in rows]
-    assert told == [
+    measured = [(row["task"], row["precision"], row["size"]) for row in rows]
+    assert measured == [
         (task, precision, size)
         for task, size in (("forward", "1x6x32x48"), ("training", "2x6x16x16"))
         for precision in ("float32", "bfloat16")

@@ -98,7 +98,7 @@ def test_without_a_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         read_weights(tmp_path / "x.hdf5")
 
 
-def test_what_is_no_file_of_weights(tmp_path: Path) -> None:
+def test_not_a_file_of_weights(tmp_path: Path) -> None:
     path = tmp_path / "x.pth"
     with pytest.raises(WeightsError, match="cannot be read"):
         read_weights(path)

@@ -64,7 +64,7 @@ def test_an_npz_of_named_arrays(tmp_path: Path) -> None:
     assert all(np.array_equal(found[name], value) for name, value in arrays.items())
 
 
-def test_another_number_of_arrays_is_no_kpac(tmp_path: Path) -> None:
+def test_another_number_of_arrays_is_refused_as_kpac(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", params=as_objects(kpac_arrays(57)))
     assert "has 57 arrays where KPAC has 58" in unfit(tmp_path / "x.npz", "kpac")
 
