@@ -18,8 +18,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dmtnet import VARIANTS, DMTNet, build
+from dmtnet import DMTNet, build
 from dmtnet.attention import TransformerBlock, WindowAttention
+from dmtnet.network import VARIANTS
 from dmtnet.reconstruction import (
     DMSSRM,
     ResidualBlockModule,
