@@ -37,9 +37,9 @@ def note(number, _):
     (folder / "signals.json").write_text(json.dumps(seen))
 for number in (signal.SIGTERM, signal.SIGINT):
     signal.signal(number, note)
-seen = {"argv": sys.argv[1:], "visible": os.environ.get("CUDA_VISIBLE_DEVICES"), "pid": os.getpid()}
-(folder / "seen.tmp").write_text(json.dumps(seen))
-(folder / "seen.tmp").rename(folder / "seen.json")
+start = {"argv": sys.argv[1:], "visible": os.environ.get("CUDA_VISIBLE_DEVICES"), "pid": os.getpid()}
+(folder / "start.tmp").write_text(json.dumps(start))
+(folder / "start.tmp").rename(folder / "start.json")
 if (folder / "wait").exists():
     while not seen:
         signal.pause()
@@ -138,9 +138,9 @@ def test_train_on_two_gpus(tmp_path: Path, tiny: Tiny, run: Run, status: int) ->
     options += ["--config", config, "--output", tmp_path / "run"]
     command = [str(part) for part in ("train", "dmtnet-b-fixed", *options)]
     assert run(*command).code == status
-    seen = json.loads((tmp_path / "seen.json").read_text())
-    assert seen["argv"] == ["--nproc-per-node", "2", "-m", "pipeline", *command]
-    assert seen["visible"] == TWO_NAMED
+    start = json.loads((tmp_path / "start.json").read_text())
+    assert start["argv"] == ["--nproc-per-node", "2", "-m", "pipeline", *command]
+    assert start["visible"] == TWO_NAMED
     assert os.environ["CUDA_VISIBLE_DEVICES"] == TWO_NAMED
 
 
@@ -151,7 +151,7 @@ def test_a_signal_is_passed_on(tmp_path: Path, number: signal.Signals) -> None:
     before = signal.getsignal(number)
 
     def stop() -> None:
-        wait_for((tmp_path / "seen.json").exists)
+        wait_for((tmp_path / "start.json").exists)
         os.kill(os.getpid(), number)
 
     stopper = threading.Thread(target=stop)
@@ -170,10 +170,10 @@ def test_a_killed_launcher_frees_nothing_that_is_in_use(tmp_path: Path) -> None:
     (tmp_path / "wait").touch()
     command = [sys.executable, "-c", LAUNCHER, FAKE, str(tmp_path / "slots")]
     launcher = subprocess.Popen(command, cwd=REPOSITORY)
-    wait_for((tmp_path / "seen.json").exists)
+    wait_for((tmp_path / "start.json").exists)
     launcher.kill()
     launcher.wait()
-    pid = json.loads((tmp_path / "seen.json").read_text())["pid"]
+    pid = json.loads((tmp_path / "start.json").read_text())["pid"]
     taking = DeviceSlots(tmp_path / "slots", TWO).take(1, timeout=0)
     try:
         with pytest.raises(UserError, match="0 is used by process"), taking:
