@@ -37,7 +37,8 @@ def note(number, _):
     (folder / "signals.json").write_text(json.dumps(seen))
 for number in (signal.SIGTERM, signal.SIGINT):
     signal.signal(number, note)
-start = {"argv": sys.argv[1:], "visible": os.environ.get("CUDA_VISIBLE_DEVICES"), "pid": os.getpid()}
+visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+start = {"argv": sys.argv[1:], "visible": visible, "pid": os.getpid()}
 (folder / "start.tmp").write_text(json.dumps(start))
 (folder / "start.tmp").rename(folder / "start.json")
 if (folder / "wait").exists():
