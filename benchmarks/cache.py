@@ -1,4 +1,4 @@
-"""The system's cache of file pages, for measurements that begin without it."""
+"""The operating system's page cache, for measurements that start cold."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ import numpy as np
 
 
 def drop(files: list[Path]) -> float:
-    """Drop the files from the page cache; the share of their pages that stayed."""
+    """Drop the files from the page cache.
+
+    Returns:
+        The share of their pages that are still cached, 0 to 1.
+
+    Raises:
+        OSError: `mincore` failed.
+    """
     gc.collect()
     libc, pages, present = ctypes.CDLL(None, use_errno=True), 0, 0
     for path in files:

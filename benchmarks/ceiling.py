@@ -1,11 +1,12 @@
-"""What a true defocus map would give: the ceiling of the two-stage methods on the synthetic set.
+"""Upper bound of the two-stage methods on the synthetic set: deconvolution with the true map.
 
     python -m benchmarks.ceiling --config config/demo.yaml
 
-The deconvolution of EBDB and JNB with the maps that the scenes were made with, as Gaussians and as
-discs, next to their own maps and the blurred image. Every row chooses its settings on the
-validation split, by the rule and from the candidates of `config/methods.yaml`. PSNR in dB, mean
-over the test scenes of the main group; `make table1` (or `dmtbench data`) makes the set.
+Runs the deconvolution of EBDB and JNB with the maps from which the scenes were rendered, as
+Gaussians and as discs, and compares it with the methods' own maps and the blurred image. Each row
+selects its settings on the validation split, by the rule and from the candidates of
+`config/methods.yaml`. PSNR in dB, mean over the test scenes of the main group. Create the set first
+with `make table1` or `dmtbench data`.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from pipeline.records import MAIN_GROUP
 
 
 class Row(NamedTuple):
-    """PSNR in dB of one kind of map, and the settings that validation chose."""
+    """PSNR in dB of one kind of map, and the settings selected on the validation split."""
 
     name: str
     psnr: float
@@ -41,7 +42,10 @@ class Row(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """Input, target, and the true map: standard deviation in px of the Gaussian like its disc."""
+    """Input `[1, 3, H, W]`, target, and the true map `[H, W]`.
+
+    `sigma`: standard deviation in px of the Gaussian that stands for each pixel's disc.
+    """
 
     x: Tensor
     target: Tensor
@@ -49,7 +53,7 @@ class Scene(NamedTuple):
 
 
 class TrueMap(TwoStage):
-    """Deconvolves by the map that a scene was made with."""
+    """Deconvolves with the map from which a scene was rendered."""
 
     def __init__(self, scenes: list[Scene], **second_stage: Any) -> None:
         super().__init__(**second_stage)
@@ -61,7 +65,7 @@ class TrueMap(TwoStage):
 
 
 def scenes_of(experiment: Experiment, folder: Path, split: str) -> list[Scene]:
-    """Main scenes of a split.
+    """Scenes of a split in the main group.
 
     Raises:
         ConfigError: the set is not generated, or its lens distorts.
@@ -69,7 +73,7 @@ def scenes_of(experiment: Experiment, folder: Path, split: str) -> list[Scene]:
     """
     if not isinstance(experiment.dataset, Synthetic):
         raise ConfigError(
-            f"{experiment.dataset.name}: nobody knows its true maps; use config/demo.yaml"
+            f"{experiment.dataset.name}: its true maps are unknown; use config/demo.yaml"
         )
     radii = true_defocus(experiment.dataset, experiment.seed, split)
     rows = read_manifest(folder / "manifest.csv")
@@ -86,7 +90,10 @@ def _scene(root: Path, row: ManifestRow, radii: Any) -> Scene:
 
 
 def ceilings(experiment: Experiment, folder: Path) -> Iterator[Row]:
-    """The blurred image, EBDB, JNB and the true maps; arguments and errors as `scenes_of`."""
+    """Rows of the blurred image, EBDB, JNB and the true maps.
+
+    Arguments and errors as in `scenes_of`.
+    """
     val, test = (scenes_of(experiment, folder, split) for split in ("val", "test"))
     yield Row("input", mean(clamped_psnr(scene.x, scene.target) for scene in test), {})
     candidates = get_method("ebdb", experiment).entry.kwargs["candidates"]
@@ -110,7 +117,7 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--config", type=Path, default=Path("config/demo.yaml"))
-    parser.add_argument("--data", type=Path, help="folder of the set, as the workflow makes it")
+    parser.add_argument("--data", type=Path, help="folder of the set, as created by the workflow")
     options = parser.parse_args()
     try:
         experiment = load_experiment(options.config)

@@ -1,14 +1,14 @@
-"""Layered deconvolution, the second stage of EBDB, DMENet and JNB: its speed and its figures.
+"""Speed and accuracy of the layered deconvolution, the second stage of EBDB, DMENet and JNB.
 
     python -m benchmarks.classical speed --size 1120 1680 --levels 33
     python -m benchmarks.classical figures
 
-`speed`: ours on a whole image against the published order of steps (`classical_plain`), in one
-run. Of the plain steps only some levels of one channel are run, and their time is scaled to all;
-they use one thread. Both images are compared on those pixels. Memory is the peak of ours above
-what the process held before. `figures`: PSNR on scenes of known blur beside the reference figures;
-gains are in dB over the blurred image, with the true map (the ceiling) and with EBDB's. Status 1
-if anything misses its bound.
+`speed`: compares our implementation on a whole image with the published order of steps
+(`classical_plain`) in one run. The plain steps run on one thread, for some levels of one channel
+only; their time is scaled to all levels and channels. The two images are compared on those pixels.
+Memory is our peak above the process's memory before. `figures`: PSNR on scenes of known blur next
+to the reference figures; gains are in dB over the blurred image, with the true map (the upper
+bound) and with EBDB's. Exits with status 1 if any bound is missed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,11 @@ RATIO, SECONDS, DB, BYTES = 5, 120, 0.01, 4 << 30
 
 
 def speed(options: argparse.Namespace) -> bool:
-    """Print ours against the plain steps; whether all bounds hold."""
+    """Compare our implementation with the plain steps and print both.
+
+    Returns:
+        Whether all bounds hold.
+    """
     height, width = options.size
     solver = HyperLaplacian(options.lam, options.alpha)
     print(
@@ -37,27 +41,27 @@ def speed(options: argparse.Namespace) -> bool:
         flush=True,
     )
     scene = make_scene((height, width), options.levels, options.map)
-    found = compare(scene, solver, options.threads, options.plain_levels)
-    # The bound on the time is that of a whole image.
-    whole = height * width >= CANON_SIZE[0] * CANON_SIZE[1]
+    speeds = compare(scene, solver, options.threads, options.plain_levels)
+    # The time bound applies to whole images only.
+    is_whole_image = height * width >= CANON_SIZE[0] * CANON_SIZE[1]
     checks = [
         (
-            f"ours   {found.wall:8.2f} s, {found.cpu_s:.2f} s of CPUs",
-            found.wall <= SECONDS or not whole,
+            f"ours   {speeds.wall:8.2f} s, {speeds.cpu_s:.2f} s of CPUs",
+            speeds.wall <= SECONDS or not is_whole_image,
         ),
         (
-            f"plain  {found.plain_seconds:8.2f} s, scaled from {found.plain_run} of "
-            f"{found.plain_all} solutions, one thread",
+            f"plain  {speeds.plain_seconds:8.2f} s, scaled from {speeds.plain_run} of "
+            f"{speeds.plain_all} solutions, one thread",
             True,
         ),
-        (f"ratio  {found.ratio:8.1f}, at least {RATIO}", found.ratio >= RATIO),
+        (f"ratio  {speeds.ratio:8.1f}, at least {RATIO}", speeds.ratio >= RATIO),
         (
-            f"PSNR   {found.ours_db:8.3f} dB, plain {found.plain_db:.3f} dB, at most {DB} apart",
-            abs(found.ours_db - found.plain_db) <= DB,
+            f"PSNR   {speeds.ours_db:8.3f} dB, plain {speeds.plain_db:.3f} dB, at most {DB} apart",
+            abs(speeds.ours_db - speeds.plain_db) <= DB,
         ),
         (
-            f"memory {found.peak_bytes / 2**20:8.0f} MiB, at most {BYTES >> 20}",
-            found.peak_bytes <= BYTES,
+            f"memory {speeds.peak_bytes / 2**20:8.0f} MiB, at most {BYTES >> 20}",
+            speeds.peak_bytes <= BYTES,
         ),
     ]
     for line, holds in checks:
@@ -66,10 +70,13 @@ def speed(options: argparse.Namespace) -> bool:
 
 
 def figures(defocus_map: DefocusMap | None = None) -> bool:
-    """Print all figures; whether they agree with their references.
+    """Print all figures.
 
     Args:
         defocus_map: estimates `[H, W]` from an image `[H, W, 3]`, for the rows of estimated maps.
+
+    Returns:
+        Whether all figures agree with their references.
     """
     print(f"{VARIANT}\n{HEAD}", flush=True)
     agree = []
@@ -87,15 +94,17 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    timed = commands.add_parser("speed", help="ours against the published order of steps")
-    timed.add_argument("--size", type=int, nargs=2, default=CANON_SIZE, metavar=("H", "W"))
-    timed.add_argument("--levels", type=int, default=33)
-    timed.add_argument("--map", choices=("smooth", "scattered"), default="smooth")
-    timed.add_argument("--lam", type=float, default=16.8, help="weight of the data term")
-    timed.add_argument("--alpha", type=float, default=1.5, help="exponent of the prior")
-    timed.add_argument("--threads", type=int, default=2)
-    timed.add_argument("--plain-levels", type=int, default=5, help="levels of the plain steps")
-    commands.add_parser("figures", help="reference figures and ours")
+    speed_command = commands.add_parser("speed", help="compare with the published order of steps")
+    speed_command.add_argument("--size", type=int, nargs=2, default=CANON_SIZE, metavar=("H", "W"))
+    speed_command.add_argument("--levels", type=int, default=33)
+    speed_command.add_argument("--map", choices=("smooth", "scattered"), default="smooth")
+    speed_command.add_argument("--lam", type=float, default=16.8, help="weight of the data term")
+    speed_command.add_argument("--alpha", type=float, default=1.5, help="exponent of the prior")
+    speed_command.add_argument("--threads", type=int, default=2)
+    speed_command.add_argument(
+        "--plain-levels", type=int, default=5, help="levels of the plain steps"
+    )
+    commands.add_parser("figures", help="compare with the reference figures")
     options = parser.parse_args(arguments)
     if options.command == "speed":
         if min(options.threads, options.plain_levels) < 1 or options.levels < 2:
@@ -107,7 +116,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main() -> None:
     options = parse()
-    # The scenes are blurred in their encoded values.
+    # The scenes are blurred in encoded values, not linear light.
     estimate = partial(ebdb_map, linearize=False)
     holds = figures(estimate) if options.command == "figures" else speed(options)
     if not holds:

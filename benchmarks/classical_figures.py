@@ -50,7 +50,7 @@ HEAD = f"{'dB':66s} {'ours':>8s} {'ref.':>8s} {'diff.':>6s} {'tol.':>5s}"
 
 @dataclass(frozen=True)
 class Figure:
-    """A measured figure in dB beside its reference."""
+    """A measured figure in dB and its reference."""
 
     name: str
     ours: float
@@ -70,7 +70,7 @@ class Figure:
 
 
 def all_figures(defocus_map: DefocusMap | None = None) -> Iterator[Figure]:
-    """Every table; the rows of an estimated map only with a function that estimates one.
+    """All tables; rows of estimated maps only if `defocus_map` is given.
 
     Args:
         defocus_map: image `[H, W, 3]` to map `[H, W]`; the references are those of EBDB's map
@@ -87,7 +87,7 @@ def all_figures(defocus_map: DefocusMap | None = None) -> Iterator[Figure]:
 
 
 def borders() -> Iterator[Figure]:
-    """What padding is worth."""
+    """The effect of padding."""
     blurred, psf = _gray_blurred(3, 0.002), gaussian_psf(3)
     half = len(psf) // 2
     inside = slice(half, half + 512)
@@ -102,7 +102,7 @@ def borders() -> Iterator[Figure]:
 
 
 def uniform(sigma: float, noise: float) -> Iterator[Figure]:
-    """One blur, the kernel known."""
+    """Uniform blur with a known kernel."""
     input_psnr, by_alpha, by_iterations = UNIFORM[sigma, noise]
     blurred, psf = _gray_blurred(sigma, noise), gaussian_psf(sigma)
     name = f"uniform, sigma {sigma:g}, noise {noise:g}"
@@ -120,7 +120,7 @@ def uniform(sigma: float, noise: float) -> Iterator[Figure]:
 
 
 def true_map(scene: str) -> Iterator[Figure]:
-    """Gains on a two-plane scene whose map is known."""
+    """Gains on a two-plane scene with its true map."""
     sharp, (blurred, sigma) = _sharp(scene), two_plane(_sharp(scene), 1, 2.5)
     before = psnr(blurred, sharp, 8)
     yield Figure(f"{scene}, input", before, TWO_PLANE[scene][0])
@@ -131,14 +131,14 @@ def true_map(scene: str) -> Iterator[Figure]:
 
 
 def estimated_map(scene: str, defocus_map: DefocusMap) -> Iterator[Figure]:
-    """Gains on the same scene with a map made from the blurred image."""
+    """Gains on the same scene with a map estimated from the blurred image."""
     sharp, (blurred, _) = _sharp(scene), two_plane(_sharp(scene), 1, 2.5)
     sigma = defocus_map(blurred)
     before = psnr(blurred, sharp, 8)
 
-    def figure(what: str, used: Floats, solver: Solver, reference: float) -> Figure:
+    def figure(kind: str, used: Floats, solver: Solver, reference: float) -> Figure:
         after = psnr(deconvolve_layers(blurred, used, solver=solver), sharp, 8)
-        name = f"{scene}, {what}, {label(solver)}"
+        name = f"{scene}, {kind}, {label(solver)}"
         return Figure(name, after - before, reference, ESTIMATED)
 
     for solver, (_, reference) in TWO_PLANE[scene][1].items():
@@ -156,9 +156,9 @@ def estimated_map(scene: str, defocus_map: DefocusMap) -> Iterator[Figure]:
 
 
 def discs() -> Iterator[Figure]:
-    """Discs undone by discs and by Gaussians."""
+    """Disc blur, deconvolved with discs and with Gaussians."""
     sharp = _sharp("astronaut")
-    blurred, sigma = disc_scene(sharp, *DISC_RADII)
+    blurred, sigma = disc_scene(sharp, left=DISC_RADII[0], right=DISC_RADII[1])
     yield Figure("discs, input", psnr(blurred, sharp, 8), DISC_INPUT)
     kinds: tuple[tuple[str, Kernel, float], ...] = (
         ("disc", "disc", 1),
@@ -172,14 +172,14 @@ def discs() -> Iterator[Figure]:
 
 
 def psnr(prediction: Floats, target: Floats, border: int) -> float:
-    """Of the clipped prediction, less a border."""
+    """PSNR in dB of the prediction clipped to [0, 1], without a border of `border` px."""
     inside = (slice(border, target.shape[0] - border), slice(border, target.shape[1] - border))
     error = np.clip(prediction, 0, 1)[inside] - target[inside]
     return float(-10 * np.log10(np.mean(error**2)))
 
 
 def label(solver: Solver) -> str:
-    """`HyperLaplacian(lam=2000, alpha=0.667)`, for instance."""
+    """Name of a solver, for example `HyperLaplacian(lam=2000, alpha=0.667)`."""
     if isinstance(solver, HyperLaplacian):
         return str(replace(solver, alpha=round(solver.alpha, 3)))
     return str(solver)

@@ -1,8 +1,8 @@
 """Layered hyper-Laplacian deconvolution, step by step in the order in which it was published.
 
-The reference for the speed and the exactness of `baselines._deconvolution`: every level over the
-whole image, one channel at a time, padded by the kernel's own half side, complex transforms in
-double precision.
+The reference for the speed and the accuracy of `baselines._deconvolution`: each level is computed
+over the whole image, one channel at a time, padded by half the kernel's side, with complex
+transforms in double precision.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Floats = NDArray[np.floating]
 def deconvolve_layers(
     image: Floats, sigma: Floats, lam: float, alpha: float, levels: int
 ) -> Floats:
-    """As `baselines._deconvolution.deconvolve_layers` with Gaussian kernels."""
+    """Same as `baselines._deconvolution.deconvolve_layers` with Gaussian kernels."""
     quantized = quantize(sigma, levels)
     output = image.copy()
     for level in np.unique(quantized):
@@ -37,7 +37,7 @@ def deconvolve_layers(
 
 
 def deconvolve_channel(y: Floats, kernel: Floats, lam: float, alpha: float) -> Floats:
-    """One whole channel `[H, W]` with one kernel."""
+    """Deconvolve a whole channel `[H, W]` with one kernel."""
     half = len(kernel) // 2
     padded = np.pad(y, half, mode="edge")
     transfer = to_transfer(kernel, padded.shape)
@@ -60,7 +60,7 @@ def taper(image: Floats, kernel: Floats, transfer: NDArray[np.complex128]) -> Fl
         line[: len(kernel)] = kernel.sum(axis=1 - axis)
         circle = scipy.fft.ifft(np.abs(scipy.fft.fft(line)) ** 2).real
         ramps.append(1 - np.append(circle, circle[0]) / circle.max())
-    weight = np.outer(*ramps)
+    weight = np.outer(ramps[0], ramps[1])
     blurred = scipy.fft.ifft2(scipy.fft.fft2(image) * transfer).real
     return np.clip(weight * image + (1 - weight) * blurred, image.min(), image.max())
 

@@ -1,4 +1,4 @@
-"""Reference figures of the layered deconvolution, in dB; measured by another implementation."""
+"""Reference figures of the layered deconvolution, in dB, measured with another implementation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ HALF, TWO_THIRDS = 1 / 2, 2 / 3
 LAMBDAS = (200, 2000, 20000)
 ITERATIONS = (10, 30, 60)
 
-# (sigma, noise): input; PSNR for alpha 1/2, 2/3, 1 and 3/2 at the three lambdas; Richardson-Lucy.
+# (sigma, noise): PSNR of the input; of alpha 1/2, 2/3, 1 and 3/2 at three lambdas; of RL.
 UNIFORM: dict[tuple[float, float], tuple[float, dict[float, tuple[float, ...]], tuple[float, ...]]]
 UNIFORM = {
     (1.5, 0.002): (
@@ -53,7 +53,7 @@ UNIFORM = {
     ),
 }
 
-# Scene: input, then solver: gain with the true map, gain with an estimated one.
+# Per scene: PSNR of the input; per solver: gain with the true map and with an estimated map.
 TWO_PLANE: dict[str, tuple[float, dict[Solver, tuple[float | None, float | None]]]] = {
     "astronaut": (
         25.69,
@@ -86,11 +86,11 @@ TWO_PLANE: dict[str, tuple[float, dict[Solver, tuple[float | None, float | None]
     ),
 }
 
-# One kernel for the whole image, of the estimated map's median.
+# Gain with one kernel for the whole image: the estimated map's median.
 MEDIAN = {"voronoi": 1.20, "coffee": -3.38}
 MEDIAN_SOLVER = HyperLaplacian(2000, TWO_THIRDS)
 
-# Solver: PSNR with the disc, with the Gaussian that looks like it, and with one of radius / 2.
+# Per solver: PSNR with the disc, with the closest Gaussian, and with sigma = radius / 2.
 DISC_INPUT, DISC_RADII = 25.20, (2, 4.5)
 DISC_SHARE = 0.5 / 0.545
 DISC: dict[Solver, tuple[float, float, float]] = {
@@ -103,7 +103,7 @@ DISC: dict[Solver, tuple[float, float, float]] = {
 # Gray astronaut, sigma 3, noise .002, alpha 2/3, lambda 2000; PSNR of the whole image.
 BORDERS = {"padded and tapered": 26.40, "padded": 26.40, "neither": 19.69}
 
-# Scene: factor on the estimated map, solver, gain.
+# Per scene: factor on the estimated map, solver, gain.
 SCALED: dict[str, tuple[tuple[float, Solver, float], ...]] = {
     "astronaut": (
         (0.8, HyperLaplacian(2000, TWO_THIRDS), 2.60),
@@ -113,7 +113,7 @@ SCALED: dict[str, tuple[tuple[float, Solver, float], ...]] = {
     "coffee": ((1.2, HyperLaplacian(2000, TWO_THIRDS), -0.73),),
 }
 
-# With the estimated map of the astronaut stored in 8 bits: PSNR.
+# PSNR with the astronaut's estimated map stored in 8 bits.
 EIGHT_BIT: dict[Solver, float] = {
     HyperLaplacian(420, 1.5): 28.73,
     HyperLaplacian(16.8, 1.5): 26.83,

@@ -1,4 +1,4 @@
-"""Speed of the layered deconvolution against its published order of steps, on one image."""
+"""Speed of the layered deconvolution compared with its published order of steps, on one image."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _EVERY_S = 0.02
 
 @dataclass(frozen=True)
 class Scene:
-    """A sharp image, the same out of focus, and the map, already quantized."""
+    """A sharp image `[H, W, 3]`, its defocused version, and the quantized map `[H, W]` in px."""
 
     sharp: Floats
     blurred: Floats
@@ -37,10 +37,12 @@ class Scene:
 
 @dataclass(frozen=True)
 class Speed:
-    """Wall and CPU seconds of ours; seconds of the plain steps, for all from those run.
+    """Speed, memory and PSNR of our implementation and of the plain steps.
 
-    `ours_db` and `plain_db`: PSNR over the pixels of the levels and the channel of the plain run.
-    `peak_bytes`: of ours, above what the process held before.
+    `wall`, `cpu_s`: wall and CPU seconds of ours. `peak_bytes`: peak memory of ours above the
+    process's memory before. `plain_seconds`: time of the plain steps, scaled from the `plain_run`
+    solutions that were run to all `plain_all`. `ours_db`, `plain_db`: PSNR over the pixels of the
+    levels and the channel of the plain run.
     """
 
     wall: float
@@ -63,18 +65,18 @@ def make_scene(size: tuple[int, int], levels: int, kind: str) -> Scene:
     Args:
         size: height and width.
         levels: values of the map.
-        kind: `smooth`, hills and valleys some 100 px wide; or `scattered`, every pixel on its own,
-            which leaves no level that is not all over the image.
+        kind: `smooth`, hills and valleys about 100 px wide; or `scattered`, independent pixels,
+            so that every level occurs all over the image.
     """
     tile = data.astronaut() / 255  # type: ignore[no-untyped-call]
-    behind = [max(side - have, 0) for side, have in zip(size, tile.shape, strict=False)]
-    sharp = np.pad(tile, [(0, behind[0]), (0, behind[1]), (0, 0)], mode="symmetric")
+    padding = [max(side - available, 0) for side, available in zip(size, tile.shape, strict=False)]
+    sharp = np.pad(tile, [(0, padding[0]), (0, padding[1]), (0, 0)], mode="symmetric")
     sharp = sharp[: size[0], : size[1]]
     random = np.random.default_rng(0)
     field = random.standard_normal(size)
     if kind == "smooth":
         field = gaussian_filter(field, 60)
-    # Ranks, so that every sigma has as many pixels as any other.
+    # Ranks give every sigma the same number of pixels.
     ranks = np.empty(field.size)
     ranks[field.ravel().argsort()] = np.linspace(LOWEST, HIGHEST, field.size)
     sigma = quantize(ranks.reshape(size), levels)
@@ -87,7 +89,7 @@ def make_scene(size: tuple[int, int], levels: int, kind: str) -> Scene:
 
 
 def compare(scene: Scene, solver: HyperLaplacian, threads: int, plain_levels: int) -> Speed:
-    """Ours on the whole image, then the plain steps for some levels of the first channel."""
+    """Run ours on the whole image, then the plain steps on some levels of the first channel."""
     levels = np.unique(scene.sigma)
     chosen = levels[np.linspace(0, len(levels) - 1, plain_levels).round().astype(int)]
     with _peak() as peak:
@@ -109,12 +111,21 @@ def compare(scene: Scene, solver: HyperLaplacian, threads: int, plain_levels: in
         _psnr(result[seen], target[seen]) for result in (ours[..., 0], np.clip(plain, 0, 1))
     )
     scaled = seconds * everything / run
-    return Speed(wall, cpu_s, peak[0], scaled, run, everything, ours_db, plain_db)
+    return Speed(
+        wall=wall,
+        cpu_s=cpu_s,
+        peak_bytes=peak[0],
+        plain_seconds=scaled,
+        plain_run=run,
+        plain_all=everything,
+        ours_db=ours_db,
+        plain_db=plain_db,
+    )
 
 
 @contextmanager
 def _peak() -> Iterator[list[int]]:
-    """Peak of the process's memory above its start, in bytes, sampled fifty times a second."""
+    """Peak memory of the process above its value at the start, in bytes, sampled at 50 Hz."""
     process = psutil.Process()
     before, done, peak = process.memory_info().rss, threading.Event(), [0]
 

@@ -1,11 +1,11 @@
-"""How far our defocus maps are from known blur, beside reference figures of the same scenes.
+"""Errors of our defocus maps on scenes of known blur, compared with reference figures.
 
     python -m benchmarks.defocus_maps ebdb
 
 Each scene has two planes of known blur (`benchmarks.two_plane`). The reference figures come from a
-prototype written apart from this code. An error may exceed its reference by a quarter; shares of
-pixels and medians may differ from theirs by 2 %. Scenes of photographs hold blur of their own, so
-their errors say how images of that kind fare, not how good the map is.
+prototype written independently of this code. An error may exceed its reference by a quarter; shares
+of pixels and medians may differ from their references by 2 %. Photographs contain blur already, so
+their errors show how such images behave, not how accurate the map is.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 Figures = dict[str, float]
 
 ERROR_FACTOR, TOLERANCE = 1.25, 0.02
-# Figures that are no errors: these must be met from both sides.
+# Figures that are not errors: they must lie within the tolerance on both sides.
 TWO_SIDED = ("edges_%", "median_left", "median_right")
 SEAM = 30
 
@@ -45,7 +45,7 @@ _COLUMNS = (
 
 
 class Scene(NamedTuple):
-    """An image, the blur of its halves, and what the reference reaches on it."""
+    """An image, the blur of its halves in px, and the reference figures."""
 
     image: str
     left: float
@@ -55,7 +55,7 @@ class Scene(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One line of a table: what was measured, the reference, and the seconds that a map took."""
+    """One row of a table: measured figures, reference figures, and the seconds of one map."""
 
     name: str
     figures: Figures
@@ -82,7 +82,7 @@ EBDB_SCENES = (
     _scene("coffee", 1, 2.5, False, 2.80, 0.578, 0.545, 0.276, 0.392, 0.159, 0.233, 1.254, 2.491),
     _scene("chelsea", 1, 2.5, True, 3.03, 0.800, 0.764, 0.677, 0.617, 0.737, 0.701, 1.497, 2.969),
 )
-# By image and weight of the known values: mean absolute error for blurs of 1 and 2.5 px.
+# (image, weight of the known values): mean absolute error for blurs of 1 and 2.5 px.
 EBDB_MATTING = {
     ("astronaut", 1e-3): 0.340,
     ("astronaut", 1e-2): 0.322,
@@ -94,15 +94,15 @@ EBDB_MATTING = {
 
 
 def sharp_image(name: str) -> Floats:
-    """`voronoi`, or an image that comes with scikit-image, `[H, W, 3]` in [0, 1]."""
+    """`voronoi`, or a sample image of scikit-image, `[H, W, 3]` in [0, 1]."""
     if name == "voronoi":
         return voronoi()
     return np.asarray(getattr(skimage.data, name)() / 255, np.float64)
 
 
-def map_errors(found: Floats, true: Floats) -> Figures:
-    """Mean absolute errors by region; medians away from the seam. Both arguments `[H, W]`."""
-    error, width = np.abs(found - true), found.shape[1]
+def map_errors(estimated: Floats, true: Floats) -> Figures:
+    """Mean absolute errors by region, and medians away from the seam; both maps `[H, W]`, in px."""
+    error, width = np.abs(estimated - true), estimated.shape[1]
     columns = np.arange(width)
     left, far = columns < width // 2, np.abs(columns - width // 2) >= SEAM
     return {
@@ -110,40 +110,40 @@ def map_errors(found: Floats, true: Floats) -> Figures:
         "left": float(error[:, left].mean()),
         "right": float(error[:, ~left].mean()),
         "far": float(error[:, far].mean()),
-        "median_left": float(np.median(found[:, left & far])),
-        "median_right": float(np.median(found[:, ~left & far])),
+        "median_left": float(np.median(estimated[:, left & far])),
+        "median_right": float(np.median(estimated[:, ~left & far])),
     }
 
 
 def ebdb_figures(scene: Scene) -> tuple[Figures, float]:
-    """The figures of a scene, in the order of the tables, and the seconds its map took."""
+    """The figures of a scene, in the order of the tables, and the seconds of its map."""
     image, true = two_plane(sharp_image(scene.image), scene.left, scene.right)
     start = time.perf_counter()
-    found = ebdb_map(image, linearize=scene.linearize)
+    estimated = ebdb_map(image, linearize=scene.linearize)
     seconds = time.perf_counter() - start
     known = sparse_blur(image, linearize=scene.linearize)
-    at = known.mask
+    edges = known.mask
     figures = {
-        "edges_%": 100 * float(at.mean()),
-        "sparse_raw": float(np.abs(known.raw - true)[at].mean()),
-        "sparse_filtered": float(np.abs(known.filtered - true)[at].mean()),
+        "edges_%": 100 * float(edges.mean()),
+        "sparse_raw": float(np.abs(known.raw - true)[edges].mean()),
+        "sparse_filtered": float(np.abs(known.filtered - true)[edges].mean()),
     }
-    return figures | map_errors(found, true), seconds
+    return figures | map_errors(estimated, true), seconds
 
 
 def within(figures: Figures, reference: Figures) -> Figures:
-    """The figures that miss their reference; an empty dict is a pass."""
+    """The figures that miss their reference; empty if all pass."""
     missed = {}
-    for name, wanted in reference.items():
-        found = figures[name]
+    for name, expected in reference.items():
+        value = figures[name]
         two_sided = name in TWO_SIDED
         passed = (
-            abs(found - wanted) <= TOLERANCE * wanted
+            abs(value - expected) <= TOLERANCE * expected
             if two_sided
-            else found <= ERROR_FACTOR * wanted
+            else value <= ERROR_FACTOR * expected
         )
         if not passed:
-            missed[name] = found
+            missed[name] = value
     return missed
 
 
@@ -154,24 +154,24 @@ def ebdb_rows() -> Iterator[Row]:
         name = f"{scene.image} {scene.left}, {scene.right}, {measure}"
         figures, seconds = ebdb_figures(scene)
         yield Row(name, figures, scene.reference, seconds)
-    for (image, matting_lambda), wanted in EBDB_MATTING.items():
+    for (image, matting_lambda), expected in EBDB_MATTING.items():
         blurred, true = two_plane(sharp_image(image), 1, 2.5)
         start = time.perf_counter()
-        found = ebdb_map(blurred, propagation="matting", matting_lambda=matting_lambda)
+        estimated = ebdb_map(blurred, propagation="matting", matting_lambda=matting_lambda)
         seconds = time.perf_counter() - start
-        errors = {"all": map_errors(found, true)["all"]}
-        yield Row(f"{image}, matting {matting_lambda:g}", errors, {"all": wanted}, seconds)
+        errors = {"all": map_errors(estimated, true)["all"]}
+        yield Row(f"{image}, matting {matting_lambda:g}", errors, {"all": expected}, seconds)
 
 
 TABLES: dict[str, Callable[[], Iterator[Row]]] = {"ebdb": ebdb_rows}
 
 
 def show(row: Row) -> bool:
-    """Print ours and the reference; whether all figures are met."""
+    """Print a row's figures and references; returns whether all figures pass."""
     missed = within(row.figures, row.reference)
     print(f"{row.name} ({row.seconds:.1f} s): {'MISS ' + ', '.join(missed) if missed else 'ok'}")
-    for name, wanted in row.reference.items():
-        print(f"  {name:16} {row.figures[name]:7.3f}   reference {wanted:7.3f}")
+    for name, expected in row.reference.items():
+        print(f"  {name:16} {row.figures[name]:7.3f}   reference {expected:7.3f}")
     return not missed
 
 

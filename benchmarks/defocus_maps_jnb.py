@@ -1,11 +1,11 @@
-"""JNB's maps and dictionaries beside the reference figures, and how long a map takes.
+"""JNB's maps and dictionaries compared with reference figures, and the time of a map.
 
     python -m benchmarks.defocus_maps_jnb
     python -m benchmarks.defocus_maps_jnb speed
 
-The scenes are of two planes (`benchmarks.two_plane`), scored where a textured pixel is near, with
-the shipped dictionary and with one of the reference figures' own training images. The latter also
-shows training and counts. The reference figures' coder added 1e-9 to the diagonal of its normal
+The scenes have two planes (`benchmarks.two_plane`) and are scored near textured pixels, with the
+shipped dictionary and with one trained on the images of the reference figures. For the latter,
+training and counts are shown too. The reference coder added 1e-9 to the diagonal of its normal
 equations and needed more atoms for sharp patches than ours, which is exact.
 """
 
@@ -65,8 +65,11 @@ _CROP = (slice(100, 260), slice(150, 350))
 
 @dataclass(frozen=True)
 class Score:
-    """Mean absolute errors in px, and how often a pixel of the left half has more atoms than one
-    of the right half."""
+    """Errors of a map on a two-plane scene.
+
+    `covered`: share of scored pixels. `mae`, `left`, `right`: mean absolute errors in px. `order`:
+    how often a pixel of the left half has more atoms than one of the right half, 0 to 1.
+    """
 
     covered: float
     mae: float
@@ -82,7 +85,7 @@ class Score:
 def score(
     gray: Floats, counts: Integers, truth: Floats, dictionary: Dictionary, mask_threshold: int
 ) -> Score:
-    """Of the pixels near a textured one; `counts` are those of `gray`."""
+    """Score the pixels near a textured pixel; `counts` are those of `gray`."""
     feature, support = propagate(counts, guide_of(gray), mask_threshold=mask_threshold)
     known = support > MIN_SUPPORT
     true = truth[3:-4, 3:-4]
@@ -100,7 +103,7 @@ def score(
 
 
 def mean_counts(image: NDArray[np.uint8], atoms: Floats, sigmas: tuple[float, ...]) -> Floats:
-    """Mean number of atoms of the textured patches of a part of the image, for each blur."""
+    """Mean number of atoms of the textured patches in a crop of the image, for each blur."""
     gray = luma(image / 255)
     textured = patches_of(gray[_CROP], 2).std(2) > _TEXTURED_STD
     means = []
@@ -113,6 +116,7 @@ def mean_counts(image: NDArray[np.uint8], atoms: Floats, sigmas: tuple[float, ..
 
 
 def accuracy() -> None:
+    """Print training errors, counts, calibration and scenes next to their references."""
     images = {name: read_gray(name) for name in TRAINING_IMAGES}
     trained = {}
     print("training RMS: blur of the patches, ours, reference")
@@ -121,9 +125,9 @@ def accuracy() -> None:
         print(f"  {sigma_t:.0f} {errors[-1]:5.2f} {reference:5.2f}")
     print("mean count: blur of the training patches, image, for blurs of", COUNT_SIGMAS)
     for (sigma_t, name), row in COUNTS.items():
-        found = mean_counts(getattr(data, name)(), trained[sigma_t].atoms, COUNT_SIGMAS)
-        falls = "falls" if (np.diff(found) < 0).all() else "DOES NOT FALL"
-        print(f"  {sigma_t:.0f} {name:8s} ours     ", *(f"{value:5.1f}" for value in found), falls)
+        means = mean_counts(getattr(data, name)(), trained[sigma_t].atoms, COUNT_SIGMAS)
+        falls = "falls" if (np.diff(means) < 0).all() else "DOES NOT FALL"
+        print(f"  {sigma_t:.0f} {name:8s} ours     ", *(f"{value:5.1f}" for value in means), falls)
         print(f"  {sigma_t:.0f} {name:8s} reference", *(f"{value:5.1f}" for value in row))
     print("calibration, for blurs of", *trained[2.0].sigmas)
     print("  ours     ", *(f"{value:5.2f}" for value in trained[2.0].counts))
@@ -132,25 +136,26 @@ def accuracy() -> None:
 
 
 def scenes(dictionaries: dict[str, Dictionary]) -> None:
+    """Print the scores of all scenes with each dictionary."""
     sharp = {"coffee": data.coffee() / 255, "voronoi": voronoi()}
     for title, dictionary in dictionaries.items():
         print(f"scenes, dictionary: {title}; MAE all, left, right, order (reference)")
         for (name, left, right, mask), reference in SCENES.items():
             image, truth = two_plane(sharp[name], left, right)
             gray = eight_bit_gray(image)
-            found = score(gray, atom_counts(gray, dictionary.atoms), truth, dictionary, mask)
-            ours = (found.mae, found.left, found.right, found.order)
-            beside = "  ".join(f"{a:.3f} ({b:.3f})" for a, b in zip(ours, reference, strict=True))
-            verdict = "ok" if found.accepted(reference) else "MISS"
-            # The order is asked of the weakly blurred scenes only.
+            scored = score(gray, atom_counts(gray, dictionary.atoms), truth, dictionary, mask)
+            ours = (scored.mae, scored.left, scored.right, scored.order)
+            compared = "  ".join(f"{a:.3f} ({b:.3f})" for a, b in zip(ours, reference, strict=True))
+            verdict = "ok" if scored.accepted(reference) else "MISS"
+            # The order is required for the weakly blurred scenes only.
             verdict = verdict if right == 1.5 else "for information"
-            print(f"  {name} {left}, {right} mask > {mask}: {beside} {verdict}")
+            print(f"  {name} {left}, {right} mask > {mask}: {compared} {verdict}")
 
 
 def speed() -> None:
-    """Of the full size: a mostly blurred image, all variants; and the sharpest, in part."""
+    """Print times at full size: all variants on a mostly blurred image, one on the sharpest."""
     sharp = cv2.resize(data.coffee(), CANON_SIZE[::-1], interpolation=cv2.INTER_CUBIC) / 255
-    # A sharp object before a blurred room: one part in six stays as it is.
+    # A sharp object in front of a blurred room: a sixth of the image stays sharp.
     mostly = gaussian_filter(sharp, (2, 2, 0))
     mostly[280:840, 500:1060] = two_plane(sharp, 0.5, 0.5)[0][280:840, 500:1060]
     mostly = np.clip(mostly, 0, 1)
@@ -175,8 +180,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", nargs="?", choices=("accuracy", "speed"), default="accuracy")
-    {"accuracy": accuracy, "speed": speed}[parser.parse_args().what]()
+    parser.add_argument("measurement", nargs="?", choices=("accuracy", "speed"), default="accuracy")
+    {"accuracy": accuracy, "speed": speed}[parser.parse_args().measurement]()
 
 
 if __name__ == "__main__":

@@ -1,17 +1,17 @@
-"""How fast DMTNet is: against a plain eager implementation, and the convolution rate.
+"""Speed of DMTNet compared with a plain eager implementation and with the convolution rate.
 
     python -m benchmarks.dmtnet --threads 2 --csv dmtnet.csv
     python -m benchmarks.dmtnet --variants b --tasks training
 
-A forward pass at 1120 x 1680 and a training step (forward, loss and backward) at 8 x 6 x 128 x 128,
-in float32 and under bfloat16 autocast, each in a process of its own. Passes of ours, of
-`benchmarks.plain_dmtnet` with the same weights, and of a 3x3 convolution from 64 to 64 channels
-take turns; times are medians after a first pass. A FLOP is one multiplication or one addition: two
-for each multiply-accumulate in fvcore's count, three times as many in a training step. `share`: of
-the convolution's best rate in the whole run, in the same precision and in the better of two memory
-layouts. `cores`, CPU time by wall time, is below the threads where the machine was busy.
-`MiB`: peak of our first pass above what was there before it. `differ`: the largest difference of
-an output, or of a gradient, from the plain one's.
+Runs a forward pass at 1120 x 1680 and a training step (forward, loss and backward) at
+8 x 6 x 128 x 128, in float32 and under bfloat16 autocast, each in its own process. Passes of ours,
+of `benchmarks.plain_dmtnet` with the same weights, and of a 3x3 convolution from 64 to 64 channels
+alternate; times are medians without the first pass. A FLOP is one multiplication or one addition:
+two per multiply-accumulate in fvcore's count, three times as many in a training step. `share`:
+share of the convolution's best rate in the whole run, in the same precision and in the faster of
+two memory layouts. `cores`: CPU time divided by wall time; below the number of threads if the
+machine was busy. `MiB`: peak memory of our first pass above the memory before it. `differ`: the
+largest difference of an output, or of a gradient, from the plain implementation's.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.convolution import CONVOLUTION_MACS
-from benchmarks.dmtnet_process import PRECISIONS, TASKS, Found, Job, in_process
+from benchmarks.dmtnet_process import PRECISIONS, TASKS, Job, Times, in_process
 from benchmarks.forward import macs_of
 from benchmarks.forward_process import ForwardError
 from benchmarks.table import as_csv
@@ -34,12 +34,15 @@ from pipeline.files import write_text
 
 VARIANTS = ("t", "b", "h")
 STEP_COST = 3
-"""A training step over a forward pass, in operations: gradients of maps and of weights beside."""
+"""Operations of a training step divided by those of a forward pass.
+
+The gradients of maps and of weights cost one forward pass each.
+"""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One variant, task and precision; times in milliseconds, medians."""
+    """One variant, task and precision; times are medians in milliseconds."""
 
     variant: str
     task: str
@@ -78,35 +81,35 @@ def macs_of_job(job: Job, cache: Path) -> int:
     return macs * (STEP_COST if job.task == "training" else 1)
 
 
-def rows_of(found: Sequence[tuple[Job, int, Found]]) -> list[Row]:
-    """Rates and shares of `(job, multiply-accumulates, times)`."""
+def rows_of(measured: Sequence[tuple[Job, int, Times]]) -> list[Row]:
+    """Rates and shares from `(job, multiply-accumulates, times)`."""
     best = {
         precision: 2e-9 * CONVOLUTION_MACS / min(times)
         for precision in PRECISIONS
-        if (times := [each.convolution for job, _, each in found if job.precision == precision])
+        if (times := [each.convolution for job, _, each in measured if job.precision == precision])
     }
     rows = []
-    for job, macs, each in found:
+    for job, macs, each in measured:
         ours, plain = median(each.ours), median(each.plain)
         rate = 2e-9 * macs / ours
         rows.append(
             Row(
-                job.variant,
-                job.task,
-                job.precision,
-                "x".join(map(str, job.shape)),
-                job.threads,
-                job.passes,
-                1e3 * ours,
-                1e3 * plain,
-                plain / ours,
-                sum(each.cpu_s) / sum(each.ours),
-                2e-9 * macs,
-                rate,
-                best[job.precision],
-                rate / best[job.precision],
-                each.peak_mib,
-                each.difference,
+                variant=job.variant,
+                task=job.task,
+                precision=job.precision,
+                size="x".join(map(str, job.shape)),
+                threads=job.threads,
+                passes=job.passes,
+                ours_ms=1e3 * ours,
+                plain_ms=1e3 * plain,
+                ratio=plain / ours,
+                cores=sum(each.cpu_s) / sum(each.ours),
+                gflop=2e-9 * macs,
+                gflop_per_s=rate,
+                convolution_gflop_per_s=best[job.precision],
+                share=rate / best[job.precision],
+                peak_mib=each.peak_mib,
+                difference=each.difference,
             )
         )
     return rows
@@ -137,20 +140,20 @@ def as_text(rows: Sequence[Row]) -> str:
 
 
 def measure(options: argparse.Namespace) -> tuple[list[Row], bool]:
-    """All rows, and whether every job came to its end; the CSV file grows on the way."""
+    """All rows, and whether every job finished; the CSV file is rewritten after each job."""
     todo = jobs(options)
-    found: list[tuple[Job, int, Found]] = []
+    measured: list[tuple[Job, int, Times]] = []
     for number, job in enumerate(todo, start=1):
         where = f"[{number}/{len(todo)}] DMTNet-{job.variant.upper()}, {job.task}, {job.precision}"
         print(where, file=sys.stderr, flush=True)
         try:
-            found.append((job, macs_of_job(job, options.cache), in_process(job)))
+            measured.append((job, macs_of_job(job, options.cache), in_process(job)))
         except ForwardError as error:
             print(f"error: {error}", file=sys.stderr, flush=True)
             continue
         if options.csv:
-            write_text(options.csv, as_csv(rows_of(found)))
-    return rows_of(found), len(found) == len(todo)
+            write_text(options.csv, as_csv(rows_of(measured)))
+    return rows_of(measured), len(measured) == len(todo)
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -161,10 +164,12 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--variants", nargs="+", choices=("t", "s", "b", "l", "h"))
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
-    parser.add_argument("--size", nargs=2, type=int, default=CANON_SIZE, help="of the forward pass")
-    parser.add_argument("--batch", type=int, default=8, help="of the training step")
-    parser.add_argument("--crop", type=int, default=128, help="side, of the training step")
-    parser.add_argument("--passes", type=int, default=5, help="after a first one")
+    parser.add_argument(
+        "--size", nargs=2, type=int, default=CANON_SIZE, help="size in the forward pass"
+    )
+    parser.add_argument("--batch", type=int, default=8, help="batch in the training step")
+    parser.add_argument("--crop", type=int, default=128, help="side in the training step")
+    parser.add_argument("--passes", type=int, default=5, help="timed passes, after a first one")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--csv", type=Path, help="file to write the table to")
     parser.add_argument("--cache", type=Path, default=Path("results/complexity"))
@@ -180,11 +185,11 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def main() -> None:
     options = parse()
     try:
-        rows, whole = measure(options)
+        rows, complete = measure(options)
     except UserError as error:
         raise SystemExit(f"error: {error}") from error
     print(as_text(rows))
-    if not whole:
+    if not complete:
         raise SystemExit(1)
 
 

@@ -1,4 +1,4 @@
-"""DMTNet and the plain one in turn, in a process of its own: a forward pass or a training step."""
+"""A forward pass or a training step of DMTNet and of the plain network, in its own process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmarks.convolution import timed
-from benchmarks.forward_process import REPOSITORY, ForwardError, forget_peak
+from benchmarks.forward_process import REPOSITORY, ForwardError, reset_peak
 from benchmarks.plain_dmtnet import plain_dmtnet, plain_state
 from dmtnet import build
 from pipeline.provenance import peak_memory_mib
@@ -31,7 +31,10 @@ SEED, EPS = 0, 1e-3
 
 @dataclass(frozen=True)
 class Job:
-    """`shape` of the input, `[B, 6, H, W]`; `passes` of each network after a first one."""
+    """What to run.
+
+    `shape`: of the input, `[B, 6, H, W]`. `passes`: timed passes per network, after a first one.
+    """
 
     variant: str
     task: Task
@@ -42,13 +45,13 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Found:
-    """Seconds of each warm pass.
+class Times:
+    """Seconds of each warm pass, and the results of the first.
 
-    `cpu_s`: time of all CPUs in those of ours. `convolution`: the fastest of a 3x3
-    convolution from 64 to 64 channels, 256 x 256 pixels, in the job's precision, in either memory
-    layout. `peak_mib`: of our first pass, above what was there before. `difference`: the largest
-    between the outputs, or between the gradients, of the two networks.
+    `cpu_s`: time of all CPUs in our passes. `convolution`: seconds of the fastest 3x3 convolution
+    from 64 to 64 channels, 256 x 256 pixels, in the job's precision and either memory layout.
+    `peak_mib`: peak memory of our first pass above the memory before it. `difference`: the largest
+    difference between the outputs, or between the gradients, of the two networks.
     """
 
     ours: list[float]
@@ -59,26 +62,26 @@ class Found:
     difference: float
 
 
-def in_process(job: Job) -> Found:
-    """Do a job in a new process.
+def in_process(job: Job) -> Times:
+    """Run a job in a new process.
 
     Raises:
-        ForwardError: it did not come to its end.
+        ForwardError: the process failed.
     """
     command = [sys.executable, "-m", "benchmarks.dmtnet_process", json.dumps(asdict(job))]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["killed: not enough memory?"])[-1]
-        raise ForwardError(f"{job}: ended with status {done.returncode} ({reason})")
-    return Found(**json.loads(done.stdout))
+    completed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    if completed.returncode:
+        reason = (completed.stderr.strip().splitlines() or ["killed: not enough memory?"])[-1]
+        raise ForwardError(f"{job}: ended with status {completed.returncode} ({reason})")
+    return Times(**json.loads(completed.stdout))
 
 
-def measure(job: Job) -> Found:
-    """Do a job here; the networks and the convolution take turns."""
+def measure(job: Job) -> Times:
+    """Run a job in this process; the networks and the convolution alternate."""
     torch.manual_seed(SEED)
     ours, plain = _networks(job)
     convolutions = _convolutions(job.precision)
-    before = forget_peak()
+    before = reset_peak()
     first = ours()
     peak = peak_memory_mib() - before
     difference = max(
@@ -92,11 +95,18 @@ def measure(job: Job) -> Found:
         plain_s.append(timed(plain)[0])
         convolution_s += [timed(run)[0] for run in 3 * convolutions]
     walls, cpu_s = (list(times) for times in zip(*ours_s, strict=True))
-    return Found(walls, plain_s, cpu_s, min(convolution_s), peak, difference)
+    return Times(
+        ours=walls,
+        plain=plain_s,
+        cpu_s=cpu_s,
+        convolution=min(convolution_s),
+        peak_mib=peak,
+        difference=difference,
+    )
 
 
 def _networks(job: Job) -> tuple[Callable[[], list[Tensor]], Callable[[], list[Tensor]]]:
-    """What is timed, ours and the plain one: outputs, or the gradients of all parameters."""
+    """The timed functions, ours and the plain one: outputs, or gradients of all parameters."""
     network = build(job.variant).eval()
     state = plain_state(network.state_dict())
     x = torch.rand(job.shape)
@@ -128,7 +138,7 @@ def _autocast(precision: Precision) -> AbstractContextManager[object]:
 
 
 def _convolutions(precision: Precision) -> list[Callable[[], object]]:
-    """In both layouts: which of them is fast depends on the machine."""
+    """One per memory layout: which layout is faster depends on the machine."""
     dtype = getattr(torch, precision)
 
     def convolution(layout: torch.memory_format) -> Callable[[], object]:

@@ -1,15 +1,15 @@
-"""How fast the published networks run here, and in how much memory.
+"""Speed and memory of the published networks on this machine.
 
     python -m benchmarks.forward kpac restormer --size 256 --passes 3 --csv forward.csv
 
-Each network runs at full size, with random weights, on one random image, in a process of its own.
-Time is the median of the passes after a first one. A FLOP is one multiplication or one addition:
-two for each multiply-accumulate in fvcore's count, which leaves activations out. Between the passes
-runs a 3x3 convolution from 64 to 64 channels; its best rate in the whole run stands for what this
-machine can do. `cores`, CPU time by wall time, is below the threads where the machine was
-busy. Memory is the peak of the first pass above what the process held before it, with the network
-and the image there. `--full` adds 1120 x 1680, one pass each. Without methods: all networks of
-the list, of the DMTNet series T, B and H.
+Each network runs at full width, with random weights, on one random image, in its own process.
+Time is the median of the passes without the first. A FLOP is one multiplication or one addition:
+two per multiply-accumulate in fvcore's count, which leaves activations out. A 3x3 convolution from
+64 to 64 channels runs between the passes; its best rate in the whole run represents the machine's
+speed. `cores`: CPU time divided by wall time; below the number of threads if the machine was busy.
+Memory is the peak of the first pass above the process's memory before it, network and image
+included. `--full` adds 1120 x 1680, one pass each. Without METHOD: all networks of the method list,
+of the DMTNet series T, B and H.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ from pipeline.files import write_text
 from pipeline.methods import get_method
 
 Measured = tuple[str, tuple[int, int], int, Forward]
-BETWEEN = ("dmtnet-s", "dmtnet-l")
+SKIPPED_VARIANTS = ("dmtnet-s", "dmtnet-l")
 
 
 @dataclass(frozen=True)
 class Row:
     """One network at one size.
 
-    `cores`: CPU time by wall time, less than `threads` where other work got in the way.
-    `share`: of the best convolution's rate.
+    `cores`: CPU time divided by wall time; below `threads` if other work ran on the machine.
+    `share`: share of the best convolution's rate.
     """
 
     method: str
@@ -58,41 +58,43 @@ class Row:
 
 
 def default_methods(experiment: Experiment | None) -> list[str]:
-    """The networks, of the DMTNet series the smallest, the middle and the largest."""
-    names = [name for name in (experiment or load_methods()).methods if name not in BETWEEN]
+    """All networks; of the DMTNet series the smallest, the middle and the largest."""
+    names = [
+        name for name in (experiment or load_methods()).methods if name not in SKIPPED_VARIANTS
+    ]
     kinds = {name: get_method(name, experiment).entry.kind for name in names}
     return [name for name in names if kinds[name] == "end-to-end"]
 
 
 def macs_of(name: str, size: tuple[int, int], experiment: Experiment | None, cache: Path) -> int:
-    """fvcore's count; at full size from the records that the tables use."""
+    """fvcore's multiply-accumulates; at full size from the records used by the tables."""
     folder = cache if size == CANON_SIZE else cache / f"{size[0]}x{size[1]}"
     return count_complexity(get_method(name, experiment), size, folder).flops_fvcore
 
 
-def rows_of(found: Sequence[Measured], threads: int) -> list[Row]:
-    """Rates and shares of `(method, size, multiply-accumulates, measured)`."""
-    seconds = [value for *_, forward in found for value in forward.convolutions]
+def rows_of(measured: Sequence[Measured], threads: int) -> list[Row]:
+    """Rates and shares from `(method, size, multiply-accumulates, forward passes)`."""
+    seconds = [value for *_, forward in measured for value in forward.convolutions]
     best = 2e-9 * CONVOLUTION_MACS / min(seconds) if seconds else float("nan")
     rows = []
-    for name, (height, width), macs, forward in found:
+    for name, (height, width), macs, forward in measured:
         warm = slice(1 if len(forward.seconds) > 1 else 0, None)
         times = forward.seconds[warm]
         rate = 2e-9 * macs / median(times)
         rows.append(
             Row(
-                name,
-                height,
-                width,
-                threads,
-                len(times),
-                1e3 * median(times),
-                sum(forward.cpu_seconds[warm]) / sum(times),
-                2e-9 * macs,
-                rate,
-                best,
-                rate / best,
-                forward.peak_mib - forward.before_mib,
+                method=name,
+                height=height,
+                width=width,
+                threads=threads,
+                passes=len(times),
+                milliseconds=1e3 * median(times),
+                cores=sum(forward.cpu_seconds[warm]) / sum(times),
+                gflop=2e-9 * macs,
+                gflop_per_s=rate,
+                convolution_gflop_per_s=best,
+                share=rate / best,
+                peak_mib=forward.peak_mib - forward.before_mib,
             )
         )
     return rows
@@ -111,7 +113,7 @@ def as_text(rows: Sequence[Row]) -> str:
 
 
 def measure(options: argparse.Namespace) -> tuple[list[Row], bool]:
-    """All rows, and whether every network came to its end; the CSV file grows on the way."""
+    """All rows, and whether every network finished; the CSV file is rewritten after each."""
     experiment = None if options.config is None else load_experiment(options.config)
     names = options.methods or default_methods(experiment)
     for name in names:
@@ -119,21 +121,23 @@ def measure(options: argparse.Namespace) -> tuple[list[Row], bool]:
     sizes = [((options.size, options.size), options.passes)]
     sizes += [(CANON_SIZE, 0)] if options.full else []
     tasks = [(name, size, passes) for size, passes in sizes for name in names]
-    found: list[Measured] = []
+    measured: list[Measured] = []
     for number, (name, size, passes) in enumerate(tasks, start=1):
-        where = f"[{number}/{len(tasks)}] {name} at {size[0]}x{size[1]}"
-        print(f"{where}: counting, once", file=sys.stderr, flush=True)
+        progress = f"[{number}/{len(tasks)}] {name} at {size[0]}x{size[1]}"
+        print(f"{progress}: counting, once", file=sys.stderr, flush=True)
         macs = macs_of(name, size, experiment, options.cache)
-        print(f"{where}: running", file=sys.stderr, flush=True)
+        print(f"{progress}: running", file=sys.stderr, flush=True)
         try:
-            forward = forward_in_process(name, size, passes, options.threads, options.config)
+            forward = forward_in_process(
+                name, size, passes=passes, threads=options.threads, config=options.config
+            )
         except ForwardError as error:
             print(f"error: {error}", file=sys.stderr, flush=True)
             continue
-        found.append((name, size, macs, forward))
+        measured.append((name, size, macs, forward))
         if options.csv:
-            write_text(options.csv, as_csv(rows_of(found, options.threads)))
-    return rows_of(found, options.threads), len(found) == len(tasks)
+            write_text(options.csv, as_csv(rows_of(measured, options.threads)))
+    return rows_of(measured, options.threads), len(measured) == len(tasks)
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -144,11 +148,11 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("methods", nargs="*", metavar="METHOD", help="see `dmtbench methods`")
     parser.add_argument("--size", type=int, default=256, help="side of the image in pixels")
-    parser.add_argument("--full", action="store_true", help="1120 x 1680 too")
+    parser.add_argument("--full", action="store_true", help="also run 1120 x 1680")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--passes", type=int, default=3, help="at --size; at least 1")
+    parser.add_argument("--passes", type=int, default=3, help="timed passes at --size; at least 1")
     parser.add_argument("--csv", type=Path, help="file to write the table to")
-    parser.add_argument("--config", type=Path, help="experiment file with further methods")
+    parser.add_argument("--config", type=Path, help="experiment file with additional methods")
     parser.add_argument("--cache", type=Path, default=Path("results/complexity"))
     options = parser.parse_args(arguments)
     if min(options.size, options.threads, options.passes) < 1:
@@ -159,7 +163,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def main() -> None:
     options = parse()
     try:
-        rows, whole = measure(options)
+        rows, complete = measure(options)
         print(as_text(rows))
         if rows:
             print(
@@ -167,7 +171,7 @@ def main() -> None:
             )
     except UserError as error:
         raise SystemExit(f"error: {error}") from error
-    if not whole:
+    if not complete:
         raise SystemExit(1)
 
 

@@ -1,4 +1,4 @@
-"""Forward passes of one method in a process of its own, where peak memory is its own too."""
+"""Forward passes of one method in its own process, so that peak memory is the method's alone."""
 
 from __future__ import annotations
 
@@ -25,13 +25,11 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Forward:
-    """What was found.
+    """Times and memory of the passes.
 
-    `seconds`: wall time of each pass; before the first, nothing was warm. `cpu_seconds`: time
-    of all CPUs in each.
-    `convolutions`: seconds of the convolutions that ran between the further passes.
-    `before_mib`: resident memory with the network and the image there, before the first pass;
-    `peak_mib`: the most during it.
+    `seconds`: wall time of each pass; the first is cold. `cpu_seconds`: time of all CPUs in each.
+    `convolutions`: seconds of the convolutions between the further passes. `before_mib`: resident
+    memory before the first pass, network and image included; `peak_mib`: the peak during it.
     """
 
     seconds: list[float]
@@ -42,7 +40,7 @@ class Forward:
 
 
 class ForwardError(Exception):
-    """The process did not come to its end."""
+    """The process failed."""
 
 
 def forward_in_process(
@@ -54,8 +52,8 @@ def forward_in_process(
         name: a method of the method list, or of `config`.
         size: height and width of the image, in pixels.
         passes: further passes after the first, each followed by three convolutions.
-        threads: of torch.
-        config: an experiment file.
+        threads: number of torch's threads.
+        config: an experiment file; without it, the method list is used.
 
     Raises:
         ForwardError: it ran out of memory, or its output is not a finite image.
@@ -63,21 +61,23 @@ def forward_in_process(
     command = [sys.executable, "-m", "benchmarks.forward_process", name, *map(str, size)]
     command += ["--passes", str(passes), "--threads", str(threads)]
     command += [] if config is None else ["--config", str(config.resolve())]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["killed: not enough memory?"])[-1]
+    completed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    if completed.returncode:
+        reason = (completed.stderr.strip().splitlines() or ["killed: not enough memory?"])[-1]
         where = "x".join(map(str, size))
-        raise ForwardError(f"{name} at {where}: ended with status {done.returncode} ({reason})")
-    return Forward(**json.loads(done.stdout))
+        raise ForwardError(
+            f"{name} at {where}: ended with status {completed.returncode} ({reason})"
+        )
+    return Forward(**json.loads(completed.stdout))
 
 
 def _measure(name: str, size: tuple[int, int], passes: int, config: Path | None) -> Forward:
     torch.manual_seed(SEED)
     method = get_method(name, None if config is None else load_experiment(config))
     network = method.build().eval()
-    image = torch.rand(1, 3 * len(method.views), *size)
+    image = torch.rand(1, 3 * len(method.views), size[0], size[1])
     with torch.inference_mode():
-        before = forget_peak()
+        before = reset_peak()
         output = torch.empty(0)
 
         def forward() -> torch.Tensor:
@@ -93,12 +93,18 @@ def _measure(name: str, size: tuple[int, int], passes: int, config: Path | None)
             passed.append(timed(forward))
             convolutions += [timed(convolve)[0] for _ in range(3)]
     wall, cpu_s = (list(times) for times in zip(*passed, strict=True))
-    return Forward(wall, cpu_s, convolutions, before, peak)
+    return Forward(
+        seconds=wall,
+        cpu_seconds=cpu_s,
+        convolutions=convolutions,
+        before_mib=before,
+        peak_mib=peak,
+    )
 
 
-def forget_peak() -> float:
-    """Let peak memory start again from what is resident now, in MiB."""
-    # Linux only; elsewhere the peak may be one of building the network.
+def reset_peak() -> float:
+    """Reset the peak memory to the resident memory; returns the latter in MiB."""
+    # Linux only; elsewhere the peak may stem from building the network.
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
     return psutil.Process().memory_info().rss / MIB
@@ -113,8 +119,9 @@ def main() -> None:
     parser.add_argument("--config", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    found = _measure(options.method, tuple(options.size), options.passes, options.config)
-    print(json.dumps(asdict(found)))
+    height, width = options.size
+    forward = _measure(options.method, (height, width), options.passes, options.config)
+    print(json.dumps(asdict(forward)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Data for benchmarks: enlarged photographs, blurred, as a pixel store and as pre-cut patches."""
+"""Data for benchmarks: enlarged, blurred photographs as a pixel store and as pre-cut patches."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _PHOTOGRAPHS = (data.astronaut, data.coffee, data.chelsea, data.rocket)
 
 
 def scene(number: int) -> dict[str, NDArray[np.uint16]]:
-    """Views of a scene as large as the Canon set's: uint16 `[1120, 1680, 3]`, RGB.
+    """Views of a scene at the size of the Canon set: uint16 `[1120, 1680, 3]`, RGB.
 
-    Cubic enlargement fills the lower bits, as a camera does: the PNG files shrink to 70 to 75 %,
-    those of the Canon set to 70 %.
+    Cubic enlargement fills the lower bits, as a camera does: PNG compresses the views to 70 to
+    75 %, and those of the Canon set to 70 %.
     """
     photograph = unit_range(_PHOTOGRAPHS[number % len(_PHOTOGRAPHS)](), np.float32)
     half = int(min(photograph.shape[0] / 2, photograph.shape[1] / 3))
@@ -44,7 +44,7 @@ def scene(number: int) -> dict[str, NDArray[np.uint16]]:
 
 
 def write_store(folder: Path, scenes: int) -> PixelStore:
-    """A store of that many training scenes."""
+    """Write a pixel store of `scenes` training scenes."""
     folder.mkdir()
     stored: list[StoredScene] = []
     with (folder / PIXELS).open("wb") as stream:
@@ -60,7 +60,7 @@ def write_store(folder: Path, scenes: int) -> PixelStore:
         "views": STORED_VIEWS,
         "manifest_sha256": "",
         "sha256": "",
-        "scenes": [vars(one) for one in stored],
+        "scenes": [vars(stored_scene) for stored_scene in stored],
     }
     (folder / INDEX).write_text(json.dumps(index))
     return PixelStore(folder)
@@ -69,7 +69,11 @@ def write_store(folder: Path, scenes: int) -> PixelStore:
 def write_patches(
     folder: Path, store: PixelStore, windows: list[Window], views: tuple[str, ...], threads: int
 ) -> list[Path]:
-    """Every window as a 16-bit PNG file per view, as the usual way wants it."""
+    """Write every window as one 16-bit PNG file per view.
+
+    Returns:
+        The paths of all files.
+    """
     folder.mkdir()
 
     def write(job: tuple[int, Window]) -> list[Path]:

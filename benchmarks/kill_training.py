@@ -1,10 +1,11 @@
-"""A drill: `dmtbench train` is killed again and again, and must end with the undisturbed weights.
+"""Kills `dmtbench train` repeatedly and checks that its results match an undisturbed run.
 
     python -m benchmarks.kill_training --kills 20
 
-The miniature of the demo (tests/e2e/tiny.yaml), trained for longer, a state every 0.1 s. SIGKILL
-hits the whole command at random moments of its training; then it may finish. The weights and the
-curve must be the same bytes as those of an undisturbed run. Status 1 if they are not.
+Trains the miniature of the demo (tests/e2e/tiny.yaml) for longer and saves a state every 0.1 s.
+SIGKILL stops the whole command at random times during training; then it may finish. The weights and
+the curve must be byte-identical to those of an undisturbed run. Exits with status 1 if they are
+not.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
@@ -31,8 +33,8 @@ class Drill:
     """Trainings of one method in one folder.
 
     Args:
-        folder: takes data, runs and states.
-        epochs: of the training.
+        folder: where data, runs and states are written.
+        epochs: length of the training.
     """
 
     def __init__(self, folder: Path, epochs: int) -> None:
@@ -41,16 +43,16 @@ class Drill:
         data["recipes"]["dmtnet"] |= {"epochs": epochs, "validations": epochs}
         data["compute"] |= {"save_every_s": 0.1, "device": "cpu"}
         self.config.write_text(yaml.safe_dump(data))
-        where = [f"--config={self.config}", f"--manifest={folder / 'manifest.csv'}"]
+        inputs = [f"--config={self.config}", f"--manifest={folder / 'manifest.csv'}"]
         raw, store = f"--root={folder / 'raw'}", folder / "store"
-        self._run("data", raw, *where)
-        self._run("store", raw, *where[1:], f"--output={store}")
+        self._run(["data", raw, *inputs])
+        self._run(["store", raw, *inputs[1:], f"--output={store}"])
         patches = folder / "patches.csv"
-        self._run("patches", f"--store={store}", where[0], f"--output={patches}")
-        self.common = [*where, f"--store={store}", f"--patches={patches}"]
+        self._run(["patches", f"--store={store}", inputs[0], f"--output={patches}"])
+        self.common = [*inputs, f"--store={store}", f"--patches={patches}"]
 
     def start(self, name: str) -> subprocess.Popen[bytes]:
-        """A training, in a process group of its own."""
+        """Start a training in its own process group."""
         arguments = ["train", METHOD, *self.common, f"--output={self.folder / name}"]
         return subprocess.Popen(
             [sys.executable, "-m", "pipeline", *arguments],
@@ -60,22 +62,22 @@ class Drill:
         )
 
     def step(self, name: str) -> int:
-        """Steps of the newest state; -1 without one."""
+        """Number of steps of the newest state; -1 without a state."""
         states = sorted((self.folder / f"{name}.state").glob("*.state"))
         return int(states[-1].stem.removeprefix("step-")) if states else -1
 
     def digest(self, name: str) -> str:
-        """Of the results."""
+        """SHA-256 of the results."""
         contents = [(self.folder / name / result).read_bytes() for result in RESULTS]
         return hashlib.sha256(b"".join(contents)).hexdigest()
 
     @staticmethod
-    def _run(*arguments: str) -> None:
+    def _run(arguments: Sequence[str]) -> None:
         subprocess.run([sys.executable, "-m", "pipeline", *arguments], check=True)
 
 
 def until_training(drill: Drill, name: str, process: subprocess.Popen[bytes]) -> None:
-    """Wait until the command has taken its lock: starting up shows nothing."""
+    """Wait until the command holds its lock; kills during start-up would test nothing."""
     note = drill.folder / f"{name}.state" / "owner.json"
     while process.poll() is None:
         try:
@@ -87,14 +89,21 @@ def until_training(drill: Drill, name: str, process: subprocess.Popen[bytes]) ->
 
 
 def kill_and_finish(drill: Drill, kills: int, length: float, seed: int) -> list[int]:
-    """Kill a training at random moments, then let it finish; the steps it had saved each time."""
-    moments, steps = random.Random(seed), []
+    """Kill a training at random times, then let it finish.
+
+    Returns:
+        The number of steps saved at each kill.
+
+    Raises:
+        SystemExit: the training failed.
+    """
+    generator, steps = random.Random(seed), []
     while True:
         process = drill.start("killed")
         until_training(drill, "killed", process)
         if len(steps) < kills:
             try:
-                process.wait(moments.uniform(0, 2 * length / kills))
+                process.wait(generator.uniform(0, 2 * length / kills))
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
@@ -120,15 +129,15 @@ def main() -> None:
         drill = Drill(Path(name), options.epochs)
         process = drill.start("undisturbed")
         until_training(drill, "undisturbed", process)
-        begun = time.monotonic()
+        started = time.monotonic()
         if process.wait():
             raise SystemExit(f"the training failed with status {process.returncode}")
-        length = time.monotonic() - begun
+        length = time.monotonic() - started
         steps = kill_and_finish(drill, options.kills, length, options.seed)
         same = drill.digest("killed") == drill.digest("undisturbed")
     print(
         f"{len(steps)} kills at {len(set(steps))} different steps of a training of {length:.1f} s: "
-        f"weights and curve are {'the same bytes' if same else 'OTHERS'}"
+        f"weights and curve are {'byte-identical' if same else 'DIFFERENT'}"
     )
     if not same or len(steps) < options.kills:
         raise SystemExit(1)

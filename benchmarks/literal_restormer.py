@@ -1,5 +1,8 @@
-"""Restormer as its publication reads, step by step, with elementary operations: the reference of
-`benchmarks.transformers`. Weights by the authors' names; only the published widths and depths."""
+"""Restormer transcribed literally from its publication, the reference of `benchmarks.transformers`.
+
+Elementary operations, step by step. Weights by the authors' names; only the published widths and
+depths.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""Uformer-B with six input channels as its publication reads, step by step: the reference of
-`benchmarks.transformers`. Weights by the authors' names; square images, sides multiples of 128."""
+"""Uformer-B transcribed literally from its publication, the reference of `benchmarks.transformers`.
+
+Six input channels. Weights by the authors' names; square images whose sides are multiples of 128.
+"""
 
 from __future__ import annotations
 

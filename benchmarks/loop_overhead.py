@@ -1,12 +1,13 @@
-"""What the training loop costs beyond bare steps: data, logging, checks and states.
+"""Overhead of the training loop compared with bare steps: data, logging, checks and states.
 
     python -m benchmarks.loop_overhead --threads 2 --csv loop.csv
 
-Steps of the loop that `dmtbench train` runs take turns with bare ones: forward, loss, backward and
-Adam, on a batch that is there already. The loop's read their crops from a pixel store (without
-`--workers`, nothing is read ahead), check loss and gradient, keep a progress file, and may be asked
-to stop. Shares are of the time of the bare steps. `state`: time to write one, by the seconds from
-one to the next. The first steps of both do not count; validation is no overhead and is left out.
+Steps of the loop behind `dmtbench train` alternate with bare steps: forward, loss, backward and
+Adam on a batch in memory. Steps of the loop read their crops from a pixel store (without
+`--workers`, nothing is read ahead), check loss and gradient, update a progress file and check for a
+stop request. Shares are relative to the time of the bare steps. `state`: time to write a state
+divided by the interval between states. The first step of each kind does not count; validation is
+not overhead and is left out.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ from statistics import median
 import torch
 
 from benchmarks.convolution import timed
-from benchmarks.crop_loader import PATCHES, VIEWS, Enough, Timed, compute, recipe
+from benchmarks.crop_settings import PATCHES, VIEWS, compute, recipe
 from benchmarks.dmtnet_process import PRECISIONS
 from benchmarks.images import write_store
 from benchmarks.table import as_csv
+from benchmarks.waiting import StopTraining, TimedLoader
 from dmtnet import build
 from pipeline.compute.device import autocast
 from pipeline.compute.distributed import ALONE
@@ -50,7 +52,7 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class Row:
-    """One variant and precision: seconds of a step, medians, and shares of the bare steps."""
+    """One variant and precision: median seconds of a step, and shares of the bare steps' time."""
 
     variant: str
     precision: str
@@ -64,8 +66,14 @@ class Row:
     overhead: float
 
 
-class Turns:
-    """An observer that follows every step of the loop with a bare one."""
+class AlternatingSteps:
+    """An observer that runs a bare step after every step of the loop.
+
+    Args:
+        progress: receives every step of the loop; the time it takes is logging.
+        bare: a bare step.
+        steps: steps to time of each kind, after a first one.
+    """
 
     def __init__(self, progress: Progress, bare: Callable[[], None], steps: int) -> None:
         self.progress, self.bare, self.steps = progress, bare, steps
@@ -79,34 +87,34 @@ class Turns:
         self.loop_s.append(time.perf_counter() - self._since)
         self.bare_s.append(timed(self.bare)[0])
         if len(self.loop_s) > self.steps:
-            raise Enough
+            raise StopTraining
         self._since = time.perf_counter()
 
     def epoch(self, point: CurvePoint) -> None:
         raise AssertionError("too few windows")
 
 
-class Watched:
-    """A checkpointer that lets others see what it keeps."""
+class ExposedCheckpointer:
+    """A checkpointer that exposes the state it saves."""
 
     def __init__(self, checkpointer: FileCheckpointer) -> None:
         self.checkpointer = checkpointer
-        self.seen: tuple[TrainState, TrainStep] | None = None
+        self.saved: tuple[TrainState, TrainStep] | None = None
 
     def restore(self, train_step: TrainStep) -> TrainState:
         return self.checkpointer.restore(train_step)
 
     def after_step(self, state: TrainState, train_step: TrainStep) -> None:
-        self.seen = state, train_step
+        self.saved = state, train_step
         self.checkpointer.after_step(state, train_step)
 
     def at_end(self, state: TrainState, train_step: TrainStep) -> None:
         raise AssertionError("too few windows")
 
     def save_s(self) -> float:
-        """Seconds to write a state, with the best weights in it."""
-        assert self.seen is not None
-        state, train_step = self.seen
+        """Seconds to write a state that includes the best weights."""
+        assert self.saved is not None
+        state, train_step = self.saved
         state.best_state = train_step.network.state_dict()
         return median(
             timed(lambda: self.checkpointer.at_end(state, train_step))[0] for _ in range(SAVES)
@@ -114,7 +122,7 @@ class Watched:
 
 
 def bare_step(variant: str, settings: Recipe, machine: Compute) -> Callable[[], None]:
-    """A step on a batch of random numbers."""
+    """A training step on a batch of random numbers."""
     assert isinstance(settings.crop, int)
     network = build(variant).train()
     optimizer = make_optimizer(network, settings)
@@ -141,28 +149,28 @@ def measure(
         compute(options.workers).model_dump()
         | {"torch_threads": options.threads, "precision": precision, "channels_last": True}
     )
-    loader = Timed(store, windows, views=VIEWS, recipe=settings, compute=machine, seed=0)
+    loader = TimedLoader(store, windows, recipe=settings, compute=machine)
     train_step = TrainStep(build(variant), settings, machine, CPU)
     every_s = machine.save_every_s
     with (
         checkpointing(CheckpointPolicy(folder / "state", every_s), {}, ALONE) as checkpointer,
         Progress(variant, folder / "progress.json") as progress,
     ):
-        turns = Turns(progress, bare_step(variant, settings, machine), options.steps)
-        watched = Watched(checkpointer)
-        with suppress(Enough):
-            train(train_step, store=store, loader=loader, observer=turns, checkpointer=watched)
-        save_s = watched.save_s()
+        observer = AlternatingSteps(progress, bare_step(variant, settings, machine), options.steps)
+        exposed = ExposedCheckpointer(checkpointer)
+        with suppress(StopTraining):
+            train(train_step, store=store, loader=loader, observer=observer, checkpointer=exposed)
+        save_s = exposed.save_s()
         checkpointer.store.remove()
-    looped, bare = sum(turns.loop_s[1:]), sum(turns.bare_s[1:])
-    data, logging = sum(loader.waits[1:]) / bare, sum(turns.logging_s[1:]) / bare
+    looped, bare = sum(observer.loop_s[1:]), sum(observer.bare_s[1:])
+    data, logging = sum(loader.waits[1:]) / bare, sum(observer.logging_s[1:]) / bare
     beyond, state = looped / bare - 1, save_s / every_s
     return Row(
         variant=variant,
         precision=precision,
         steps=options.steps,
-        loop_s=median(turns.loop_s[1:]),
-        bare_s=median(turns.bare_s[1:]),
+        loop_s=median(observer.loop_s[1:]),
+        bare_s=median(observer.bare_s[1:]),
         data=data,
         logging=logging,
         checks=beyond - data - logging,
@@ -179,7 +187,7 @@ def as_text(rows: Sequence[Row]) -> str:
         f"{row.overhead:8.2%}"
         for row in rows
     ]
-    return "\n".join([*lines, f"overhead: at most {LIMIT:.0%} wanted"])
+    return "\n".join([*lines, f"overhead: limit {LIMIT:.0%}"])
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -190,11 +198,13 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--variants", nargs="+", choices=tuple("tsblh"))
     parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=PRECISIONS)
-    parser.add_argument("--steps", type=int, default=30, help="of each kind, after a first one")
+    parser.add_argument(
+        "--steps", type=int, default=30, help="steps of each kind, after a first one"
+    )
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--crop", type=int, default=128, help="side in pixels")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--workers", type=int, default=0, help="processes that read ahead")
+    parser.add_argument("--workers", type=int, default=0, help="processes that read crops ahead")
     parser.add_argument("--csv", type=Path, help="file to write the table to")
     options = parser.parse_args(arguments)
     options.variants = options.variants or ["t", "b"]

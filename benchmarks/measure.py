@@ -1,4 +1,4 @@
-"""Time, memory and disk of a command, its children included."""
+"""Time, memory and disk space of a command, including its children."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Measured:
     """Exit status, wall time in seconds and peak memory in bytes.
 
     Memory is the proportional set size of the whole process tree, sampled five times a second:
-    pages that processes share count once, mapped files count as far as they are in memory. A peak
-    of less than a fifth of a second can be missed.
+    shared pages count once, mapped files count as far as they are in memory. A peak shorter than
+    0.2 s can be missed.
     """
 
     status: int
@@ -31,7 +31,10 @@ class Measured:
 
 
 def measure(command: Sequence[str], cwd: Path, env: Mapping[str, str], log: Path) -> Measured:
-    """Run a command to its end, its output to `log`; an interrupt ends all its processes."""
+    """Run a command to its end and write its output to `log`.
+
+    On an interrupt, all its processes are killed.
+    """
     started = time.monotonic()
     peak = 0
     with log.open("wb") as stream:
@@ -52,11 +55,12 @@ def measure(command: Sequence[str], cwd: Path, env: Mapping[str, str], log: Path
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             raise
-    return Measured(process.returncode, time.monotonic() - started, peak)
+    seconds = time.monotonic() - started
+    return Measured(status=process.returncode, seconds=seconds, peak_bytes=peak)
 
 
 def tree_bytes(pid: int) -> int:
-    """Memory of a process and all its descendants, now."""
+    """Current memory of a process and all its descendants, in bytes."""
     total = 0
     with suppress(psutil.Error):
         root = psutil.Process(pid)
@@ -67,10 +71,10 @@ def tree_bytes(pid: int) -> int:
 
 
 def disk_bytes(folder: Path) -> int:
-    """Bytes that the files below a folder take on disk; hard links count once."""
+    """Bytes on disk of all files below a folder; hard links count once."""
     blocks = {}
     for path in folder.rglob("*"):
         with suppress(FileNotFoundError):
-            found = path.lstat()
-            blocks[found.st_dev, found.st_ino] = found.st_blocks
+            status_on_disk = path.lstat()
+            blocks[status_on_disk.st_dev, status_on_disk.st_ino] = status_on_disk.st_blocks
     return 512 * sum(blocks.values())

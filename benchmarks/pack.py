@@ -1,7 +1,7 @@
-"""Packs a folder into a zip archive without compression, as PNG files don't shrink.
+"""Packs a folder into a zip archive without compression, since PNG files are compressed already.
 
-`python -m benchmarks.pack FOLDER ARCHIVE`; each file leaves the folder as soon as it is packed,
-so that the two together never take twice the space.
+`python -m benchmarks.pack FOLDER ARCHIVE`; each file is deleted as soon as it is packed, so that
+folder and archive together never need twice the space.
 """
 
 from __future__ import annotations

@@ -1,5 +1,8 @@
-"""DMTNet as its paper reads, step by step, with elementary eager operations on contiguous maps: the
-reference of `benchmarks.dmtnet`. Weights by the network's names; only windows without shift."""
+"""DMTNet transcribed literally from its paper, the reference of `benchmarks.dmtnet`.
+
+Elementary eager operations on contiguous maps, step by step. Weights by the network's names; only
+windows without shift.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ def plain_state(state: State) -> dict[str, Tensor]:
 
 
 def plain_dmtnet(state: State, x: Tensor) -> Tensor:
-    """`[B, 6, H, W]` to `[B, 3, H, W]`; as many blocks and modules as `state` names."""
+    """`[B, 6, H, W]` to `[B, 3, H, W]`; `state` determines the number of blocks and modules."""
     height, width = x.shape[-2:]
     pad = (0, -width % MULTIPLE, 0, -height % MULTIPLE)
     shallow = conv(state, "reduction", extraction(state, functional.pad(x, pad, mode="reflect")))
@@ -32,7 +35,7 @@ def plain_dmtnet(state: State, x: Tensor) -> Tensor:
 
 
 def count(state: State, name: str) -> int:
-    """How many numbered children of `name` there are."""
+    """Number of numbered children of `name`."""
     return len({key[len(name) + 1 :].split(".")[0] for key in state if key.startswith(f"{name}.")})
 
 
@@ -109,7 +112,7 @@ def branch(state: State, name: str, x: Tensor, scale: int) -> Tensor:
 
 
 def group(state: State, name: str, x: Tensor) -> Tensor:
-    """An RGM: RBM, each of RM, each level closed by a convolution and a residual."""
+    """An RGM of RBMs of RMs; each level ends with a convolution and a residual."""
     hidden, last = x, count(state, f"{name}.body") - 1
     for index in range(last):
         hidden = block_module(state, f"{name}.body.{index}", hidden)
@@ -130,7 +133,7 @@ def prelu(state: State, name: str, x: Tensor) -> Tensor:
 
 
 def head(state: State, x: Tensor) -> Tensor:
-    """Convolution, PReLU in variant T, pixel-shuffle; twice, then a 1x1 convolution."""
+    """Twice convolution, PReLU in variant T and pixel shuffle, then a 1x1 convolution."""
     step = 3 if "head.1.weight" in state else 2
     for layer in (0, step):
         x = conv(state, f"head.{layer}", x)

@@ -1,10 +1,10 @@
-"""The dress rehearsal: everything that happens to the Canon set, on a stand-in of its size.
+"""Rehearsal of the whole pipeline for the Canon set, on a stand-in of its size.
 
     python -m benchmarks.rehearsal --scenes 100 --json rehearsal.json --markdown rehearsal.md
 
-Stand-in, archive, fetch from a local server, examination, manifest, pixel store, windows, two
-optimizer steps of DMTNet-B and of DMTNet-T, evaluation, Table 1. Time, memory and disk of every
-stage are measured; what is made goes into a folder of its own and is removed at the end.
+Stages: stand-in, archive, fetch from a local server, examination, manifest, pixel store, windows,
+two optimizer steps of DMTNet-B and of DMTNet-T, evaluation, Table 1. Measures time, memory and disk
+space of each stage; all files are written to a temporary folder and removed at the end.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from pipeline.files import need_room, write_text
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SET, ARCHIVE, CONFIG = CANON_FOLDER, "standin.zip", "rehearsal.yaml"
-# Archive served, archive fetched and images unpacked at once.
+# Served archive, fetched archive and unpacked images exist at the same time.
 _COPIES = 3.2
 _WEIGHTS_BYTES = 1e9
 _TAIL_LINES = 30
@@ -50,7 +50,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Row:
-    """What a stage took: seconds, bytes of memory at its peak, bytes on disk after it and added."""
+    """Cost of a stage: seconds, peak memory, and disk space after it and added by it, in bytes."""
 
     stage: str
     command: str
@@ -61,7 +61,7 @@ class Row:
 
 
 def stages(scenes: int, size: tuple[int, int], seed: int, workers: int) -> list[Stage]:
-    """The whole rehearsal, in order; everything happens in the current folder."""
+    """All stages in order; their commands work in the current folder."""
     dmtbench = [sys.executable, "-m", "pipeline"]
     raw, cores = "data/rehearsal/raw", str(workers)
 
@@ -95,10 +95,10 @@ def stages(scenes: int, size: tuple[int, int], seed: int, workers: int) -> list[
 
 
 def rehearse(steps: Sequence[Stage], folder: Path) -> list[Row]:
-    """Run the stages in `folder`, one after the other, and measure each.
+    """Run the stages in `folder` in order and measure each.
 
     Raises:
-        SystemExit: a stage failed; its last messages are shown.
+        SystemExit: a stage failed; the end of its log is printed.
     """
     env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     (folder / "logs").mkdir(exist_ok=True)
@@ -111,17 +111,24 @@ def rehearse(steps: Sequence[Stage], folder: Path) -> list[Row]:
         with served(archive) if needed else nullcontext("") as url:
             command = [part.replace("{url}", url) for part in step.command]
             log = folder / "logs" / f"{number}.log"
-            found = measure(command, folder, env, log)
-        if found.status:
+            measured = measure(command, folder, env, log)
+        if measured.status:
             tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL_LINES:]
             print("failed", *tail, sep="\n", file=sys.stderr)
-            raise SystemExit(f"error: {step.name} failed; what there is stays in {folder}")
+            raise SystemExit(f"error: {step.name} failed; its files remain in {folder}")
         if needed:
-            # Served and fetched: only one of the two is needed on.
+            # The fetched copy is enough from here on.
             archive.unlink()
         after = disk_bytes(folder)
         shown = " ".join(["dmtbench" if part == "pipeline" else part for part in step.command[2:]])
-        row = Row(step.name, shown, found.seconds, found.peak_bytes, after, after - before)
+        row = Row(
+            stage=step.name,
+            command=shown,
+            seconds=measured.seconds,
+            peak_bytes=measured.peak_bytes,
+            disk_bytes=after,
+            added_bytes=after - before,
+        )
         rows.append(row)
         before = after
         print(f"{row.seconds:.1f} s, {row.peak_bytes / 1e9:.2f} GB", file=sys.stderr)
@@ -150,20 +157,20 @@ def table1_row(folder: Path) -> dict[str, str]:
     """DMTNet-T's row of Table 1.
 
     Raises:
-        SystemExit: it lacks a category, or claims to be more than a demo.
+        SystemExit: it lacks a category, or is not labeled `demo`.
     """
     with (folder / "reports" / "table1.csv").open(newline="", encoding="utf-8") as stream:
         (row,) = [row for row in csv.DictReader(stream) if row["method"] == "DMTNet-T"]
     names = [f"{part}_psnr" for part in ("indoor", "outdoor", "combined")]
     if row["label"] != "demo" or not all(row[name] for name in names):
         raise SystemExit(
-            "error: Table 1 has no whole row `demo` of DMTNet-T; see reports/table1.csv"
+            "error: Table 1 has no complete row `demo` of DMTNet-T; see reports/table1.csv"
         )
     return {name: row[name] for name in ("method", "label", *names)}
 
 
 def prepare(folder: Path, config: Path, size: tuple[int, int]) -> None:
-    """Put the experiment file into `folder`, its windows no larger than the images."""
+    """Write the experiment file to `folder`, with windows no larger than the images."""
     experiment = yaml.safe_load(config.read_text(encoding="utf-8"))
     patches = experiment["patches"]
     patches["size"] = min(patches["size"], *size)
@@ -172,26 +179,26 @@ def prepare(folder: Path, config: Path, size: tuple[int, int]) -> None:
     shutil.copytree(published, folder / "reports" / "published")
 
 
-def work_folder(wanted: Path | None, images_bytes: int) -> Path:
-    """A new folder to work in.
+def work_folder(requested: Path | None, images_bytes: int) -> Path:
+    """Create the working folder.
 
     Raises:
-        SystemExit: the disk is too full, or the folder exists.
+        SystemExit: the disk is too full, or the folder exists already.
     """
     try:
-        need_room((wanted or Path(), int(_COPIES * images_bytes + _WEIGHTS_BYTES)))
+        need_room((requested or Path(), int(_COPIES * images_bytes + _WEIGHTS_BYTES)))
     except DataError as error:
         raise SystemExit(f"error: {error}, or use fewer --scenes") from error
-    if wanted is None:
+    if requested is None:
         return Path(tempfile.mkdtemp(prefix="rehearsal-", dir=".")).resolve()
-    if wanted.exists():
-        raise SystemExit(f"error: {wanted} exists; name another --folder")
-    wanted.mkdir(parents=True)
-    return wanted.resolve()
+    if requested.exists():
+        raise SystemExit(f"error: {requested} exists; name another --folder")
+    requested.mkdir(parents=True)
+    return requested.resolve()
 
 
 def report(options: argparse.Namespace, rows: Sequence[Row], table1: dict[str, str]) -> str:
-    """All that was measured, and where, as JSON."""
+    """All measurements and the machine, as JSON."""
     machine = {
         "cpu": platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
@@ -215,9 +222,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes")
     parser.add_argument("--config", type=Path, default=REPOSITORY / "config" / CONFIG)
-    parser.add_argument("--folder", type=Path, help="new folder to work in")
-    parser.add_argument("--keep", action="store_true", help="leave what was made")
-    parser.add_argument("--json", type=Path, help="file for all that was measured")
+    parser.add_argument("--folder", type=Path, help="working folder; must not exist")
+    parser.add_argument("--keep", action="store_true", help="keep the working folder")
+    parser.add_argument("--json", type=Path, help="file for all measurements")
     parser.add_argument("--markdown", type=Path, help="file for the table of stages")
     options = parser.parse_args(arguments)
     height, width = options.size

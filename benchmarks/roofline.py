@@ -1,15 +1,17 @@
-"""DMTNet on one H100, on paper: how fast it could be, and what a training costs.
+"""Roofline estimate of DMTNet on one H100: lower bounds of its time, and the cost of a training.
 
     python -m benchmarks.roofline
 
-Every layer's operations and bytes follow from its shapes. Each layer takes the longer of its
-operations at the peak rate and its bytes at the bandwidth, as if it ran alone, read its inputs and
-weights from memory once and wrote its output once. No layer is fused with the next, but attention
-keeps its logits to itself. A FLOP is one multiplication or one addition.
+The operations and bytes of a layer follow from its shapes. The time of a layer is the larger of its
+operations at the peak rate and its bytes at the full bandwidth, assuming that it runs alone, reads
+its inputs and weights from memory once and writes its output once. Layers are not fused with each
+other, but attention never writes its logits to memory. A FLOP is one multiplication or one
+addition.
 """
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
@@ -37,37 +39,37 @@ PRECISIONS = {"bf16": (989e12, 2), "TF32": (495e12, 4), "fp32": (67e12, 4)}
 WINDOW_SIDE = 512
 EPOCHS, WINDOWS_PER_EPOCH = 1000, 7000
 STEP_COST = 3
-"""A training step over a forward pass, in operations."""
+"""Operations of a training step divided by those of a forward pass."""
 
 UTILIZATION = 0.4
 
 
 @dataclass(frozen=True)
 class Layer:
-    """Floating-point operations, and elements read and written."""
+    """Floating-point operations of a layer, and elements it reads and writes."""
 
     flop: int
     elements: int
 
     def seconds(self, precision: str) -> tuple[float, float]:
-        """At the peak rate, and at the bandwidth."""
+        """Seconds at the peak rate, and at the full bandwidth."""
         peak, width = PRECISIONS[precision]
         return self.flop / peak, self.elements * width / BANDWIDTH
 
 
 def layers_of(network: nn.Module, shape: tuple[int, ...]) -> list[Layer]:
-    """Every layer of a forward pass, from shapes alone; `network` on the meta device."""
-    found: list[Layer] = []
+    """All layers of a forward pass, from shapes alone; `network` must be on the meta device."""
+    layers: list[Layer] = []
 
     def hook(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        found.extend(_layers(module, inputs[0], output))
+        layers.extend(_layers(module, inputs[0], output))
 
     handles = [module.register_forward_hook(hook) for module in network.modules()]
     with torch.no_grad():
         network(torch.empty(shape, device="meta"))
     for handle in handles:
         handle.remove()
-    return found
+    return layers
 
 
 def _layers(module: nn.Module, x: Tensor, output: Any) -> list[Layer]:
@@ -90,18 +92,18 @@ def _residual(module: nn.Module, x: Tensor) -> list[Layer]:
 
 
 def _attention(module: nn.Module, x: Tensor) -> list[Layer]:
-    # Logits and their product with the values; queries, keys and values read, the mixture written.
+    # Logits and their product with the values; reads queries, keys, values; writes the mixture.
     windows, tokens, channels = x.shape
     return [Layer(4 * windows * tokens**2 * channels, 4 * x.numel())]
 
 
 def _block(module: nn.Module, x: Tensor) -> list[Layer]:
-    # Two residuals; the map cut into windows and put together again.
+    # Two residuals; the map split into windows and merged again.
     return [Layer(0, 3 * x.numel()), Layer(0, 3 * x.numel()), *2 * [Layer(0, 2 * x.numel())]]
 
 
 def _selection(module: nn.Module, x: Tensor) -> list[Layer]:
-    # The weighted sum, one scale after the other: two products read and one sum written for each.
+    # The weighted sum, scale by scale: each reads two operands and writes one sum.
     scales = len(module.scales)  # type: ignore[arg-type]
     return [Layer(0, x.numel()), *2 * scales * [Layer(0, 3 * x.numel())]]
 
@@ -152,7 +154,7 @@ def cost_table() -> str:
     For each precision: at the stated share of the peak, and at the bound of the layers above.
     """
     share = f"{UTILIZATION:.0%}"
-    heads = [f"{precision} {what}" for precision in PRECISIONS for what in (share, "bound")]
+    heads = [f"{precision} {column}" for precision in PRECISIONS for column in (share, "bound")]
     lines = [
         f"| variant | PFLOP per epoch | {' | '.join(heads)} |",
         "|---|--:|" + "--:|" * len(heads),
@@ -172,6 +174,12 @@ def cost_table() -> str:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.roofline",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.parse_args()
     print(roofline_table())
     print()
     print(cost_table())

@@ -1,4 +1,4 @@
-"""A local web server for one file, with ranges, like the hosts that data sets are fetched from."""
+"""A local web server for one file, with range requests like the hosts of data sets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ _CHUNK = 1 << 20
 
 @contextmanager
 def served(path: Path, most_s: float = 3600) -> Iterator[str]:
-    """Serve `path` on 127.0.0.1 and yield its address; over with the block, or after `most_s`."""
+    """Serve `path` on 127.0.0.1 until the block ends, for at most `most_s` seconds.
+
+    Yields:
+        The address of the file.
+    """
     handler = type("Handler", (_Handler,), {"path_served": path})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
@@ -45,18 +49,18 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(body=True)
 
     def log_message(self, *_: Any) -> None:
-        """Nobody reads it."""
+        """Log nothing: nobody reads the log."""
 
     def _answer(self, *, body: bool) -> None:
         if self.path != f"/{self.path_served.name}":
             self.send_error(HTTPStatus.NOT_FOUND)
             return
-        found = self.path_served.stat()
-        size, tag = found.st_size, f'"{found.st_size:x}-{found.st_mtime_ns:x}"'
+        status = self.path_served.stat()
+        size, tag = status.st_size, f'"{status.st_size:x}-{status.st_mtime_ns:x}"'
         start, end = 0, size
-        asked = self.headers.get("Range")
-        if asked and self.headers.get("If-Range", tag) == tag:
-            part = _range(asked, size)
+        requested = self.headers.get("Range")
+        if requested and self.headers.get("If-Range", tag) == tag:
+            part = _range(requested, size)
             if part is None:
                 self.send_response(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
                 self.send_header("Content-Range", f"bytes */{size}")
@@ -74,7 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("ETag", tag)
         self.end_headers()
         if body:
-            # Whoever asks may have enough before the end.
+            # The client may close the connection early.
             with suppress(ConnectionError), self.path_served.open("rb") as stream:
                 self._send(stream, start, end)
 
@@ -87,11 +91,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _range(text: str, size: int) -> tuple[int, int] | None:
-    """First byte and the one after the last of a single range; `None` if there is none such."""
-    match = re.fullmatch(r"bytes=(\d*)-(\d*)", text.strip())
-    if match is None or not any(match.groups()):
+    """Start and end (exclusive) of a single byte range; `None` if it cannot be satisfied."""
+    parsed = re.fullmatch(r"bytes=(\d*)-(\d*)", text.strip())
+    if parsed is None or not any(parsed.groups()):
         return None
-    first, last = match.groups()
+    first, last = parsed.groups()
     if not first:
         return (max(0, size - int(last)), size) if int(last) else None
     start, end = int(first), min(size, int(last) + 1) if last else size

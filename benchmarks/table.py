@@ -1,4 +1,4 @@
-"""The rows of a benchmark as CSV."""
+"""Rows of a benchmark as CSV."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def as_csv(rows: Sequence[DataclassInstance]) -> str:
-    """Dataclasses of one kind, at least one, a line each under the names of their fields."""
+    """CSV with a header of field names and one line per row; rows are dataclasses of one type.
+
+    Needs at least one row.
+    """
     stream = io.StringIO()
     names = [field.name for field in fields(rows[0])]
     writer = csv.DictWriter(stream, names, lineterminator="\n")

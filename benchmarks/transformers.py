@@ -1,13 +1,13 @@
-"""How fast Restormer and Uformer-B are: against a literal transcription, and the convolution rate.
+"""Speed of Restormer and Uformer-B compared with literal transcriptions and a convolution.
 
     python -m benchmarks.transformers --size 256 --passes 5 --threads 1
 
-The references (`benchmarks.literal_restormer`, `benchmarks.literal_uformer`) compute what the
-publications say, one eager operation after the other, with the same weights. Passes alternate, and
-between them runs a 3x3 convolution from 64 to 64 channels: its best rate stands for what this
-machine can do. Wall time is what counts; the CPU time beside it shows how far other work on
-the machine disturbed the run. `--full` runs each network once at 1120 x 1680 in a process of its
-own and prints its time and peak memory.
+The references (`benchmarks.literal_restormer`, `benchmarks.literal_uformer`) transcribe the
+publications into eager operations, with the same weights. Passes alternate with each other and with
+a 3x3 convolution from 64 to 64 channels, whose best rate represents the machine's speed. Wall time
+is the result; the CPU time next to it shows how much other work on the machine disturbed the run.
+`--full` runs each network once at 1120 x 1680 in its own process and prints its time and peak
+memory.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ METHODS = {
     "restormer": (restormer, literal_restormer),
     "uformer-b": (uformer, literal_uformer),
 }
-# Multiply-accumulates at 256 x 256, by fvcore; the tests count them again.
+# Multiply-accumulates at 256 x 256 by fvcore, verified by the tests.
 MACS_256 = {"restormer": 155_268_956_160, "uformer-b": 86_947_397_632}
 RATIO, TOLERANCE = 1.3, 1e-4
 
 
 def draw(network: nn.Module) -> None:
-    """Weights that every branch of the network shows up in, at outputs of order one."""
+    """Draw weights in place so that every branch matters and outputs are of order one."""
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for name, value in network.named_parameters():
@@ -45,12 +45,12 @@ def draw(network: nn.Module) -> None:
             if value.dim() >= 2 and not name.endswith(("temperature", "table", "modulator")):
                 value.copy_(noise / value[0].numel() ** 0.5)
             else:
-                one = name.endswith(("temperature", "weight"))
-                value.copy_(0.1 * noise + (1 if one else 0))
+                around_one = name.endswith(("temperature", "weight"))
+                value.copy_(0.1 * noise + (1 if around_one else 0))
 
 
 def compare(name: str, size: int, passes: int) -> dict[str, Any]:
-    """Ours and the literal transcription, in turn."""
+    """Time our network and the literal transcription alternately."""
     module, literal = METHODS[name]
     network = module.build().eval()
     draw(network)
@@ -61,16 +61,16 @@ def compare(name: str, size: int, passes: int) -> dict[str, Any]:
         "literal": lambda: literal(state, x),
         "convolution": convolution(),
     }
-    found: dict[str, list[tuple[float, float]]] = {what: [] for what in runs}
+    times: dict[str, list[tuple[float, float]]] = {kind: [] for kind in runs}
     with torch.inference_mode():
-        outputs = [runs[what]() for what in ("ours", "literal")]
+        outputs = [runs[kind]() for kind in ("ours", "literal")]
         for _ in range(passes):
-            for what, run in runs.items():
-                repeats = 3 if what == "convolution" else 1
-                found[what] += [timed(run) for _ in range(repeats)]
-    walls = {what: median(wall for wall, _ in values) for what, values in found.items()}
-    cpus = {what: median(cpu for _, cpu in values) for what, values in found.items()}
-    best = CONVOLUTION_MACS / min(wall for wall, _ in found["convolution"])
+            for kind, run in runs.items():
+                repeats = 3 if kind == "convolution" else 1
+                times[kind] += [timed(run) for _ in range(repeats)]
+    walls = {kind: median(wall for wall, _ in values) for kind, values in times.items()}
+    cpus = {kind: median(cpu for _, cpu in values) for kind, values in times.items()}
+    best = CONVOLUTION_MACS / min(wall for wall, _ in times["convolution"])
     macs = MACS_256[name] * size**2 / 256**2
     return {
         "method": name,
@@ -85,20 +85,20 @@ def compare(name: str, size: int, passes: int) -> dict[str, Any]:
         "share_of_convolution": macs / walls["ours"] / best,
         "difference": float((outputs[0] - outputs[1]).abs().max()),
         "output_spread": float(outputs[0].std()),
-        "times": found,
+        "times": times,
     }
 
 
 def whole_image(name: str, threads: int) -> dict[str, float | str]:
-    """Time and peak memory of a whole image, in a process of its own."""
-    found = forward_in_process(name, CANON_SIZE, threads=threads)
-    return {"method": name, "seconds": found.seconds[0], "peak_gib": found.peak_mib / 1024}
+    """Time and peak memory of a whole image, measured in its own process."""
+    forward = forward_in_process(name, CANON_SIZE, threads=threads)
+    return {"method": name, "seconds": forward.seconds[0], "peak_gib": forward.peak_mib / 1024}
 
 
 def show(result: dict[str, Any]) -> None:
     print(
         f"{result['method']}: {result['ours_s']:.2f} s, literal {result['literal_s']:.2f} s, "
-        f"{result['ratio']:.2f} times as fast (to reach: {RATIO}); CPU time "
+        f"{result['ratio']:.2f} times as fast (target: {RATIO}); CPU time "
         f"{result['ours_cpu_s']:.2f} and {result['literal_cpu_s']:.2f} s, {result['ratio_cpu']:.2f}"
     )
     print(
@@ -115,7 +115,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256, help="side; a multiple of 128")
     parser.add_argument("--passes", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--full", action="store_true", help="whole images too")
+    parser.add_argument("--full", action="store_true", help="also run whole images")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

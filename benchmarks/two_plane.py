@@ -1,8 +1,7 @@
-"""Scenes of two planes whose defocus is known: the left half blurred by one amount, the right by
-another.
+"""Scenes of two planes with known defocus: one blur in the left half, another in the right.
 
-A seam without mixing is not what a lens makes, but leaves the true map without doubt. The blur
-acts on the encoded values.
+A lens does not produce a seam without mixing, but the seam makes the true map unambiguous. The
+blur acts on encoded values.
 """
 
 from __future__ import annotations
@@ -16,20 +15,20 @@ Floats = NDArray[np.float64]
 
 _VORONOI_SIDE = 512
 _VORONOI_SITES = 200
-# Where a Gaussian falls below the rounding of its peak.
+# Beyond it, a Gaussian is below the rounding error of its peak.
 _TRUNCATE = 8.5
 
 
 def two_plane(
     sharp: Floats, left: float, right: float, noise: float = 0.002
 ) -> tuple[Floats, Floats]:
-    """A sharp image out of focus by two amounts, and the map of them.
+    """Blur the halves of a sharp image by two amounts.
 
     Args:
         sharp: `[H, W, 3]`, values in [0, 1].
         left: standard deviation in px of the Gaussian of the columns below `W // 2`.
-        right: of the other columns.
-        noise: standard deviation of the added noise, always the same numbers.
+        right: the same for the other columns.
+        noise: standard deviation of the added noise; its generator has a fixed seed.
 
     Returns:
         The image `[H, W, 3]` in [0, 1], and the map `[H, W]` in px.
@@ -54,8 +53,8 @@ def seam_map(sharp: Floats, left: float, right: float) -> Floats:
 
 
 def voronoi() -> Floats:
-    """200 flat cells of random colors, `[512, 512, 3]`: every edge is a perfect step."""
-    # The legacy generator: published figures name its numbers.
+    """200 flat cells of random colors, `[512, 512, 3]` in [0, 1]; every edge is a perfect step."""
+    # The legacy generator: the published figures depend on its numbers.
     random = np.random.RandomState(0)
     sites = random.random_sample((_VORONOI_SITES, 2)) * _VORONOI_SIDE
     colors = random.random_sample((_VORONOI_SITES, 3))

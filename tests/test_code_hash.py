@@ -178,6 +178,6 @@ def test_a_source_that_is_not_python(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("module", ["", ".", "sys.path", "baselines.dpdnet.inner", "nobody"])
-def test_what_is_no_module(module: str) -> None:
+def test_not_a_module(module: str) -> None:
     with pytest.raises(ConfigError, match="is not installed"):
         source_hash(module)

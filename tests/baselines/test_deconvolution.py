@@ -133,18 +133,18 @@ def test_the_input_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_progress_is_told_after_every_level(threads: int) -> None:
+def test_progress_is_reported_after_every_level(threads: int) -> None:
     _, blurred, sigma = scene()
     sigma[:40, :40] = 0
-    told: list[tuple[int, int]] = []
+    reports: list[tuple[int, int]] = []
     deconvolve_layers(
         blurred,
         sigma,
         solver=Recorder(),
         threads=threads,
-        progress=lambda done, total: told.append((done, total)),
+        progress=lambda done, total: reports.append((done, total)),
     )
-    assert told == [(1, 3), (2, 3), (3, 3)]
+    assert reports == [(1, 3), (2, 3), (3, 3)]
 
 
 def spoilt(name: str) -> Callable[[Floats, Floats], tuple[Floats, Floats]]:

@@ -43,7 +43,7 @@ def test_counts_fall_with_the_blur(shipped: Dictionary, name: str) -> None:
     sigmas = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
     counts = mean_counts(getattr(data, name)(), shipped.atoms, sigmas)
     assert all(sharp > blurred for sharp, blurred in pairwise(counts))
-    # Blurs up to 2 px are told apart clearly.
+    # Blurs up to 2 px are clearly distinguished.
     assert counts[0] > 30
     assert 1 < counts[4] < 4
 

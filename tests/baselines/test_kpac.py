@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from support.golden_weights import GOLDENS, Floats, golden, official_state, uniform
+from support.threads import single_thread
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -26,11 +27,8 @@ MODELS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
-    # Small images gain nothing from threads, and lose minutes to them on a busy machine.
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with single_thread():
+        yield
 
 
 def rule(key: str, numbers: Floats) -> Floats:

@@ -20,9 +20,9 @@ def dense_laplacian(image: Any) -> Any:
     for y, x in product(range(height - 2), range(width - 2)):
         at = number[y : y + 3, x : x + 3].ravel()
         colors = image.reshape(-1, 3)[at]
-        centerd = colors - colors.mean(0)
-        inverse = np.linalg.inv(centerd.T @ centerd / 9 + EPSILON / 9 * np.eye(3))
-        total[np.ix_(at, at)] += np.eye(9) - (1 + centerd @ inverse @ centerd.T) / 9
+        centered = colors - colors.mean(0)
+        inverse = np.linalg.inv(centered.T @ centered / 9 + EPSILON / 9 * np.eye(3))
+        total[np.ix_(at, at)] += np.eye(9) - (1 + centered @ inverse @ centered.T) / 9
     return total
 
 

@@ -59,7 +59,7 @@ def test_the_pyramid_is_siamese() -> None:
 
 
 @torch.no_grad()
-def test_both_views_matter_and_are_told_apart() -> None:
+def test_both_views_matter_and_are_distinguished() -> None:
     network, x = narrow(), torch.rand(1, 6, 48, 64)
     swapped = torch.cat((x[:, 3:], x[:, :3]), dim=1)
     correction, other = (network(y) - 0.5 * (x[:, :3] + x[:, 3:]) for y in (x, swapped))

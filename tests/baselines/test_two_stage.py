@@ -90,7 +90,7 @@ def test_discs_are_a_choice() -> None:
 
 
 def test_the_best_settings_one_after_the_other() -> None:
-    # The map says too much: the factor has something to mend.
+    # The map says too much: the factor has something to correct.
     val = [pair(1, 1.0), pair(2, 1.3)]
     lams, scales = (4.2, 420.0, 40.0), (1.5, 0.6, 1.0)
     by_lam = {lam: sum(psnr(deblurred(x, 2.0, lam), y) for x, y in val) for lam in lams}
@@ -155,10 +155,10 @@ def test_no_more_scenes_than_asked_for() -> None:
 
 
 def test_progress_by_levels() -> None:
-    method, told = Flat(1.0), []
-    method.progress = lambda done, total: told.append((done, total))
+    method, reports = Flat(1.0), []
+    method.progress = lambda done, total: reports.append((done, total))
     method(pair(0, 1.0)[0])
-    assert told == [(1, 1)]
+    assert reports == [(1, 1)]
 
 
 @pytest.mark.parametrize(

@@ -54,10 +54,10 @@ def test_the_map_of_a_scene_is_its_own(small: Path) -> None:
     assert (scenes[0].sigma != scenes[1].sigma).any()
 
 
-def test_nobody_knows_the_maps_of_photographs(tiny: Tiny, tmp_path: Path) -> None:
+def test_the_maps_of_photographs_are_unknown(tiny: Tiny, tmp_path: Path) -> None:
     data = yaml.safe_load(tiny.config.read_text())
     data["dataset"] = {"kind": "folder", "name": "mine", "root": str(tiny.raw)}
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(data))
-    with pytest.raises(ConfigError, match="nobody knows its true maps"):
+    with pytest.raises(ConfigError, match="its true maps are unknown"):
         scenes_of(load_experiment(path), tmp_path, "test")

@@ -12,7 +12,7 @@ from support.miniatures import image, narrow
 from support.paths import REPOSITORY
 
 from benchmarks import dmtnet, roofline
-from benchmarks.dmtnet_process import Found, Job, Precision, Task
+from benchmarks.dmtnet_process import Job, Precision, Task, Times
 from benchmarks.forward import macs_of
 from benchmarks.plain_dmtnet import plain_dmtnet, plain_state
 from dmtnet import build
@@ -80,8 +80,8 @@ def test_a_tiny_run(
     dmtnet.main()
     with table.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    told = [(row["task"], row["precision"], row["size"]) for row in rows]
-    assert told == [
+    measured = [(row["task"], row["precision"], row["size"]) for row in rows]
+    assert measured == [
         (task, precision, size)
         for task, size in (("forward", "1x6x32x48"), ("training", "2x6x16x16"))
         for precision in ("float32", "bfloat16")
@@ -101,9 +101,9 @@ def test_shares_are_of_the_best_convolution_in_the_same_precision() -> None:
         return Job(variant, task, precision, (1, 6, 16, 16), 3, 2)
 
     times = [
-        (job("t", "forward", "float32"), Found([9, 1, 2], [4, 5, 6], [9, 1, 2], 0.5, 7, 0)),
-        (job("t", "forward", "bfloat16"), Found([1, 1, 1], [1, 1, 1], [2, 2, 2], 0.1, 7, 0)),
-        (job("b", "training", "float32"), Found([4, 4, 4], [2, 2, 2], [4, 4, 4], 0.25, 7, 0)),
+        (job("t", "forward", "float32"), Times([9, 1, 2], [4, 5, 6], [9, 1, 2], 0.5, 7, 0)),
+        (job("t", "forward", "bfloat16"), Times([1, 1, 1], [1, 1, 1], [2, 2, 2], 0.1, 7, 0)),
+        (job("b", "training", "float32"), Times([4, 4, 4], [2, 2, 2], [4, 4, 4], 0.25, 7, 0)),
     ]
     rows = dmtnet.rows_of([(each, 10**9, found) for each, found in times])
     convolution = 2e-9 * 64 * 64 * 9 * 256 * 256

@@ -66,8 +66,8 @@ def test_two_narrow_networks(run: Run, config: Path, tmp_path: Path) -> None:
     options = ["--size", 64, "--passes", 2, "--threads", 1, "--csv", table]
     status, out, err = run(*NARROW, *options)
     assert not status
-    told = ["[1/2] narrow-unet at 64x64", "[2/2] narrow-kpac at 64x64"]
-    assert [line.partition(":")[0] for line in err.splitlines()[::2]] == told
+    expected = ["[1/2] narrow-unet at 64x64", "[2/2] narrow-kpac at 64x64"]
+    assert [line.partition(":")[0] for line in err.splitlines()[::2]] == expected
     with table.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     experiment = load_experiment(config)

@@ -30,7 +30,7 @@ def test_a_tiny_run(
         assert whole == pytest.approx(sum(parts.values()))
         del parts["checks"]  # A difference of times: noise can make it negative.
         assert min(parts.values()) > 0
-    assert "at most 2% wanted" in capsys.readouterr().out
+    assert "limit 2%" in capsys.readouterr().out
 
 
 def test_the_first_steps_do_not_count() -> None:
@@ -40,9 +40,9 @@ def test_the_first_steps_do_not_count() -> None:
         def step(self, step: object, total: int) -> None:
             pass
 
-    turns = loop_overhead.Turns(Quiet(), lambda: taken.append(0), 3)  # type: ignore[arg-type]
+    turns = loop_overhead.AlternatingSteps(Quiet(), lambda: taken.append(0), 3)  # type: ignore[arg-type]
     for _ in range(3):
         turns.step(None, 0)  # type: ignore[arg-type]
-    with pytest.raises(loop_overhead.Enough):
+    with pytest.raises(loop_overhead.StopTraining):
         turns.step(None, 0)  # type: ignore[arg-type]
     assert len(taken) == len(turns.loop_s) == len(turns.bare_s) == 4

@@ -181,7 +181,7 @@ def test_a_failed_stage_ends_it_and_is_shown(
         Stage("bad", run_python("raise SystemExit('no space')")),
         Stage("never", run_python("open('never', 'w')")),
     ]
-    with pytest.raises(SystemExit, match=f"bad failed; what there is stays in {tmp_path}"):
+    with pytest.raises(SystemExit, match=f"bad failed; its files remain in {tmp_path}"):
         rehearse(steps, tmp_path)
     assert "no space" in capsys.readouterr().err
     assert not (tmp_path / "never").exists()
@@ -233,7 +233,7 @@ def test_table_1_must_be_whole_and_honest(
     if good:
         assert table1_row(tmp_path)["outdoor_psnr"] == "21.0"
     else:
-        with pytest.raises(SystemExit, match="no whole row"):
+        with pytest.raises(SystemExit, match="no complete row"):
             table1_row(tmp_path)
 
 

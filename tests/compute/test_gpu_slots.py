@@ -30,11 +30,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "slots"
 
 
-def use(folder: Path, count: int, told: Connection) -> None:
-    with DeviceSlots(folder, THREE).take(count, on_wait=told.send) as held:
+def use(folder: Path, count: int, reports: Connection) -> None:
+    with DeviceSlots(folder, THREE).take(count, on_wait=reports.send) as held:
         start = time.monotonic()
         time.sleep(0.1)
-        told.send((held.devices, start, time.monotonic()))
+        reports.send((held.devices, start, time.monotonic()))
 
 
 def test_eight_jobs_share_three_devices(folder: Path) -> None:
@@ -61,9 +61,9 @@ def test_eight_jobs_share_three_devices(folder: Path) -> None:
     assert any(start < end for (_, end), (start, _) in pairwise(spans))
 
 
-def hold(folder: Path, told: Connection) -> None:
+def hold(folder: Path, reports: Connection) -> None:
     with DeviceSlots(folder, TWO).take(1) as held:
-        told.send(held.devices)
+        reports.send(held.devices)
         time.sleep(60)
 
 
@@ -86,22 +86,24 @@ def test_a_killed_owner_frees_its_device(folder: Path) -> None:
         process.kill()
 
 
-def test_a_wait_is_told_once_and_ends(folder: Path) -> None:
-    told: list[str] = []
+def test_a_wait_is_reported_once_and_ends(folder: Path) -> None:
+    messages: list[str] = []
     waiting = DeviceSlots(folder, TWO)
-    with DeviceSlots(folder, TWO).take(1), waiting.take(1, on_wait=told.append) as held:
+    with DeviceSlots(folder, TWO).take(1), waiting.take(1, on_wait=messages.append) as held:
         assert held.devices == ("1",)
-        assert not told
+        assert not messages
     started = time.monotonic()
     first = ExitStack()
     first.enter_context(DeviceSlots(folder, TWO).take(1))
     timer = threading.Timer(1, first.close)
     timer.start()
-    with waiting.take(2, timeout=60, on_wait=told.append):
+    with waiting.take(2, timeout=60, on_wait=messages.append):
         assert time.monotonic() - started >= 1
     timer.join()
-    assert len(told) == 1
-    assert told[0].startswith(f"waiting for 2 of 2 GPUs: 0 is used by process {os.getpid()} on ")
+    assert len(messages) == 1
+    assert messages[0].startswith(
+        f"waiting for 2 of 2 GPUs: 0 is used by process {os.getpid()} on "
+    )
 
 
 def test_giving_up(folder: Path) -> None:
@@ -118,17 +120,17 @@ def test_giving_up(folder: Path) -> None:
 
 
 def test_who_wants_many_is_not_passed_and_keeps_nothing(folder: Path) -> None:
-    told = threading.Event()
+    waiting_reported = threading.Event()
     served: list[tuple[str, ...]] = []
 
     def want_both() -> None:
-        with DeviceSlots(folder, TWO).take(2, on_wait=lambda _: told.set()) as held:
+        with DeviceSlots(folder, TWO).take(2, on_wait=lambda _: waiting_reported.set()) as held:
             served.append(held.devices)
 
     with DeviceSlots(folder, TWO).take(1):
         job = threading.Thread(target=want_both)
         job.start()
-        assert told.wait(60)
+        assert waiting_reported.wait(60)
         late = DeviceSlots(folder, TWO).take(1, timeout=0)
         with pytest.raises(UserError, match=r"process .* comes first"), late:
             pass

@@ -26,7 +26,7 @@ from pipeline.errors import UserError
 GPU = compute(device="auto")
 TWO = {"0": "0", "1": "1"}
 TWO_NAMED = "0,1"
-# Notes what it is told, and ends with the status in a file when a signal comes, or at once.
+# Writes down its arguments, and ends with the status in a file when a signal comes, or at once.
 FAKE = """
 import json, os, signal, sys
 from pathlib import Path
@@ -37,9 +37,10 @@ def note(number, _):
     (folder / "signals.json").write_text(json.dumps(seen))
 for number in (signal.SIGTERM, signal.SIGINT):
     signal.signal(number, note)
-told = {"argv": sys.argv[1:], "visible": os.environ.get("CUDA_VISIBLE_DEVICES"), "pid": os.getpid()}
-(folder / "told.tmp").write_text(json.dumps(told))
-(folder / "told.tmp").rename(folder / "told.json")
+visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+start = {"argv": sys.argv[1:], "visible": visible, "pid": os.getpid()}
+(folder / "start.tmp").write_text(json.dumps(start))
+(folder / "start.tmp").rename(folder / "start.json")
 if (folder / "wait").exists():
     while not seen:
         signal.pause()
@@ -54,7 +55,7 @@ launch._TORCHRUN = [sys.executable, "-c", sys.argv[1]]
 with DeviceSlots(Path(sys.argv[2]), {"0": "0", "1": "1"}).take(2) as slots:
     launch.run_together(slots, ["train"])
 """
-# Ends with 75 when it is told to, as a training does, but only after a while.
+# Ends with 75 when it is asked to, as a training does, but only after a while.
 TRAINER = """
 import os, signal, sys, time
 from pathlib import Path
@@ -138,9 +139,9 @@ def test_train_on_two_gpus(tmp_path: Path, tiny: Tiny, run: Run, status: int) ->
     options += ["--config", config, "--output", tmp_path / "run"]
     command = [str(part) for part in ("train", "dmtnet-b-fixed", *options)]
     assert run(*command).code == status
-    told = json.loads((tmp_path / "told.json").read_text())
-    assert told["argv"] == ["--nproc-per-node", "2", "-m", "pipeline", *command]
-    assert told["visible"] == TWO_NAMED
+    start = json.loads((tmp_path / "start.json").read_text())
+    assert start["argv"] == ["--nproc-per-node", "2", "-m", "pipeline", *command]
+    assert start["visible"] == TWO_NAMED
     assert os.environ["CUDA_VISIBLE_DEVICES"] == TWO_NAMED
 
 
@@ -151,7 +152,7 @@ def test_a_signal_is_passed_on(tmp_path: Path, number: signal.Signals) -> None:
     before = signal.getsignal(number)
 
     def stop() -> None:
-        wait_for((tmp_path / "told.json").exists)
+        wait_for((tmp_path / "start.json").exists)
         os.kill(os.getpid(), number)
 
     stopper = threading.Thread(target=stop)
@@ -170,10 +171,10 @@ def test_a_killed_launcher_frees_nothing_that_is_in_use(tmp_path: Path) -> None:
     (tmp_path / "wait").touch()
     command = [sys.executable, "-c", LAUNCHER, FAKE, str(tmp_path / "slots")]
     launcher = subprocess.Popen(command, cwd=REPOSITORY)
-    wait_for((tmp_path / "told.json").exists)
+    wait_for((tmp_path / "start.json").exists)
     launcher.kill()
     launcher.wait()
-    pid = json.loads((tmp_path / "told.json").read_text())["pid"]
+    pid = json.loads((tmp_path / "start.json").read_text())["pid"]
     taking = DeviceSlots(tmp_path / "slots", TWO).take(1, timeout=0)
     try:
         with pytest.raises(UserError, match="0 is used by process"), taking:

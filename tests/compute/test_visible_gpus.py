@@ -1,4 +1,4 @@
-"""Which GPUs there are, as told by the environment and by a pretended `nvidia-smi`."""
+"""Which GPUs there are, according to the environment and a fake `nvidia-smi`."""
 
 from __future__ import annotations
 

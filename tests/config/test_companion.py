@@ -85,7 +85,7 @@ def folder_config(tiny: Tiny, tmp_path: Path, root: Path) -> Path:
 
 
 @pytest.mark.parametrize("layout", ["official", "restormer"])
-def test_images_of_ones_own_may_have_8_bits_and_other_splits(
+def test_your_own_images_may_have_8_bits_and_other_splits(
     run: Run, tiny: Tiny, tmp_path: Path, layout: str
 ) -> None:
     root = write_set(tmp_path / "set", layout=layout, size=(24, 24), depth=8)

@@ -23,8 +23,8 @@ WINDOW, HEADS = 4, 3
 
 
 def norm(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    centerd = x - x.mean(-1, keepdim=True)
-    return centerd / (centerd.square().mean(-1, keepdim=True) + 1e-5).sqrt() * weight + bias
+    centered = x - x.mean(-1, keepdim=True)
+    return centered / (centered.square().mean(-1, keepdim=True) + 1e-5).sqrt() * weight + bias
 
 
 def attention_by_hand(tokens: Tensor, weights: Weights, shift: int) -> Tensor:

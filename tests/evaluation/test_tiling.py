@@ -85,7 +85,7 @@ def test_a_network_that_sees_no_further_than_the_margin(
     assert (apart - whole).abs().max() > 1e-3
 
 
-def test_tiles_are_told_where_they_lie() -> None:
+def test_tiles_get_their_positions() -> None:
     network = Watching()
     tiled(network, random_image(40, 100), Tiling(48, 16))
     assert [position["origin"] for _, position in network.calls] == [(0, 0), (0, 32), (0, 52)]

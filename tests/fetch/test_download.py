@@ -66,7 +66,7 @@ def test_a_zip_that_is_declared_as_a_page(lab: DownloadLab) -> None:
     ],
     ids=["7z", "rar", "json", "empty", "noise"],
 )
-def test_what_is_no_archive(lab: DownloadLab, content: bytes, word: str) -> None:
+def test_not_an_archive(lab: DownloadLab, content: bytes, word: str) -> None:
     lab.site.files["/set.zip"] = content
     assert word in lab.fails()
     assert not list(lab.folder.iterdir())
@@ -124,7 +124,7 @@ def test_a_redirect_loop(lab: DownloadLab) -> None:
     assert len(lab.site.requests) <= 11
 
 
-def test_a_redirect_to_something_that_is_no_web_address(lab: DownloadLab) -> None:
+def test_a_redirect_to_something_other_than_a_web_address(lab: DownloadLab) -> None:
     lab.acts(usual=servers.redirect("file:///etc/passwd"))
     assert "cannot be requested" in lab.fails()
 

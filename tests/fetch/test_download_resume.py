@@ -17,7 +17,7 @@ def lab(tmp_path: Path) -> Iterator[DownloadLab]:
         yield lab
 
 
-def test_a_broken_connection_goes_on_where_it_stopped(lab: DownloadLab) -> None:
+def test_a_broken_connection_resumes_where_it_stopped(lab: DownloadLab) -> None:
     lab.acts(*[servers.breaks_after(70_000)] * 4)
     lab.download()
     lab.check()
@@ -27,7 +27,7 @@ def test_a_broken_connection_goes_on_where_it_stopped(lab: DownloadLab) -> None:
     assert lab.waits == [1, 1, 1, 1]
 
 
-def test_another_start_goes_on_where_the_last_stopped(lab: DownloadLab) -> None:
+def test_another_start_resumes_where_the_last_stopped(lab: DownloadLab) -> None:
     lab.acts(servers.breaks_after(70_000), usual=servers.status(503))
     assert "answers 503" in lab.fails()
     assert lab.part.read_bytes() == CONTENT[:70_000]
@@ -37,7 +37,7 @@ def test_another_start_goes_on_where_the_last_stopped(lab: DownloadLab) -> None:
     assert lab.ranges()[-1] == "bytes=70000-"
 
 
-def test_a_stalled_connection_times_out_and_goes_on(lab: DownloadLab) -> None:
+def test_a_stalled_connection_times_out_and_resumes(lab: DownloadLab) -> None:
     lab.acts(servers.stalls(1 << 16, 1.0))
     lab.download()
     lab.check()
@@ -175,7 +175,7 @@ def test_a_file_that_changed_while_the_server_ignores_the_condition(lab: Downloa
     assert lab.ranges() == [None, "bytes=70000-", None]
 
 
-def test_what_came_from_elsewhere_is_no_part_of_this(lab: DownloadLab) -> None:
+def test_a_part_from_elsewhere_is_not_used(lab: DownloadLab) -> None:
     lab.site.files["/mirror/set.zip"] = OTHER
     lab.site.acts["/mirror/set.zip"] = [servers.breaks_after(70_000)] + [servers.status(503)] * 9
     lab.fails(path="/mirror/set.zip")

@@ -90,7 +90,7 @@ def test_archives_that_hold_the_same_file(tmp_path: Path) -> None:
     assert not (tmp_path / "raw.partial").exists()
 
 
-def test_another_start_goes_on(tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_start_resumes(tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     tree = unpacked(tmp_path, make(FILES))
     first, second = tree / "set/train_c/source/1P0A0890.png", tree / "set/empty.txt"
     before = first.stat().st_ino

@@ -44,7 +44,7 @@ def test_a_name_with_a_nul(tmp_path: Path) -> None:
     assert r"'a.png\x00exe' has an impossible name" in refused(tmp_path, spoilt)
 
 
-def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+def test_a_name_that_is_not_text(tmp_path: Path) -> None:
     spoilt = tar_of({"a.png": b"x"})
     header = bytearray(spoilt[:512])
     header[0] = 0xFF

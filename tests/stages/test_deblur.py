@@ -1,4 +1,4 @@
-"""`dmtbench deblur`: a photograph of one's own."""
+"""`dmtbench deblur`: your own photograph."""
 
 from __future__ import annotations
 

@@ -69,9 +69,9 @@ def test_the_limit_leaves_time_to_save(monkeypatch: pytest.MonkeyPatch) -> None:
     assert StopRequest(None).reason == ""
 
 
-def hold(folder: Path, told: Connection) -> None:
+def hold(folder: Path, reports: Connection) -> None:
     with RunLock(folder):
-        told.send("held")
+        reports.send("held")
         time.sleep(60)
 
 
@@ -118,7 +118,7 @@ def test_an_owner_on_another_machine(
     assert run_lock._age(61) == "1 min"
 
 
-def test_a_damaged_note_is_no_obstacle(tmp_path: Path) -> None:
+def test_a_damaged_note_does_not_block(tmp_path: Path) -> None:
     (tmp_path / "owner.json").write_text("[]")
     with RunLock(tmp_path):
         pass

@@ -74,6 +74,6 @@ def test_a_second_trainer(run: Run, tiny: Tiny, tmp_path: Path) -> None:
     assert f"{tmp_path / 'mine'}: this training is being run by process" in done.err[0]
 
 
-def test_what_is_no_length_of_time(run: Run, tiny: Tiny, tmp_path: Path) -> None:
+def test_invalid_lengths_of_time(run: Run, tiny: Tiny, tmp_path: Path) -> None:
     done = run(*given(tiny, tmp_path, "--time-limit", "soon"))
     assert "'soon' is not a duration" in done.err[0]

@@ -104,7 +104,7 @@ def test_a_member_of_an_archive(site: Site, fetcher: Fetcher) -> None:
     assert job.run(site.address("/all.zip")) == path
 
 
-def test_an_address_of_ones_own(site: Site, fetcher: Fetcher) -> None:
+def test_your_own_address(site: Site, fetcher: Fetcher) -> None:
     path = fetcher(source("https://example.org/x.pth", transport="browser")).run(
         site.address("/net.pth")
     )

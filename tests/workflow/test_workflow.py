@@ -1,4 +1,4 @@
-"""What the Snakefile is told: runs, paths, and keys that change exactly when they should."""
+"""What the Snakefile gets: runs, paths, and keys that change exactly when they should."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def contents(root: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_each_cause_is_told_and_nothing_is_lost(tmp_path: Path, name: str) -> None:
+def test_each_cause_is_reported_and_nothing_is_lost(tmp_path: Path, name: str) -> None:
     root = write_set(tmp_path / "set")
     assert survey(root).problems == []
     expected = CASES[name](root)
@@ -41,9 +41,9 @@ def test_each_cause_is_told_and_nothing_is_lost(tmp_path: Path, name: str) -> No
     problems = list(found.problems)
     for file, words in expected:
         path = str(root / file) if file else str(root)
-        told = [line for line in problems if line.startswith(f"{path}:") and words in line]
-        assert told, f"{words!r} about {path} in {problems}"
-        problems.remove(told[0])
+        messages = [line for line in problems if line.startswith(f"{path}:") and words in line]
+        assert messages, f"{words!r} about {path} in {problems}"
+        problems.remove(messages[0])
     assert problems == []
     assert all("\n" not in line and ";" in line for line in found.problems)
     # Images that nobody complained about were examined all the same.
@@ -55,7 +55,7 @@ def test_each_cause_is_told_and_nothing_is_lost(tmp_path: Path, name: str) -> No
 
 
 @pytest.mark.parametrize("name", [b"1P0A\n0917.png", b"1P0A\xff0917.png", "1P0A0917é.png".encode()])
-def test_any_file_name_can_be_told_on_one_line(tmp_path: Path, name: bytes) -> None:
+def test_any_file_name_can_be_reported_on_one_line(tmp_path: Path, name: bytes) -> None:
     root = write_set(tmp_path / "set")
     strange = os.fsdecode(os.fsencode(root / "test_l" / "source") + b"/" + name)
     Path(strange).write_bytes((root / LEFT).read_bytes())

@@ -1,4 +1,4 @@
-"""Views of one scene are told from those of others, whatever the blur."""
+"""Views of one scene are distinguished from those of others, at any blur."""
 
 from __future__ import annotations
 

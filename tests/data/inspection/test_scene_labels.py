@@ -58,7 +58,7 @@ def test_equal_arrays_change_nothing(tmp_path: Path, where: str, shape: Any, kin
     assert found.read_from == f"label arrays in {tmp_path / where}"
 
 
-def test_arrays_win_and_every_difference_is_told(tmp_path: Path) -> None:
+def test_arrays_win_and_every_difference_is_reported(tmp_path: Path) -> None:
     one, other = INDOOR[0], OUTDOOR[5]
     write_arrays(tmp_path, [*INDOOR[1:], other], [one, *OUTDOOR[:5], *OUTDOOR[6:]])
     found = read(tmp_path)

@@ -321,7 +321,7 @@ def test_a_clip_is_never_divided() -> None:
 
 
 @given(sizes, st.integers(0, 70), st.integers(0, 12))
-def test_a_training_goes_on_where_it_was(world: int, windows: int, start: int) -> None:
+def test_a_training_resumes_where_it_was(world: int, windows: int, start: int) -> None:
     settings = recipe(batch_size=7)
     whole = list(sampler(settings, 5, [Window(n, 0, 0, 40) for n in range(windows)]).epoch(1))
     for rank in range(world):

@@ -145,7 +145,7 @@ def test_the_true_defocus_is_what_the_camera_rendered(small):
             images = read_scene(root, row)
             radii = known[row.source]
             assert radii.shape == (row.height, row.width)
-            # Which of the shapes it had is not told.
+            # Which of the shapes it had is not recorded.
             errors = [
                 np.abs(
                     render(images["target"] / 65535, radii, bokeh).combined * 65535
