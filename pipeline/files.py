@@ -116,6 +116,16 @@ def write_text(target: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file atomically.
+
+    Raises:
+        DataError: the folder is read-only or full.
+    """
+    with atomic_file(target) as temporary:
+        shutil.copyfile(source, temporary)
+
+
 def _umask() -> int:
     current = os.umask(0)
     os.umask(current)

@@ -17,6 +17,7 @@ import psutil  # type: ignore[import-untyped]
 
 from pipeline.config.experiment import Experiment
 from pipeline.files import sha256_of
+from pipeline.keys import Keys
 from pipeline.records import Provenance
 from pipeline.results_versions import results_versions
 
@@ -39,6 +40,7 @@ def collect(
     experiment: Experiment,
     *,
     command: str,
+    keys: Keys,
     seeds: Mapping[str, int],
     started: float,
     manifest: Path | None = None,
@@ -50,6 +52,7 @@ def collect(
     Args:
         experiment: the resolved configuration.
         command: the command line that made the result.
+        keys: the configuration and the code that it depends on.
         seeds: the seeds it used, by purpose.
         started: `time.perf_counter()` at its start; `wall_s` is the time since then.
         manifest: the data manifest it read, if any.
@@ -64,6 +67,8 @@ def collect(
         command=command,
         config=experiment.model_dump(mode="json"),
         config_hash=experiment.digest(),
+        configuration_key=keys.configuration,
+        code=dict(keys.code),
         manifest_sha256=None if manifest is None else sha256_of(manifest),
         companion_sha256=companion_sha256,
         weights_sha256=None if weights is None else sha256_of(weights),

@@ -105,12 +105,13 @@ def store(
     workers: WorkersOption = 1,
 ) -> None:
     """Decode training and validation images into a memory-mapped pixel store."""
-    from pipeline.data.store.build import build_store, store_rows, store_size
+    from pipeline.data.store.build import store_rows, store_size
+    from pipeline.stages.store import make_store
 
     rows = store_rows(manifest)
     summary = f"{output}: {len(rows)} scenes, {store_size(rows) / 1e9:.3f} GB"
     print(summary, file=sys.stderr, flush=True)
-    build_store(root, manifest, output, workers, progress=sys.stderr.isatty())
+    make_store(root, manifest, output, workers, progress=sys.stderr.isatty())
 
 
 @app.command(rich_help_panel=Panel.DATA, epilog=example("check-store data/synthetic/store"))
@@ -137,12 +138,10 @@ def patches(
 ) -> None:
     """List the training windows, without the least sharp ones of each image."""
     from pipeline.config.experiment import load_experiment
-    from pipeline.data.sampling.patch_index import write_patch_index
-    from pipeline.data.store.reader import PixelStore
+    from pipeline.stages.store import make_patches
 
-    settings = load_experiment(config).patches
-    progress = sys.stderr.isatty()
-    count = write_patch_index(PixelStore(store), settings, output, workers, progress=progress)
+    experiment = load_experiment(config)
+    count = make_patches(experiment, store, output, workers, progress=sys.stderr.isatty())
     print(f"{output}: {count} windows are kept")
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from pipeline.config.blocks import (
     Budget,
@@ -31,13 +33,16 @@ from pipeline.data.canon import CANON_SIZE
 from pipeline.errors import ConfigError, first_problem
 
 _CONFIG = Path(__file__).resolve().parents[2] / "config"
+_RESERVED = "published"
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]")
 METHODS_FILE, RECIPES_FILE = _CONFIG / "methods.yaml", _CONFIG / "recipes.yaml"
 
 
 class Experiment(MethodList):
     """One complete experiment.
 
-    `seed`: main seed. `repetitions`: number of seeds for each trained method. `trained_size`:
+    `name`: of the experiment, and of its folder of reports; by default, that of its file. `seed`:
+    main seed. `repetitions`: number of seeds for each trained method. `trained_size`:
     constructor arguments, by module, that make the trained networks narrower than published.
     `budgets`: training lengths that replace those of the recipes, by method. `methods`,
     `ablations`, `metrics`: added to those of the method list, or replacing them. `only`: the
@@ -48,6 +53,7 @@ class Experiment(MethodList):
     `sample_images`: number of test images that each evaluation saves.
     """
 
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     seed: int = Field(ge=0)
     repetitions: int = Field(ge=1)
     only: Listed[tuple[str, ...]] | None = None
@@ -62,6 +68,13 @@ class Experiment(MethodList):
     compute: Compute
     complexity_size: Listed[tuple[int, int]] = CANON_SIZE
     sample_images: int = Field(ge=0)
+
+    @field_validator("name")
+    @classmethod
+    def _not_published(cls, name: str) -> str:
+        if name == _RESERVED:
+            raise ValueError("'published' is the folder of the paper's numbers; choose another one")
+        return name
 
     @model_validator(mode="after")
     def _names_exist(self) -> Experiment:
@@ -105,6 +118,30 @@ class Experiment(MethodList):
             for name, method in self.methods.items()
             if name not in self.not_run and method.recipe != "official"
         ]
+
+    def runs(self, name: str) -> bool:
+        """Whether the workflow evaluates this method or ablation."""
+        return name in self.ablations or name in self.methods_run()
+
+    def runs_of(self, names: Iterable[str]) -> list[tuple[str, int]]:
+        """Each of these methods that is run, with each of its repetitions, from 0.
+
+        A method has several repetitions only if it depends on a seed.
+        """
+        return [
+            (name, repetition)
+            for name in names
+            if self.runs(name)
+            for repetition in range(self.repetitions if self.recipe_of(name) else 1)
+        ]
+
+    def sets(self) -> dict[str, Synthetic | Canon | Folder | Clips]:
+        """Blocks of the sets in use, by name: `dataset`, and `companion` if one is trained on."""
+        sets: dict[str, Synthetic | Canon | Folder | Clips] = {"dataset": self.dataset}
+        methods = [name for name, _ in self.runs_of([*self.methods, *self.ablations])]
+        if self.companion is not None and any(map(self.needs_companion, methods)):
+            sets["companion"] = self.companion
+        return sets
 
     def table2_rows(self) -> dict[int, str]:
         """Rows of the paper's Table 2: our method name by the number of the row."""
@@ -185,6 +222,8 @@ def load_experiment(path: Path) -> Experiment:
     ('synthetic', 2)
     """
     data = read_with_bases(path)
+    # A name is not inherited: reports of two experiments must not share a folder.
+    data["name"] = read_yaml(path).get("name", _name_of(path))
     shared = load_methods().model_dump()
     for block in ("methods", "ablations", "metrics"):
         own = data.get(block, {})
@@ -197,6 +236,10 @@ def load_experiment(path: Path) -> Experiment:
         return Experiment.model_validate(data)
     except ValidationError as error:
         raise ConfigError(f"{path}: {first_problem(error)}") from error
+
+
+def _name_of(path: Path) -> str:
+    return _NOT_IN_NAMES.sub("-", path.stem).lstrip("-._") or "experiment"
 
 
 def _select(data: dict[str, Any]) -> None:

@@ -53,6 +53,8 @@ class Column:
         value = row[self.source]
         if pd.isna(value) or value == "":
             return "–"
+        if self.source == "label" and row.get("standing") == tables.STALE:
+            return f"{value} ({tables.STALE})"
         if self.digits is None:
             return str(value)
         printed = f"{float(value) * self.scale:.{self.digits}f}"
@@ -139,7 +141,12 @@ def readable_columns(frame: pd.DataFrame, metrics: Metrics) -> tuple[Column, ...
 
 def notes(frame: pd.DataFrame) -> list[str]:
     """What a reader must know about the labels and data sets in `frame`, one sentence each."""
-    sentences = []
+    sentences = [f"Experiment: {name}." for name in _experiments(frame)]
+    if tables.STALE in set(frame.get("standing", ())):
+        sentences.append(
+            "Rows marked stale were made by other code than that of today; `dmtbench status` says "
+            "which."
+        )
     if tables.PUBLISHED in set(frame["label"]):
         sentences.append("Rows labeled published were not run: their numbers are the paper's.")
     if tables.SURROGATE in set(frame["label"]):
@@ -162,6 +169,10 @@ def notes(frame: pd.DataFrame) -> list[str]:
     if "params" in frame:
         sentences.append("Params and FLOPs are those of the full models, under every label.")
     return sentences
+
+
+def _experiments(frame: pd.DataFrame) -> list[str]:
+    return sorted({name for name in frame.get("experiment", ()) if name})
 
 
 def markdown(frame: pd.DataFrame, metrics: Metrics) -> str:
@@ -230,7 +241,8 @@ def write_table(frame: pd.DataFrame, stem: Path, metrics: Metrics) -> list[Path]
 def write_metrics(frame: pd.DataFrame, path: Path) -> None:
     """Write the combined PSNR (dB), SSIM and MAE of every method that was run, as JSON.
 
-    The file serves `dvc metrics`: `{method: {"combined_psnr": …, …}}`.
+    The file serves `dvc metrics`: `{experiment: {method: {"combined_psnr": …, …}}}`. The name of
+    a stale row has a mark.
 
     Raises:
         DataError: the folder is read-only or full.
@@ -238,10 +250,16 @@ def write_metrics(frame: pd.DataFrame, path: Path) -> None:
     names = [f"combined_{metric}" for metric in PAPER_METRICS if f"combined_{metric}" in frame]
     run = frame[frame["n_seeds"].notna()]
     metrics = {
-        row["method"]: {name: row[name] for name in names if pd.notna(row[name])}
+        marked(row): {name: row[name] for name in names if pd.notna(row[name])}
         for _, row in run.iterrows()
     }
-    write_text(path, json.dumps(metrics, indent=2) + "\n")
+    write_text(path, json.dumps({"".join(_experiments(frame)): metrics}, indent=2) + "\n")
+
+
+def marked(row: pd.Series) -> str:
+    """The name of a row, with a mark if it is stale."""
+    name = str(row["method"])
+    return f"{name} ({tables.STALE})" if row.get("standing") == tables.STALE else name
 
 
 def escape_latex(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pandas as pd
 
@@ -18,6 +18,7 @@ _COLUMNS = (
     *(f"combined_{metric}" for metric in _METRICS),
     *(f"combined_{metric}_{detail}" for metric in _METRICS for detail in tables.DETAILS),
     *("trained_params", "params", "flops_paper_g", "flops_fvcore_g"),
+    *tables.ORIGIN,
 )
 
 
@@ -27,6 +28,9 @@ def build_table2(
     published: pd.DataFrame,
     rows: dict[int, str],
     further: Sequence[str] = (),
+    *,
+    experiment: str = "",
+    stale: Collection[str] = (),
 ) -> pd.DataFrame:
     """The paper's Table 2 with our numbers next to the published ones.
 
@@ -38,7 +42,8 @@ def build_table2(
     (our row label; the method's name as long as nothing was run), `label`, `dataset`,
     `protocol`, `n_seeds`; `combined_psnr` (dB), `combined_ssim`; for both
     `_sd,_ci_lo,_ci_hi,_published,_diff,_verdict` as in Table 1; `trained_params`; `params` and
-    FLOPs in 10^9 of the full model.
+    FLOPs in 10^9 of the full model; `experiment` and `standing` as in Table 1, for which `stale`
+    names methods.
 
     Raises:
         RecordError: the records of one row differ in label, data set, protocol or size, or
@@ -52,16 +57,16 @@ def build_table2(
         )
     records = {group[0].method: group for group in tables.by_row(results).values()}
     sizes = {size.method: size for size in tables.sizes_by_row(complexity).values()}
-    built = []
-    for paper in published.to_dict("records"):
-        name = rows.get(int(paper["method"]), "")
-        built.append(_row(paper, name, records.get(name, []), sizes.get(name)))
     beyond = dict.fromkeys(("method", "transformer", "dynamic"), "") | dict.fromkeys(
         ("n_dmssrm", *_METRICS)
     )
-    built += [
-        _row(beyond, name, records[name], sizes.get(name)) for name in further if name in records
-    ]
+    wanted = [(paper, rows.get(int(paper["method"]), "")) for paper in published.to_dict("records")]
+    wanted += [(beyond, name) for name in further if name in records]
+    built = []
+    for paper, name in wanted:
+        own, size = records.get(name, []), sizes.get(name)
+        origin = tables.origin_cells(experiment, [*own, *([size] if size else [])], stale)
+        built.append(_row(paper, name, own, size) | origin)
     return tables.typed(built, _COLUMNS)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from pipeline.chain.steps import write_step
 from pipeline.config.blocks import Canon, Clips, Synthetic
 from pipeline.config.experiment import Experiment
 from pipeline.data.inspection.survey import survey
@@ -13,6 +14,8 @@ from pipeline.data.synthetic.clips import synthesize_clips
 from pipeline.data.synthetic.dataset import synthesize
 from pipeline.errors import ConfigError, DataError
 from pipeline.evaluation.protocol import check_bit_depth
+from pipeline.keys import data_keys
+from pipeline.places import record_of
 
 
 def make_data(
@@ -70,6 +73,14 @@ def make_data(
     for note in examined.inventory.notes:
         print(f"warning: {note}", file=sys.stderr)
     write_manifest(manifest, rows)
+    write_step(
+        record_of(manifest),
+        "data",
+        experiment=experiment,
+        keys=data_keys(experiment, "companion" if companion else "dataset"),
+        inputs={},
+        outputs=[manifest],
+    )
     journal.unlink(missing_ok=True)
     return len(rows)
 

@@ -21,6 +21,7 @@ from pipeline.data.store.reader import PixelStore
 from pipeline.errors import ConfigError
 from pipeline.files import atomic_folder, sha256_of
 from pipeline.finished_runs import keep_finished
+from pipeline.keys import train_keys
 from pipeline.methods import Method
 from pipeline.provenance import collect
 from pipeline.records import RunRecord, write_record
@@ -190,6 +191,7 @@ def _write(
             provenance=collect(
                 run.experiment,
                 command=command,
+                keys=train_keys(run),
                 seeds=run.training_seeds,
                 started=started,
                 manifest=files.manifest,
