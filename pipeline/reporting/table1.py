@@ -27,8 +27,8 @@ def build_table1(
     Rows: the methods of `published` in the paper's order, then the blurred input, the other
     controls, and every further method in `results` (leave ablations out: they belong to
     Table 2). A method without a record stays, with the published numbers and the label
-    `published`: the table never shrinks. A surrogate does not fill a row of the paper: it is among
-    the further methods, as `<row> (surrogate)`.
+    `published`: the table never shrinks. Surrogates and given weights fill no row of the paper:
+    they are among the further methods, as `<row> (surrogate)` and `<row> (given weights)`.
 
     Columns: `method,kind,label,dataset,protocol,n_seeds`; the paper's own,
     `{indoor,outdoor,combined}_{psnr,ssim,mae}` (PSNR in dB), ours; then for these and every
@@ -47,7 +47,14 @@ def build_table1(
     metrics = tables.metrics_of(results)
     paper = {str(row["method"]): row for row in published.to_dict("records")}
     rows = [
-        _row(name, records.get(name, []), paper.get(name, {}), metrics, sizes.get(name))
+        _row(
+            name,
+            records.get(name, []),
+            paper.get(name, {}),
+            metrics,
+            # Given weights belong to the full model, whose cost is counted without them.
+            sizes.get(name.removesuffix(f" ({tables.GIVEN})")),
+        )
         for name in _order(records, list(paper))
     ]
     return tables.typed(rows, columns_of(metrics))

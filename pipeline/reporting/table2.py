@@ -32,7 +32,8 @@ def build_table2(
 
     `rows` maps a number of Table 2 to the name of the method or ablation that stands for it.
     A variant without a record stays as published. `further` names ablations that the paper does
-    not have: those with a record follow, without number.
+    not have: those with a record follow, without number, and after them surrogates and given
+    weights, which fill no row of the paper.
 
     Columns: `method` (the paper's number, as text), `transformer`, `dynamic`, `n_dmssrm`, `row`
     (our row label; the method's name as long as nothing was run), `label`, `dataset`,
@@ -50,7 +51,9 @@ def build_table2(
             f"method {rows[missing[0]]!r}: `table2: {missing[0]}` is not a row of the paper's "
             "Table 2; fix it in the configuration"
         )
-    records = {group[0].method: group for group in tables.by_row(results).values()}
+    groups = tables.by_row(results)
+    records = {group[0].method: group for name, group in groups.items() if name == group[0].row}
+    apart = [group for name, group in groups.items() if name != group[0].row]
     sizes = {size.method: size for size in tables.sizes_by_row(complexity).values()}
     built = []
     for paper in published.to_dict("records"):
@@ -62,6 +65,12 @@ def build_table2(
     built += [
         _row(beyond, name, records[name], sizes.get(name)) for name in further if name in records
     ]
+    wanted = {*rows.values(), *further}
+    built += [
+        _row(beyond, method, group, sizes.get(method))
+        for group in apart
+        if (method := group[0].method) in wanted
+    ]
     return tables.typed(built, _COLUMNS)
 
 
@@ -71,7 +80,7 @@ def _row(
     records: list[ResultRecord],
     size: ComplexityRecord | None,
 ) -> Row:
-    label = records[0].row if records else size.row if size else name
+    label = tables.row_of(records[0]) if records else size.row if size else name
     row: Row = {
         "method": str(paper["method"]),
         **{key: paper[key] for key in ("transformer", "dynamic", "n_dmssrm")},
