@@ -115,7 +115,7 @@ def evaluate_keys(run: Run, *, tiling: object = None, given_weights: bool = Fals
 
 def report_keys(experiment: Experiment) -> Keys:
     """Keys of tables and plots; the records are their inputs."""
-    blocks = ("name", "methods", "ablations", "metrics", "not_run", "repetitions", "pins")
+    blocks = ("name", "methods", "ablations", "metrics", "not_run", "repetitions")
     code = {"reporting": source_hash("pipeline.reporting"), "python": PYTHON}
     return Keys(experiment.digest(*blocks), code)
 

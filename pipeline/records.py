@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pipeline.errors import RecordError, first_problem
 from pipeline.files import write_text
 
-Label = Literal["reproduced", "official weights", "published", "surrogate", "demo"]
+Label = Literal["reproduced", "official weights", "given weights", "published", "surrogate", "demo"]
 CATEGORIES = ("indoor", "outdoor", "combined")
 MAIN_GROUP = "main"
 _AGAIN = "delete the file and run its stage again"

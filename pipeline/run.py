@@ -105,7 +105,8 @@ class Run:
 class WeightsOrigin:
     """Where a network's weights come from: a run, a file, or neither for a method without training.
 
-    `run_folder`: made by `dmtbench train`. `official`: file published by the method's authors.
+    `run_folder`: made by `dmtbench train`. `official`: file with the names and shapes of the
+    authors' network; whether it is theirs is another question (`pipeline.weights.trust`).
     """
 
     run_folder: Path | None = None

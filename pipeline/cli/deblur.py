@@ -58,4 +58,5 @@ def deblur(
     if done.mean_for_combined:
         print("combined view: the mean of left and right; give --combined for the camera's own")
     settings = f", published settings: {done.settings}" if done.settings else ""
-    print(f"{output}: {method}{settings}")
+    label = f", {done.label}" if done.label else ""
+    print(f"{output}: {method}{settings}{label}")

@@ -26,7 +26,10 @@ RunOption = Annotated[
     Path | None, typer.Option(help="Run folder with the weights, for methods that learn.")
 ]
 WeightsOption = Annotated[
-    Path | None, typer.Option(help="Weights published by the authors, instead of a run.")
+    Path | None,
+    typer.Option(
+        help="Weights published by the authors, instead of a run; see `dmtbench weights trust`."
+    ),
 ]
 TileOption = Annotated[
     int | None,

@@ -31,6 +31,7 @@ from pipeline.config.recipe import Recipe
 from pipeline.config.yaml_files import merged, read_with_bases, read_yaml
 from pipeline.data.canon import CANON_SIZE
 from pipeline.errors import ConfigError, first_problem
+from pipeline.pins import Pins, pins_file, read_pins
 
 _CONFIG = Path(__file__).resolve().parents[2] / "config"
 _RESERVED = "published"
@@ -50,7 +51,9 @@ class Experiment(MethodList):
     results. `companion`: second training set, for the recipes that need one. `recipes`: the shared
     recipes, with single values replaced. `complexity_size`: height and width at which FLOPs are
     counted; reconstruction: the size of Canon's images, which reproduces the paper's FLOPs.
-    `sample_images`: number of test images that each evaluation saves.
+    `sample_images`: number of test images that each evaluation saves. `pins`: what the pins file
+    beside the experiment file holds; no part of dumps and digests, because pinning something does
+    not change the experiment.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
@@ -68,6 +71,7 @@ class Experiment(MethodList):
     compute: Compute
     complexity_size: Listed[tuple[int, int]] = CANON_SIZE
     sample_images: int = Field(ge=0)
+    pins: Pins = Field(default_factory=Pins, exclude=True)
 
     @field_validator("name")
     @classmethod
@@ -211,17 +215,19 @@ def load_experiment(path: Path) -> Experiment:
     """Read an experiment and merge it over the method list and the recipes.
 
     A file with the key `extends` holds only the differences from another file, whose path is
-    relative to its own folder.
+    relative to its own folder. `pins` come from the file beside it (see `pipeline.pins`).
 
     Raises:
         ConfigError: the file is missing, malformed, has an unknown key, a value of a wrong type
-            or names a method or recipe that does not exist.
+            or names a method or recipe that does not exist; the pins file is malformed.
 
     >>> experiment = load_experiment(_CONFIG / "demo.yaml")
     >>> experiment.dataset.name, experiment.recipe_of("dmtnet-b").batch_size
     ('synthetic', 2)
     """
     data = read_with_bases(path)
+    if "pins" in data:
+        raise ConfigError(f"{path}: pins: unknown key, remove it; {pins_file(path)} holds them")
     # A name is not inherited: reports of two experiments must not share a folder.
     data["name"] = read_yaml(path).get("name", _name_of(path))
     shared = load_methods().model_dump()
@@ -232,6 +238,7 @@ def load_experiment(path: Path) -> Experiment:
     _select(data)
     own = data.get("recipes", {})
     data["recipes"] = merged(read_yaml(RECIPES_FILE), own) if isinstance(own, dict) else own
+    data["pins"] = read_pins(pins_file(path))
     try:
         return Experiment.model_validate(data)
     except ValidationError as error:

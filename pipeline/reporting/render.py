@@ -154,6 +154,11 @@ def notes(frame: pd.DataFrame) -> list[str]:
             "Rows labeled surrogate were made with networks that stand in for methods whose "
             "publications do not describe them fully: they are not results of those methods."
         )
+    if tables.GIVEN in set(frame["label"]):
+        sentences.append(
+            "Rows labeled given weights were scored with files that nobody has confirmed to be the "
+            "authors' weights: they are not results of those methods."
+        )
     pairs = frame[["label", "dataset"]].drop_duplicates().sort_values(["label", "dataset"])
     for label, dataset in pairs.itertuples(index=False):
         if label != "demo" and dataset == tables.CANON:

@@ -32,8 +32,8 @@ def build_table1(
     Rows: the methods of `published` in the paper's order, then the blurred input, the other
     controls, and every further method in `results` (leave ablations out: they belong to
     Table 2). A method without a record stays, with the published numbers and the label
-    `published`: the table never shrinks. A surrogate does not fill a row of the paper: it is among
-    the further methods, as `<row> (surrogate)`.
+    `published`: the table never shrinks. Surrogates and given weights fill no row of the paper:
+    they are among the further methods, as `<row> (surrogate)` and `<row> (given weights)`.
 
     Columns: `method,kind,label,dataset,protocol,n_seeds`; the paper's own,
     `{indoor,outdoor,combined}_{psnr,ssim,mae}` (PSNR in dB), ours; then for these and every
@@ -55,7 +55,9 @@ def build_table1(
     paper = {str(row["method"]): row for row in published.to_dict("records")}
     rows = []
     for name in _order(records, list(paper)):
-        own, size = records.get(name, []), sizes.get(name)
+        own = records.get(name, [])
+        # Given weights belong to the full model, whose cost is counted without them.
+        size = sizes.get(name.removesuffix(f" ({tables.GIVEN})"))
         origin = tables.origin_cells(experiment, [*own, *([size] if size else [])], stale)
         rows.append(_row(name, own, paper.get(name, {}), metrics, size) | origin)
     return tables.typed(rows, columns_of(metrics))

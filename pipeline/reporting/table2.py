@@ -36,7 +36,8 @@ def build_table2(
 
     `rows` maps a number of Table 2 to the name of the method or ablation that stands for it.
     A variant without a record stays as published. `further` names ablations that the paper does
-    not have: those with a record follow, without number.
+    not have: those with a record follow, without number, and after them surrogates and given
+    weights, which fill no row of the paper.
 
     Columns: `method` (the paper's number, as text), `transformer`, `dynamic`, `n_dmssrm`, `row`
     (our row label; the method's name as long as nothing was run), `label`, `dataset`,
@@ -55,18 +56,26 @@ def build_table2(
             f"method {rows[missing[0]]!r}: `table2: {missing[0]}` is not a row of the paper's "
             "Table 2; fix it in the configuration"
         )
-    records = {group[0].method: group for group in tables.by_row(results).values()}
+    groups = tables.by_row(results)
+    records = {group[0].method: group for name, group in groups.items() if name == group[0].row}
+    apart = [group for name, group in groups.items() if name != group[0].row]
     sizes = {size.method: size for size in tables.sizes_by_row(complexity).values()}
     beyond = dict.fromkeys(("method", "transformer", "dynamic"), "") | dict.fromkeys(
         ("n_dmssrm", *_METRICS)
     )
-    wanted = [(paper, rows.get(int(paper["method"]), "")) for paper in published.to_dict("records")]
-    wanted += [(beyond, name) for name in further if name in records]
+    wanted = [
+        (paper, method, records.get(method, []))
+        for paper in published.to_dict("records")
+        for method in [rows.get(int(paper["method"]), "")]
+    ]
+    wanted += [(beyond, method, records[method]) for method in further if method in records]
+    known = {*rows.values(), *further}
+    wanted += [(beyond, group[0].method, group) for group in apart if group[0].method in known]
     built = []
-    for paper, name in wanted:
-        own, size = records.get(name, []), sizes.get(name)
+    for paper, method, own in wanted:
+        size = sizes.get(method)
         origin = tables.origin_cells(experiment, [*own, *([size] if size else [])], stale)
-        built.append(_row(paper, name, own, size) | origin)
+        built.append(_row(paper, method, own, size) | origin)
     return tables.typed(built, _COLUMNS)
 
 
@@ -76,7 +85,7 @@ def _row(
     records: list[ResultRecord],
     size: ComplexityRecord | None,
 ) -> Row:
-    label = records[0].row if records else size.row if size else name
+    label = tables.row_of(records[0]) if records else size.row if size else name
     row: Row = {
         "method": str(paper["method"]),
         **{key: paper[key] for key in ("transformer", "dynamic", "n_dmssrm")},

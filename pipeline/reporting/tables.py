@@ -21,7 +21,7 @@ DETAILS = (*SPREAD, "published", "diff", "verdict")
 CANON = "canon"
 PROTOCOL = "dpdd-16"
 """Data set and protocol whose numbers are comparable with the published ones."""
-PUBLISHED, SURROGATE = "published", "surrogate"
+PUBLISHED, SURROGATE, GIVEN = "published", "surrogate", "given weights"
 
 _CONFIDENCE = 0.95
 _WHOLE = ("n_seeds", "n_images", "n_dmssrm", "trained_params", "params")
@@ -75,14 +75,14 @@ def estimate(values: Sequence[float | None]) -> Estimate:
 def row_of(record: ResultRecord | ComplexityRecord) -> str:
     """The row that a record belongs to.
 
-    A surrogate has its own row: it must never share one with the published numbers of the method
-    that it stands in for.
+    A surrogate has its own row, and so have weights that nobody vouches for: they must never share
+    one with the published numbers of the method that they stand in for.
     """
     if isinstance(record, ComplexityRecord):
-        stands_in = record.surrogate
+        mark = SURROGATE if record.surrogate else ""
     else:
-        stands_in = record.label == SURROGATE
-    return f"{record.row} ({SURROGATE})" if stands_in else record.row
+        mark = record.label if record.label in (SURROGATE, GIVEN) else ""
+    return f"{record.row} ({mark})" if mark else record.row
 
 
 def by_row(results: Iterable[ResultRecord]) -> dict[str, list[ResultRecord]]:

@@ -16,6 +16,7 @@ from pipeline.evaluation.inference import predict
 from pipeline.evaluation.loading import check_origin, load_method
 from pipeline.evaluation.protocol import Tiling
 from pipeline.methods import Method
+from pipeline.records import Label
 from pipeline.run import Run, WeightsOrigin
 
 Progress = Callable[[int, int], None]
@@ -25,11 +26,13 @@ class Deblurred(NamedTuple):
     """How an image was deblurred.
 
     `settings`: those of the publication, if the method ran with them and without a run.
-    `mean_for_combined`: whether the combined view was made as the mean of the other two.
+    `mean_for_combined`: whether the combined view was made as the mean of the other two. `label`:
+    that of images made with published or given weights; otherwise `None`.
     """
 
     settings: str | None
     mean_for_combined: bool
+    label: Label | None = None
 
 
 def deblur(
@@ -63,7 +66,8 @@ def deblur(
         check_origin(method, origin)
     views, mean = _views(method, images)
     device = prepare_device(compute, run.seed("deblur"))
-    network = load_method(run, origin).network
+    loaded = load_method(run, origin)
+    network = loaded.network
     if hasattr(network, "progress"):
         cast(Any, network).progress = progress
     try:
@@ -79,7 +83,7 @@ def deblur(
     except ValueError as error:
         raise DataError(f"{method.name} cannot deblur {_names(images)}: {error}") from error
     write_png16(target, to_uint16(sharp))
-    return Deblurred(settings, mean)
+    return Deblurred(settings, mean, loaded.label if origin.official else None)
 
 
 def _views(method: Method, images: Mapping[str, Path]) -> tuple[dict[str, Image], bool]:

@@ -155,6 +155,15 @@ def test_a_surrogate_is_said_to_be_one(tmp_path: Path, table1: pd.DataFrame) -> 
     assert said not in write_table(table1, tmp_path / "without")[1].read_text(encoding="utf-8")
 
 
+def test_given_weights_are_said_to_be_such(tmp_path: Path, table1: pd.DataFrame) -> None:
+    said = "nobody has confirmed to be the authors' weights"
+    published = read_published_table1(PUBLISHED / "table1.csv")
+    record = result("dpdnet", "DPDNet", dataset="canon", label="given weights")
+    for text in write_table(build_table1([record], [], published), tmp_path / "with")[1:]:
+        assert said in text.read_text(encoding="utf-8")
+    assert said not in write_table(table1, tmp_path / "without")[1].read_text(encoding="utf-8")
+
+
 def test_metrics_hold_what_was_run(tmp_path: Path, table1: pd.DataFrame) -> None:
     write_metrics(table1, tmp_path / "metrics.json")
     metrics = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
