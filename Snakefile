@@ -1,13 +1,14 @@
 # The DAG. Every rule passes paths and scalars to one `dmtbench` command; all logic is in pipeline/.
-from pipeline.workflow.experiment import load_workflow
+from pipeline.workflow.experiment import judge_by_content, load_workflow
 
 
 configfile: "config/demo.yaml"
 
 
-# Rules have the experiment file as a resource, not as a parameter: a changed parameter would make
-# everything again, but only the content of the file matters, and the keys hold it.
+# Rules have the experiment file as a resource, not as a parameter, and all inputs are `ancient`:
+# content decides what is made again, see `judge_by_content`.
 bench = load_workflow(workflow.configfiles, workflow.config_settings.config)
+judge_by_content(workflow, bench)
 
 
 wildcard_constraints:

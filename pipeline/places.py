@@ -104,6 +104,10 @@ class Places:
         """Folder of a result."""
         return self.results / f"{method}-seed{repetition}"
 
+    def given(self, method: str) -> Path:
+        """Folder of the result of a method with given weights."""
+        return self.results / f"{method}-given"
+
     def record(self, method: str, repetition: int) -> Path:
         """Record of a result."""
         return self.result(method, repetition) / RECORD

@@ -9,13 +9,7 @@ from pathlib import Path
 
 from pipeline.artifacts import CURVE, RECORD, WEIGHTS
 from pipeline.chain.complexity import judge_complexity
-from pipeline.chain.reports import (
-    TABLES,
-    judge_report,
-    plot_report,
-    table_report,
-    track_report,
-)
+from pipeline.chain.reports import judge_report, reports
 from pipeline.chain.results import judge_result, judge_run
 from pipeline.chain.standing import Standing
 from pipeline.chain.steps import judge_step
@@ -166,12 +160,10 @@ class Chain:
 
     def _of_reports(self) -> Iterator[Artifact]:
         experiment = self.experiment
-        tables = [table_report(experiment, name) for name in TABLES]
-        for method in dict.fromkeys(
-            need.removeprefix(COMPLEXITY_OF)
-            for table in tables
-            for need in table.needs
-            if need.startswith(COMPLEXITY_OF)
+        made = reports(experiment).values()
+        needs = dict.fromkeys(need for report in made for need in report.needs)
+        for method in (
+            need.removeprefix(COMPLEXITY_OF) for need in needs if need.startswith(COMPLEXITY_OF)
         ):
             yield Artifact(
                 COMPLEXITY_OF + method,
@@ -179,10 +171,10 @@ class Chain:
                 (),
                 partial(judge_complexity, experiment, method),
             )
-        for report in (*tables, plot_report(experiment), track_report(experiment)):
+        for report in made:
             yield Artifact(
                 report.name,
-                (*report.files, *report.copies),
+                (*report.files, report.record, *report.copies),
                 report.needs,
                 partial(judge_report, experiment, report),
             )

@@ -25,7 +25,8 @@ _FILES = {
     "table2": tuple(f"table2.{ending}" for ending in _TABLE),
     "track": ("tracking.json",),
     "plot": tuple(f"psnr_vs_params.{ending}" for ending in ("png", "svg", "pdf")),
-}TABLES = ("table1", "table2")
+}
+TABLES = ("table1", "table2")
 _COPIED = (*TABLES, "plot")
 
 
@@ -63,6 +64,20 @@ def counted(experiment: Experiment, methods: list[str]) -> list[str]:
     ]
 
 
+def given(experiment: Experiment, methods: list[str]) -> dict[str, Path]:
+    """Result records of methods that were evaluated with given weights."""
+    places = Places.of(experiment)
+    paths = {name: places.given(name) / RECORD for name in methods}
+    return {name: path for name, path in paths.items() if path.exists()}
+
+
+def reports(experiment: Experiment) -> dict[str, Report]:
+    """All reports of an experiment by name; each comes after those that it needs."""
+    made = [table_report(experiment, name) for name in TABLES]
+    made += [plot_report(experiment), track_report(experiment)]
+    return {report.name: report for report in made}
+
+
 def table_report(experiment: Experiment, name: str) -> Report:
     """The report `table1` or `table2`."""
     places, methods = Places.of(experiment), methods_of(experiment, name)
@@ -72,10 +87,11 @@ def table_report(experiment: Experiment, name: str) -> Report:
         **{f"evaluate {run}": path for run, path in records.items()},
         **{f"complexity {method}": Places.complexity(method) for method in sizes},
     }
+    further = {f"given {method}": path for method, path in given(experiment, methods).items()}
     return _report(
         experiment,
         name,
-        inputs={**inputs, "published": PUBLISHED / f"{name}.csv"},
+        inputs={**inputs, **further, "published": PUBLISHED / f"{name}.csv"},
         needs=tuple(inputs),
     )
 

@@ -14,9 +14,7 @@ from pipeline.keys import evaluate_keys, train_keys
 from pipeline.places import Places
 from pipeline.records import ResultRecord, RunRecord, read_record
 from pipeline.run import Run
-
-WITH_GIVEN_WEIGHTS = ("official weights", "given weights")
-"""Labels of results whose weights were not trained here."""
+from pipeline.weights.trust import known_source
 
 
 def judge_run(run: Run, places: Places) -> Standing:
@@ -49,13 +47,19 @@ def judge_run(run: Run, places: Places) -> Standing:
     )
 
 
-def judge_result(run: Run, places: Places) -> Standing:
+def judge_result(run: Run, places: Places, *, given: bool = False) -> Standing:
     """How a result stands: per-image scores, means, weights, manifest and keys.
 
     The network that was scored must be the one in the run folder; how that one stands is for
     `judge_run` to say.
+
+    Args:
+        run: what must have been evaluated.
+        places: of its experiment.
+        given: whether the result is that of given weights.
     """
-    folder = places.result(run.method.name, run.repetition)
+    name = run.method.name
+    folder = places.given(name) if given else places.result(name, run.repetition)
     path, per_image = folder / RECORD, folder / PER_IMAGE_FILE
     for file in (path, per_image):
         if not file.exists():
@@ -70,13 +74,14 @@ def judge_result(run: Run, places: Places) -> Standing:
         return Standing("broken", per_image, "was changed after it was made")
     if problem := _wrong_means(record, per_image):
         return Standing("broken", path, problem)
-    if problem := _wrong_weights(record, run, places):
+    wrong = _unknown_weights(record, run) if given else _wrong_weights(record, run, places)
+    if problem := wrong:
         return Standing("foreign", path, problem)
     if problem := _other_manifest({places.manifest: record.provenance.manifest_sha256}):
         return Standing("foreign", path, problem)
     return judged_by_keys(
         path,
-        keys=evaluate_keys(run, given_weights=record.label in WITH_GIVEN_WEIGHTS),
+        keys=evaluate_keys(run, given_weights=given),
         configuration_key=record.provenance.configuration_key,
         code=record.provenance.code,
     )
@@ -104,14 +109,17 @@ def _wrong_means(record: ResultRecord, per_image: Path) -> str:
     return "" if same else f"its means are not those of {PER_IMAGE_FILE}"
 
 
+def _unknown_weights(record: ResultRecord, run: Run) -> str:
+    """What is wrong with the label of a result of given weights; empty if nothing is."""
+    used = record.provenance.weights_sha256
+    known = used is not None and known_source(run.method.name, used, run.experiment.pins)
+    wrong = record.label == "official weights" and not known
+    return "is labeled official weights, but their checksum is not known" if wrong else ""
+
+
 def _wrong_weights(record: ResultRecord, run: Run, places: Places) -> str:
     """What is wrong with where the weights come from; empty if nothing is."""
     name, used = run.method.name, record.provenance.weights_sha256
-    given = record.label in WITH_GIVEN_WEIGHTS
-    if not run.experiment.runs(name):
-        return "" if given else f"{name} is not run by this experiment"
-    if given:
-        return "scores given weights, but the experiment trains this method"
     if run.method.entry.recipe is None:
         return "" if used is None else f"scores weights, but {name} has nothing to learn"
     try:

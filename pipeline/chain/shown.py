@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pipeline.chain.complexity import judge_complexity
 from pipeline.chain.experiment import Chain
-from pipeline.chain.reports import counted
+from pipeline.chain.reports import counted, given
 from pipeline.chain.results import judge_result
 from pipeline.config.experiment import Experiment
 from pipeline.places import Places
@@ -31,7 +31,7 @@ def shown_records(experiment: Experiment, methods: list[str]) -> Shown:
     """The results and sizes of these methods, each checked back to data and code.
 
     A method that has not been evaluated yet is left out. So is one that the experiment does not
-    run, unless it was scored with given weights.
+    run, unless there is a result with given weights.
 
     Raises:
         RecordError: a result is foreign or broken; the message names the file and the remedy.
@@ -50,11 +50,11 @@ def shown_records(experiment: Experiment, methods: list[str]) -> Shown:
             standing.require()
             stale |= {method} if standing.state == "stale" else set()
         results.append(read_record(path, ResultRecord))
-    for method in (name for name in methods if not experiment.runs(name)):
-        standing = judge_result(Run.of(experiment, method), places)
-        if standing.usable:
-            results.append(read_record(places.record(method, 0), ResultRecord))
-            stale |= {method} if standing.state == "stale" else set()
+    for method, path in given(experiment, methods).items():
+        standing = judge_result(Run.of(experiment, method), places, given=True)
+        standing.require()
+        results.append(read_record(path, ResultRecord))
+        stale |= {method} if standing.state == "stale" else set()
     for method in counted(experiment, methods):
         standing = judge_complexity(experiment, method)
         if standing.state != "missing":

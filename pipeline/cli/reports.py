@@ -61,7 +61,7 @@ def status(
     config: ConfigOption = DEFAULT_CONFIG,
     json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
 ) -> None:
-    """List every file of an experiment as fresh, stale, foreign, broken or missing, with the reason.
+    """List what is fresh, stale, foreign, broken or missing in an experiment, and why.
 
     Content decides, not modification times. The exit status is 1 unless everything that the
     experiment requests is fresh.

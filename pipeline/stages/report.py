@@ -50,12 +50,13 @@ def write_table1(experiment: Experiment, shown: Shown, published: Path, output: 
     Raises:
         RecordError: records of one row do not belong together.
     """
-    marks = {"experiment": shown.experiment, "stale": shown.stale}
+    name, stale = shown.experiment, shown.stale
     paper = read_published_table1(published / "table1.csv")
-    table = build_table1(shown.results, shown.sizes, paper, **marks)
+    table = build_table1(shown.results, shown.sizes, paper, experiment=name, stale=stale)
+    groups = build_groups(shown.results, experiment=name, stale=stale)
     metrics = shown_metrics(experiment.metrics)
     write_table(table, output / "table1", metrics)
-    write_table(build_groups(shown.results, **marks), output / "groups", metrics)
+    write_table(groups, output / "groups", metrics)
     write_metrics(table, output / "metrics.json")
 
 

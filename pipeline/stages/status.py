@@ -42,10 +42,10 @@ def _others(experiment: Experiment, chain: Chain) -> Iterator[Status]:
         name = f"evaluate {path.parent.name}"
         if name in chain.artifacts:
             continue
-        method, _, repetition = path.parent.name.rpartition("-seed")
+        method = path.parent.name.rpartition("-")[0]
         standing = Standing("foreign", path, "this experiment does not request it")
-        if repetition == "0" and method in experiment.methods:
-            standing = judge_result(Run.of(experiment, method), places)
+        if path == places.given(method) / RECORD and method in experiment.methods:
+            standing = judge_result(Run.of(experiment, method), places, given=True)
         yield Status(name, standing, extra=True)
 
 

@@ -124,9 +124,7 @@ class Entry:
             ) from error
 
 
-def read_entries(
-    runs: Path, results: Path, wanted: Collection[str] | None = None
-) -> list[Entry]:
+def read_entries(runs: Path, results: Path, wanted: Collection[str] | None = None) -> list[Entry]:
     """The entries below `runs/<run>/` and `results/<run>/`, paired by folder name.
 
     `wanted`: the folder names to read; all of them if `None`.

@@ -49,7 +49,7 @@ def run_workflow(targets: list[str], config: Path, cores: str) -> int:
     with _LOG.open("w", encoding="utf-8") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         try:
-            _show(process, Path(workflow.logs))
+            _show(process, workflow.places.logs)
         except KeyboardInterrupt:
             # Snakemake got the same signal and stops its jobs; wait until it has cleaned up.
             process.wait()
