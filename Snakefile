@@ -1,4 +1,5 @@
 # The DAG. Every rule passes paths and scalars to one `dmtbench` command; all logic is in pipeline/.
+from pipeline.config.methods import METHOD_NAME
 from pipeline.workflow.experiment import load_workflow
 
 
@@ -12,7 +13,7 @@ bench = load_workflow(workflow.configfiles, workflow.config_settings.config)
 
 wildcard_constraints:
     dataset="|".join(bench.datasets),
-    method="[a-z0-9-]+",
+    method=METHOD_NAME,
     repetition="[0-9]+",
 
 

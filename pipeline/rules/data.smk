@@ -17,8 +17,8 @@ rule data:
     message:
         "Images and manifest of {params.root}"
     shell:
-        "dmtbench data {params.option} --config {resources.experiment} --root {params.root}"
-        " --manifest {output.manifest} --workers {threads} 2> {log}"
+        "dmtbench data {params.option:q} --config {resources.experiment:q} --root {params.root:q}"
+        " --manifest {output.manifest:q} --workers {threads:q} 2> {log:q}"
 
 
 rule store:
@@ -42,8 +42,8 @@ rule store:
     message:
         "Pixel store {params.folder}"
     shell:
-        "dmtbench store --root {params.root} --manifest {input.manifest}"
-        " --output {params.folder} --workers {threads} 2> {log}"
+        "dmtbench store --root {params.root:q} --manifest {input.manifest:q}"
+        " --output {params.folder:q} --workers {threads:q} 2> {log:q}"
 
 
 rule patches:
@@ -66,5 +66,5 @@ rule patches:
     message:
         "Training windows of {params.store}"
     shell:
-        "dmtbench patches --config {resources.experiment} --store {params.store} --output {output}"
-        " --workers {threads} 2> {log}"
+        "dmtbench patches --config {resources.experiment:q} --store {params.store:q}"
+        " --output {output:q} --workers {threads:q} 2> {log:q}"

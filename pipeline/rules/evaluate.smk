@@ -18,16 +18,16 @@ rule evaluate:
         mem_mb=8000,
         runtime=240,
     params:
-        root=bench.raw,
+        root=lambda wildcards: bench.raw,
         run=lambda wildcards, input: bench.run_option(input.weights),
         folder=subpath(output.record, parent=True),
         key=lambda wildcards: bench.evaluate_key(wildcards.method),
     message:
         "Evaluating {wildcards.method}, repetition {wildcards.repetition}"
     shell:
-        "dmtbench evaluate {wildcards.method} --config {resources.experiment}"
-        " --repetition {wildcards.repetition} --root {params.root} --manifest {input.manifest}"
-        " {params.run} --output {params.folder} > {log} 2>&1"
+        "dmtbench evaluate {wildcards.method:q} --config {resources.experiment:q}"
+        " --repetition {wildcards.repetition:q} --root {params.root:q} --manifest {input.manifest:q}"
+        " {params.run:q} --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule complexity:
@@ -49,5 +49,5 @@ rule complexity:
     message:
         "Counting parameters and FLOPs of {wildcards.method}"
     shell:
-        "dmtbench complexity {wildcards.method} --config {resources.experiment}"
-        " --size {params.size} --cache {params.cache} > {log} 2>&1"
+        "dmtbench complexity {wildcards.method:q} --config {resources.experiment:q}"
+        " --size {params.size:q} --cache {params.cache:q} > {log:q} 2>&1"

@@ -24,9 +24,9 @@ rule table1:
     message:
         "Table 1"
     shell:
-        "dmtbench table1 --config {resources.experiment} --results {params.results}"
+        "dmtbench table1 --config {resources.experiment:q} --results {params.results:q}"
         " --complexity results/complexity --published reports/published --output reports"
-        " > {log} 2>&1"
+        " > {log:q} 2>&1"
 
 
 rule table2:
@@ -53,9 +53,9 @@ rule table2:
     message:
         "Table 2"
     shell:
-        "dmtbench table2 --config {resources.experiment} --results {params.results}"
+        "dmtbench table2 --config {resources.experiment:q} --results {params.results:q}"
         " --complexity results/complexity --published reports/published --output reports"
-        " > {log} 2>&1"
+        " > {log:q} 2>&1"
 
 
 rule plot:
@@ -74,7 +74,7 @@ rule plot:
     message:
         "PSNR over parameters"
     shell:
-        "dmtbench plot --table {input.table} --output reports > {log} 2>&1"
+        "dmtbench plot --table {input.table:q} --output reports > {log:q} 2>&1"
 
 
 rule track:
@@ -94,9 +94,9 @@ rule track:
     params:
         runs=bench.runs,
         results=lambda wildcards, input: bench.folder_of_runs(input.records),
-        tables=lambda wildcards, input: [f"--table {path}" for path in input.tables],
+        tables=lambda wildcards, input: bench.table_options(input.tables),
     message:
         "Records into MLflow"
     shell:
-        "dmtbench track --runs {params.runs} --results {params.results} {params.tables}"
-        " --output {output} > {log} 2>&1"
+        "dmtbench track --runs {params.runs:q} --results {params.results:q} {params.tables:q}"
+        " --output {output:q} > {log:q} 2>&1"

@@ -28,8 +28,8 @@ rule train:
     message:
         "Training {wildcards.method}, repetition {wildcards.repetition}"
     shell:
-        "dmtbench train {wildcards.method} --config {resources.experiment}"
-        " --repetition {wildcards.repetition} --store {params.store} --patches {input.patches}"
-        " --manifest {input.manifest} {params.companion} --output {params.folder}"
-        " --state {params.state}"
-        " --progress-file {params.progress} > {log} 2>&1"
+        "dmtbench train {wildcards.method:q} --config {resources.experiment:q}"
+        " --repetition {wildcards.repetition:q} --store {params.store:q} --patches {input.patches:q}"
+        " --manifest {input.manifest:q} {params.companion:q} --output {params.folder:q}"
+        " --state {params.state:q}"
+        " --progress-file {params.progress:q} > {log:q} 2>&1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ class Workflow:
         """Folder of the images of a set."""
         block = getattr(self.experiment, self._blocks[dataset])
         made = isinstance(block, Synthetic | Clips)
-        return f"data/{dataset}/raw" if made else str(block.root)
+        return f"data/{dataset}/raw" if made else _quotable(str(block.root), f"{dataset}: root")
 
     def data_option(self, dataset: str) -> str:
         """The option that selects this set for `dmtbench data`."""
@@ -85,9 +86,9 @@ class Workflow:
         return [f"data/{block.name}/store/index.json"] if block and needed else []
 
     @staticmethod
-    def companion_option(index: Any) -> str:
-        """The `--companion` option for the store with this index; empty without one."""
-        return f"--companion {Path(str(index)).parent}" if index else ""
+    def companion_option(index: Any) -> list[str]:
+        """The `--companion` option for the store with this index, by words; empty without one."""
+        return ["--companion", str(Path(str(index)).parent)] if index else []
 
     def training_gpus(self, method: str) -> int:
         """Number of GPUs that a training takes."""
@@ -125,9 +126,14 @@ class Workflow:
         return [path for path in records if not Path(path).exists()]
 
     @staticmethod
-    def run_option(weights: Any) -> str:
-        """The `--run` option for a method with these weights; empty without weights."""
-        return f"--run {Path(str(weights)).parent}" if weights else ""
+    def run_option(weights: Any) -> list[str]:
+        """The `--run` option for a method with these weights, by words; empty without weights."""
+        return ["--run", str(Path(str(weights)).parent)] if weights else []
+
+    @staticmethod
+    def table_options(tables: list[str]) -> list[str]:
+        """A `--table` option for each of these files, by words."""
+        return [word for path in tables for word in ("--table", str(path))]
 
     def named_runs(self, methods: list[str]) -> list[str]:
         """Names of runs: one per repetition if the method depends on a seed, otherwise one."""
@@ -207,10 +213,24 @@ class Workflow:
 
 
 def _as_seen_from_here(path: Path) -> str:
+    here = Path.cwd()
+    if set("{}") & set(str(here)):
+        raise ConfigError(f"{here}: Snakemake cannot work in a folder with braces; rename it")
     # Snakemake gives the path of `--configfile` as an absolute path and that of its `configfile:`
     # directive as written; rules compare paths as text.
-    here, full = Path.cwd(), path.resolve()
-    return str(full.relative_to(here) if full.is_relative_to(here) else full)
+    full = Path(_quotable(str(path), "--configfile")).resolve()
+    seen = full.relative_to(here) if full.is_relative_to(here) else full
+    return _quotable(str(seen), "--configfile")
+
+
+def _quotable(path: str, what: str) -> str:
+    # A line break ends a command in a log, a NUL cannot be passed to a program at all.
+    if not path or any(unicodedata.category(character) in ("Cc", "Cs") for character in path):
+        raise ConfigError(
+            f"{what}: {path!r} is empty or has a character that no command line can hold (line "
+            "break, tab, NUL, undecodable byte); rename the folder or file"
+        )
+    return path
 
 
 def load_workflow(configfiles: list[Any], overrides: dict[str, Any]) -> Workflow:
