@@ -15,6 +15,7 @@ from pipeline.config.methods import WITHOUT_NETWORK
 from pipeline.errors import ConfigError, UserError
 from pipeline.methods import get_method
 from pipeline.results_versions import MAKERS_OF_WEIGHTS, results_versions
+from pipeline.workflow.owner import advise_on_dead_lock, mark_jobs
 
 
 class Workflow:
@@ -252,6 +253,9 @@ def load_workflow(configfiles: list[Any], overrides: dict[str, Any]) -> Workflow
                 f"--config {' '.join(overrides)}: copy config/demo.yaml, edit the copy and give it "
                 "with --configfile, so that records can name the file that made them"
             )
-        return Workflow(Path(configfiles[0]))
+        workflow = Workflow(Path(configfiles[0]))
     except UserError as error:
         raise SystemExit(f"error: {error}") from error
+    mark_jobs()
+    advise_on_dead_lock(workflow.config)
+    return workflow
