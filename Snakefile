@@ -1,5 +1,7 @@
 # The DAG. Every rule passes paths and scalars to one `dmtbench` command; all logic is in pipeline/.
+from pipeline.config.methods import METHOD_NAME
 from pipeline.workflow.experiment import judge_by_content, load_workflow
+from pipeline.workflow.owner import sign_lock
 
 
 configfile: "config/demo.yaml"
@@ -11,9 +13,14 @@ bench = load_workflow(workflow.configfiles, workflow.config_settings.config)
 judge_by_content(workflow, bench)
 
 
+# Only a run that works locks the folder; `dmtbench run` asks the note whether its owner is alive.
+onstart:
+    sign_lock()
+
+
 wildcard_constraints:
     dataset="|".join(bench.datasets),
-    method="[a-z0-9-]+",
+    method=METHOD_NAME,
     repetition="[0-9]+",
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.config.blocks import Strict
 from pipeline.errors import ConfigError
+
+METHOD_NAME = "[a-z0-9][a-z0-9-]*"
+"""Regular expression of a method's name: it is a folder, a word of a command and a wildcard."""
 
 NOT_TRAINED = ("fit", "official", None)
 """Values of `recipe` for methods that are not trained by gradient descent."""
@@ -56,6 +60,16 @@ class MethodList(Strict):
     methods: dict[str, MethodEntry] = Field(default_factory=dict)
     ablations: dict[str, AblationEntry] = Field(default_factory=dict)
     metrics: dict[str, MetricEntry] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _names_can_be_folders(self) -> MethodList:
+        for name in [*self.methods, *self.ablations]:
+            if not re.fullmatch(METHOD_NAME, name):
+                raise ValueError(
+                    f"method {name!r}: a name consists of a-z, 0-9 and hyphens and starts with a "
+                    "letter or digit; rename it"
+                )
+        return self
 
     def entry(self, name: str) -> MethodEntry:
         """The method or ablation `name`; an ablation is merged over its base.

@@ -18,7 +18,7 @@ rule data:
         "Images and manifest of {params.root}"
     shell:
         "dmtbench data {params.option:q} --config {resources.experiment:q} --root {params.root:q}"
-        " --manifest {output.manifest:q} --workers {threads} 2> {log:q}"
+        " --manifest {output.manifest:q} --workers {threads:q} 2> {log:q}"
 
 
 rule store:
@@ -43,7 +43,7 @@ rule store:
         "Pixel store {params.folder}"
     shell:
         "dmtbench store --root {params.root:q} --manifest {input.manifest:q}"
-        " --output {params.folder:q} --workers {threads} 2> {log:q}"
+        " --output {params.folder:q} --workers {threads:q} 2> {log:q}"
 
 
 rule patches:
@@ -67,4 +67,4 @@ rule patches:
         "Training windows of {params.store}"
     shell:
         "dmtbench patches --config {resources.experiment:q} --store {params.store:q}"
-        " --output {output.patches:q} --workers {threads} 2> {log:q}"
+        " --output {output.patches:q} --workers {threads:q} 2> {log:q}"

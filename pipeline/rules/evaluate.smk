@@ -24,10 +24,10 @@ rule evaluate:
         run=lambda wildcards, input: bench.run_option(input.weights),
         folder=subpath(output.record, parent=True),
     message:
-        "Evaluating {wildcards.method}, repetition {wildcards.repetition}"
+        "Evaluating {wildcards.method}, repetition {wildcards.repetition:q}"
     shell:
         "dmtbench evaluate {wildcards.method:q} --config {resources.experiment:q}"
-        " --repetition {wildcards.repetition} --root {params.root:q}"
+        " --repetition {wildcards.repetition:q} --root {params.root:q}"
         " --manifest {input.manifest:q} {params.run:q} --output {params.folder:q} > {log:q} 2>&1"
 
 
@@ -50,4 +50,4 @@ rule complexity:
         "Counting parameters and FLOPs of {wildcards.method}"
     shell:
         "dmtbench complexity {wildcards.method:q} --config {resources.experiment:q}"
-        " --size {params.size} --cache {params.cache:q} > {log:q} 2>&1"
+        " --size {params.size:q} --cache {params.cache:q} > {log:q} 2>&1"

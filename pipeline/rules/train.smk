@@ -25,9 +25,9 @@ rule train:
         state=f"state/{bench.dataset}/{{method}}-seed{{repetition}}",
         progress=f"logs/{bench.dataset}/train-{{method}}-seed{{repetition}}.progress.json",
     message:
-        "Training {wildcards.method}, repetition {wildcards.repetition}"
+        "Training {wildcards.method}, repetition {wildcards.repetition:q}"
     shell:
         "dmtbench train {wildcards.method:q} --config {resources.experiment:q}"
-        " --repetition {wildcards.repetition} --store {params.store:q} --patches {input.patches:q}"
+        " --repetition {wildcards.repetition:q} --store {params.store:q} --patches {input.patches:q}"
         " --manifest {input.manifest:q} {params.companion:q} --output {params.folder:q}"
         " --state {params.state:q} --progress-file {params.progress:q} > {log:q} 2>&1"

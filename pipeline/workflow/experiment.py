@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pipeline.config.experiment import Experiment, load_experiment
 from pipeline.data.store.reader import INDEX
 from pipeline.errors import ConfigError, UserError
 from pipeline.places import Places
+from pipeline.workflow.owner import advise_on_dead_lock, mark_jobs
 
 
 class Workflow:
@@ -50,7 +52,7 @@ class Workflow:
         """Folder of the images of a set."""
         block = getattr(self.experiment, self._blocks[dataset])
         made = isinstance(block, Synthetic | Clips)
-        return f"data/{dataset}/raw" if made else str(block.root)
+        return f"data/{dataset}/raw" if made else _quotable(str(block.root), f"{dataset}: root")
 
     def data_option(self, dataset: str) -> list[str]:
         """The option that selects this set for `dmtbench data`."""
@@ -118,10 +120,24 @@ def judge_by_content(workflow: Any, bench: Workflow) -> None:
 
 
 def _as_seen_from_here(path: Path) -> str:
+    here = Path.cwd()
+    if set("{}") & set(str(here)):
+        raise ConfigError(f"{here}: Snakemake cannot work in a folder with braces; rename it")
     # Snakemake gives the path of `--configfile` as an absolute path and that of its `configfile:`
-    # directive as written; rules compare paths as text.
-    here, full = Path.cwd(), path.resolve()
-    return str(full.relative_to(here) if full.is_relative_to(here) else full)
+    # directive as written; records hold the shorter one.
+    full = Path(_quotable(str(path), "--configfile")).resolve()
+    seen = full.relative_to(here) if full.is_relative_to(here) else full
+    return _quotable(str(seen), "--configfile")
+
+
+def _quotable(path: str, what: str) -> str:
+    # A line break ends a command in a log, a NUL cannot be passed to a program at all.
+    if not path or any(unicodedata.category(character) in ("Cc", "Cs") for character in path):
+        raise ConfigError(
+            f"{what}: {path!r} is empty or has a character that no command line can hold (line "
+            "break, tab, NUL, undecodable byte); rename the folder or file"
+        )
+    return path
 
 
 def load_workflow(configfiles: list[Any], overrides: dict[str, Any]) -> Workflow:
@@ -143,6 +159,9 @@ def load_workflow(configfiles: list[Any], overrides: dict[str, Any]) -> Workflow
                 f"--config {' '.join(overrides)}: copy config/demo.yaml, edit the copy and give it "
                 "with --configfile, so that records can name the file that made them"
             )
-        return Workflow(Path(configfiles[0]))
+        made = Workflow(Path(configfiles[0]))
     except UserError as error:
         raise SystemExit(f"error: {error}") from error
+    mark_jobs()
+    advise_on_dead_lock(made.config)
+    return made

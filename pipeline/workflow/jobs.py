@@ -61,7 +61,7 @@ def planned_jobs(config: Path, targets: list[str]) -> list[Job]:
         ConfigError: Snakemake cannot make a target; the message gives its reason.
     """
     command = [sys.executable, "-m", "pipeline.workflow.dry_run", "--snakefile", str(SNAKEFILE)]
-    command += ["--cores", "1", *targets, "--configfile", str(config)]
+    command += ["--cores", "1", *targets, "--configfile", str(config.absolute())]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     try:
         found = json.loads(done.stdout)

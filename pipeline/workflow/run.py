@@ -42,7 +42,7 @@ def run_workflow(targets: list[str], config: Path, cores: str) -> int:
     """
     workflow = Workflow(config)
     command = [sys.executable, "-m", "snakemake", "--cores", cores, *targets]
-    command += ["--configfile", str(config)]
+    command += ["--configfile", str(config.absolute())]
     if not sys.stderr.isatty():
         return subprocess.run(command, check=False).returncode
     _LOG.parent.mkdir(exist_ok=True)
