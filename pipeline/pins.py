@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipeline.errors import ConfigError, first_problem
-from pipeline.files import write_text, writing
+from pipeline.errors import ConfigError, DataError, first_problem
+from pipeline.files import sha256_of, write_text, writing
+
+if TYPE_CHECKING:
+    from pipeline.config.experiment import Experiment
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -72,6 +75,41 @@ def read_pins(path: Path) -> Pins:
         raise ConfigError(
             f"{path}: {first_problem(error)}; restore the file from version control"
         ) from error
+
+
+def check_manifest(experiment: Experiment, manifest: Path) -> None:
+    """Refuse a manifest of the official Canon set that is not the pinned one.
+
+    Only images that were examined as the official set may make numbers under its name. Manifests
+    of other sets are not pinned.
+
+    Raises:
+        DataError: the manifest cannot be read, none is pinned, or another one is.
+    """
+    pins, dataset = experiment.pins, experiment.dataset
+    if dataset.kind != "canon":
+        return
+    pinned = pins.manifest.get(dataset.name)
+    if pinned is None:
+        raise DataError(
+            f"{manifest}: no manifest of {dataset.name!r} is pinned for this experiment; run "
+            "`dmtbench data` with its file, which examines the images and pins it"
+        )
+    require_same(manifest, dataset.name, sha256=sha256_of(manifest), pinned=pinned)
+
+
+def require_same(manifest: Path, dataset: str, *, sha256: str, pinned: str) -> None:
+    """Refuse a manifest with another checksum than the pinned one.
+
+    Raises:
+        DataError: they differ.
+    """
+    if sha256 != pinned:
+        raise DataError(
+            f"{manifest}: its SHA-256 {sha256[:12]}… is not {pinned[:12]}…, which is pinned for "
+            f"{dataset!r}; restore the images, or remove the pin from the experiment's .pins.json "
+            "and everything made with it"
+        )
 
 
 def pin_manifest(path: Path, dataset: str, sha256: str) -> str:

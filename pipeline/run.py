@@ -53,10 +53,15 @@ class Run:
 
     @property
     def label(self) -> Label:
-        """The label of this run's results; it follows from the method and the kind of data set."""
+        """The label of this run's results; it follows from the method and the kind of data set.
+
+        `reproduced` needs a pinned manifest; training and evaluation accept no other one.
+        """
         if self.method.surrogate is not None:
             return "surrogate"
-        return "reproduced" if self.experiment.dataset.kind == "canon" else "demo"
+        dataset = self.experiment.dataset
+        examined = dataset.kind == "canon" and dataset.name in self.experiment.pins.manifest
+        return "reproduced" if examined else "demo"
 
     def seed(self, purpose: str) -> int:
         """The seed for one purpose, such as `evaluate`, at this repetition."""

@@ -74,8 +74,11 @@ def judge_result(run: Run, places: Places, *, given: bool = False) -> Standing:
         return Standing("broken", per_image, "was changed after it was made")
     if problem := _wrong_means(record, per_image):
         return Standing("broken", path, problem)
-    wrong = _unknown_weights(record, run) if given else _wrong_weights(record, run, places)
-    if problem := wrong:
+    if given:
+        problem = _unknown_weights(record, run)
+    else:
+        problem = _wrong_weights(record, run, places) or _wrong_label(record, run)
+    if problem:
         return Standing("foreign", path, problem)
     if problem := _other_manifest({places.manifest: record.provenance.manifest_sha256}):
         return Standing("foreign", path, problem)
@@ -129,6 +132,11 @@ def _wrong_weights(record: ResultRecord, run: Run, places: Places) -> str:
     if used != trained.provenance.weights_sha256:
         return "scores other weights than those of the run"
     return ""
+
+
+def _wrong_label(record: ResultRecord, run: Run) -> str:
+    wanted = run.label
+    return "" if record.label == wanted else f"is labeled {record.label} instead of {wanted}"
 
 
 def _other_manifest(manifests: Mapping[Path, str | None]) -> str:

@@ -47,6 +47,7 @@ def data(
     --root data/clips/raw --manifest data/clips/manifest.csv
     """
     from pipeline.config.experiment import load_experiment
+    from pipeline.pins import pins_file
     from pipeline.stages.data import make_data
 
     count = make_data(
@@ -56,6 +57,7 @@ def data(
         workers,
         progress=sys.stderr.isatty(),
         companion=companion,
+        pins=pins_file(config),
     )
     print(f"{manifest}: {count} scenes")
 

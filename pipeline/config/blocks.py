@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Item = TypeVar("Item")
+
+
+def _not_canon(name: str) -> str:
+    """Results on other images must not pass for those on the official set."""
+    if name == "canon":
+        raise ValueError("'canon' is the name of the official set; choose another one")
+    return name
+
+
+SetName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$"), AfterValidator(_not_canon)]
 # YAML has no tuples: lists are accepted for them although the models are strict.
 Listed = Annotated[Item, Field(strict=False)]
 
@@ -39,7 +49,7 @@ class Synthetic(Strict):
     """
 
     kind: Literal["synthetic"]
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    name: SetName
     size: Listed[tuple[int, int]]
     coc_far: Listed[tuple[float, float]]
     focus: Listed[tuple[float, float]]
@@ -56,7 +66,7 @@ class Clips(Strict):
     """
 
     kind: Literal["clips"]
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    name: SetName
     size: Listed[tuple[int, int]]
     clips: int = Field(ge=1)
     frames: int = Field(ge=1)
@@ -80,15 +90,8 @@ class Folder(Strict):
     """
 
     kind: Literal["folder"]
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    name: SetName
     root: str
-
-    @field_validator("name")
-    @classmethod
-    def _not_canon(cls, name: str) -> str:
-        if name == "canon":
-            raise ValueError("'canon' is the name of the official set; choose another one")
-        return name
 
 
 class Patches(Strict):

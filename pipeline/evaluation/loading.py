@@ -16,6 +16,7 @@ from pipeline.errors import ConfigError
 from pipeline.evaluation.protocol import Tiling, check_bit_depth, protocol_for
 from pipeline.files import sha256_of
 from pipeline.methods import Method
+from pipeline.pins import check_manifest
 from pipeline.records import Label, Protocol
 from pipeline.run import Run, WeightsOrigin
 from pipeline.weights.own_file import load_weights
@@ -121,10 +122,12 @@ def prepare(
 
     Raises:
         ConfigError: weights are missing or superfluous.
-        DataError: the manifest is malformed, or its images have too few bits for the protocol.
+        DataError: the manifest is malformed, or of the official Canon set and not the pinned one;
+            its images have too few bits for the protocol.
         WeightsError: the weights are damaged or of another architecture.
     """
     check_origin(run.method, origin)
+    check_manifest(run.experiment, manifest)
     rows = [row for row in read_manifest(manifest) if row.split == "test"]
     for row in rows:
         check_bit_depth(run.experiment, row.bit_depth, str(manifest))

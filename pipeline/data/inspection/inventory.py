@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline.data.canon import FOLDER_REMEDY
 from pipeline.data.inspection.layout import Location, image_folders, locate, splits_of
 from pipeline.data.inspection.official_split import (
     check_categories,
@@ -22,8 +23,9 @@ class Inventory(NamedTuple):
 
     `place`: layout and folder. `scenes`: train, val, test; sorted by source within a split. A
     scene of an incomplete set may lack files. `loose`: images that belong to no scene.
-    `labels_from`: where labels were read. `truth`: whether there are sharp images. `problems`,
-    `notes`: errors and remarks, one line each.
+    `labels_from`: where labels were read. `truth`: whether there are sharp images. `official`:
+    whether it must be the official Canon set. `problems`, `notes`: errors and remarks, one line
+    each.
     """
 
     place: Location
@@ -31,6 +33,7 @@ class Inventory(NamedTuple):
     loose: list[str]
     labels_from: str
     truth: bool
+    official: bool
     problems: list[str]
     notes: list[str]
 
@@ -84,7 +87,7 @@ def _take(root: Path, official: bool | None) -> Inventory:
         problems += check_categories(place, scenes)
     loose = [path for pairing in pairings for path in pairing.loose]
     notes = list(labels.differences)
-    return Inventory(place, scenes, loose, labels.read_from, truth, problems, notes)
+    return Inventory(place, scenes, loose, labels.read_from, truth, official, problems, notes)
 
 
 def _named_officially(scene: SceneFiles) -> SceneFiles:
@@ -94,11 +97,12 @@ def _named_officially(scene: SceneFiles) -> SceneFiles:
 
 
 def _not_official(place: Location, label_file: Path | None, truth: bool) -> list[str]:
-    remedy = "set `dataset.kind: folder` in a copy of the experiment file"
     if label_file is not None:
-        return [f"{label_file}: a set with its own labels is not the official one; {remedy}"]
+        return [f"{label_file}: a set with its own labels is not the official one; {FOLDER_REMEDY}"]
     if not truth:
-        return [f"{place.folder}: no ground truth, so this is not the official set; {remedy}"]
+        return [
+            f"{place.folder}: no ground truth, so this is not the official set; {FOLDER_REMEDY}"
+        ]
     return []
 
 
