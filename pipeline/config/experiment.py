@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeGuard
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -21,9 +21,11 @@ from pipeline.config.blocks import (
     Canon,
     Clips,
     Compute,
+    Few,
     Folder,
     Listed,
     Patches,
+    Size,
     Synthetic,
 )
 from pipeline.config.methods import NOT_TRAINED, MethodList
@@ -58,7 +60,7 @@ class Experiment(MethodList):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     seed: int = Field(ge=0)
-    repetitions: int = Field(ge=1)
+    repetitions: Few
     only: Listed[tuple[str, ...]] | None = None
     not_run: Listed[tuple[str, ...]] = ()
     dataset: Annotated[Synthetic | Canon | Folder, Field(discriminator="kind")]
@@ -69,8 +71,8 @@ class Experiment(MethodList):
     trained_size: dict[str, dict[str, Any]]
     budgets: dict[str, Budget] = Field(default_factory=dict)
     compute: Compute
-    complexity_size: Listed[tuple[int, int]] = CANON_SIZE
-    sample_images: int = Field(ge=0)
+    complexity_size: Size = CANON_SIZE
+    sample_images: int = Field(ge=0, le=10**6)
     pins: Pins = Field(default_factory=Pins, exclude=True)
 
     @field_validator("name")
@@ -251,18 +253,23 @@ def _name_of(path: Path) -> str:
 
 def _select(data: dict[str, Any]) -> None:
     """Remove everything that `only` excludes, and all settings of it in other blocks."""
-    only, methods, ablations = (data.get(key) for key in ("only", "methods", "ablations"))
-    if not (isinstance(only, list) and isinstance(methods, dict) and isinstance(ablations, dict)):
+    methods, ablations, only = (data.get(key) for key in ("methods", "ablations", "only"))
+    if not (isinstance(methods, dict) and isinstance(ablations, dict) and _are_names(only)):
         return
     kept = {name: entry for name, entry in methods.items() if name in only}
     modules, used = (
-        {entry.get("module") for entry in entries.values() if isinstance(entry, dict)}
+        {str(entry.get("module")) for entry in entries.values() if isinstance(entry, dict)}
         for entries in (methods, kept)
     )
     left_out = {*methods, *ablations} - {*only} | (modules - used)
     data["methods"] = kept
-    data["not_run"] = [name for name in data.get("not_run", ()) if name in only]
+    if _are_names(data.get("not_run")):
+        data["not_run"] = [name for name in data["not_run"] if name in only]
     for block in ("ablations", "budgets", "trained_size"):
         entries = data.get(block, {})
         if isinstance(entries, dict):
             data[block] = {key: entries[key] for key in entries if key not in left_out}
+
+
+def _are_names(data: Any) -> TypeGuard[list[str]]:
+    return isinstance(data, list) and all(isinstance(name, str) for name in data)
