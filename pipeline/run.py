@@ -106,7 +106,9 @@ class WeightsOrigin:
     """Where a network's weights come from: a run, a file, or neither for a method without training.
 
     `run_folder`: made by `dmtbench train`. `official`: file published by the method's authors.
+    `key`: where that file keeps the weights, if it holds several state dicts.
     """
 
     run_folder: Path | None = None
     official: Path | None = None
+    key: str | None = None

@@ -28,6 +28,10 @@ RunOption = Annotated[
 WeightsOption = Annotated[
     Path | None, typer.Option(help="Weights published by the authors, instead of a run.")
 ]
+KeyOption = Annotated[
+    str | None,
+    typer.Option(help="Which of several state dicts in the published weights, e.g. params_ema."),
+]
 TileOption = Annotated[
     int | None,
     typer.Option(help="Process images in tiles of this side, in pixels: a separate protocol."),
@@ -124,6 +128,7 @@ def evaluate(
     repetition: RepetitionOption = 0,
     run: RunOption = None,
     weights: WeightsOption = None,
+    key: KeyOption = None,
     tile: TileOption = None,
     tile_overlap: TileOverlapOption = None,
 ) -> None:
@@ -140,7 +145,7 @@ def evaluate(
 
         record = evaluate_method(
             this,
-            origin=WeightsOrigin(run, weights),
+            origin=WeightsOrigin(run, weights, key),
             root=root,
             manifest=manifest,
             target=output,
@@ -164,6 +169,7 @@ def predict(
     repetition: RepetitionOption = 0,
     run: RunOption = None,
     weights: WeightsOption = None,
+    key: KeyOption = None,
     tile: TileOption = None,
     tile_overlap: TileOverlapOption = None,
 ) -> None:
@@ -175,7 +181,7 @@ def predict(
 
     count, made = predict_method(
         Run.of(load_experiment(config), method, repetition),
-        origin=WeightsOrigin(run, weights),
+        origin=WeightsOrigin(run, weights, key),
         root=root,
         manifest=manifest,
         target=output,

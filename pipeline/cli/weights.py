@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, Panel, app, example
+from pipeline.cli.runs import KeyOption
 
 weights_app = typer.Typer(
     help="Fetch and check weights that authors have published.",
@@ -65,6 +66,7 @@ def fetch_weights(
 def check_weights(
     method: MethodArgument,
     file: Annotated[Path, typer.Argument(help="File of weights as published.")],
+    key: KeyOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Load published weights into a method's full-size network."""
@@ -72,5 +74,5 @@ def check_weights(
     from pipeline.methods import get_method
     from pipeline.stages.weights import check_weights as check
 
-    params, digest = check(get_method(method, load_experiment(config)), file)
+    params, digest = check(get_method(method, load_experiment(config)), file, key)
     print(f"{file}: fits {method}, {params:,} parameters, sha256 {digest}")
