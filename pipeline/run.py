@@ -110,9 +110,11 @@ class Run:
 class WeightsOrigin:
     """Where a network's weights come from: a run, a file, or neither for a method without training.
 
-    `run_folder`: made by `dmtbench train`. `official`: file with the names and shapes of the
-    authors' network; whether it is theirs is another question (`pipeline.weights.trust`).
+        `run_folder`: made by `dmtbench train`. `official`: file with the names and shapes of the
+    authors' network; whether it is theirs is another question (`pipeline.weights.trust`). `key`:
+    where that file keeps the weights, if it holds several state dicts.
     """
 
     run_folder: Path | None = None
     official: Path | None = None
+    key: str | None = None

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, Panel, app, example
-from pipeline.cli.runs import RunOption, TileOption, TileOverlapOption, WeightsOption
+from pipeline.cli.runs import KeyOption, RunOption, TileOption, TileOverlapOption, WeightsOption
 
 
 @app.command(
@@ -26,6 +26,7 @@ def deblur(
     combined: Annotated[Path | None, typer.Option(help="Image of the whole aperture.")] = None,
     run: RunOption = None,
     weights: WeightsOption = None,
+    key: KeyOption = None,
     tile: TileOption = None,
     tile_overlap: TileOverlapOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
@@ -49,7 +50,7 @@ def deblur(
     with steps_bar(method, sys.stderr.isatty()) as progress:
         done = deblur_image(
             Run.of(load_experiment(config), method),
-            origin=WeightsOrigin(run, weights),
+            origin=WeightsOrigin(run, weights, key),
             images=images,
             target=output,
             tiling=tiling_from(tile, tile_overlap),

@@ -31,6 +31,10 @@ WeightsOption = Annotated[
         help="Weights published by the authors, instead of a run; see `dmtbench weights trust`."
     ),
 ]
+KeyOption = Annotated[
+    str | None,
+    typer.Option(help="Which of several state dicts in the published weights, e.g. params_ema."),
+]
 TileOption = Annotated[
     int | None,
     typer.Option(help="Process images in tiles of this side, in pixels: a separate protocol."),
@@ -127,6 +131,7 @@ def evaluate(
     repetition: RepetitionOption = 0,
     run: RunOption = None,
     weights: WeightsOption = None,
+    key: KeyOption = None,
     tile: TileOption = None,
     tile_overlap: TileOverlapOption = None,
 ) -> None:
@@ -143,7 +148,7 @@ def evaluate(
 
         record = evaluate_method(
             this,
-            origin=WeightsOrigin(run, weights),
+            origin=WeightsOrigin(run, weights, key),
             root=root,
             manifest=manifest,
             target=output,
@@ -167,6 +172,7 @@ def predict(
     repetition: RepetitionOption = 0,
     run: RunOption = None,
     weights: WeightsOption = None,
+    key: KeyOption = None,
     tile: TileOption = None,
     tile_overlap: TileOverlapOption = None,
 ) -> None:
@@ -178,7 +184,7 @@ def predict(
 
     count, made = predict_method(
         Run.of(load_experiment(config), method, repetition),
-        origin=WeightsOrigin(run, weights),
+        origin=WeightsOrigin(run, weights, key),
         root=root,
         manifest=manifest,
         target=output,

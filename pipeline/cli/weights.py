@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, Panel, app, example
+from pipeline.cli.runs import KeyOption
 
 weights_app = typer.Typer(
     help="Fetch and check weights that authors have published.",
@@ -66,6 +67,7 @@ def fetch_weights(
 def check_weights(
     method: MethodArgument,
     file: Annotated[Path, typer.Argument(help="File of weights as published.")],
+    key: KeyOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Load published weights into a method's full-size network, and say whether they are trusted.
@@ -78,7 +80,7 @@ def check_weights(
     from pipeline.weights.trust import known_source
 
     experiment = load_experiment(config)
-    params, digest = check(get_method(method, experiment), file)
+    params, digest = check(get_method(method, experiment), file, key)
     print(f"{file}: fits {method}, {params:,} parameters, sha256 {digest}")
     source = known_source(method, digest, experiment.pins)
     if source is None:

@@ -48,6 +48,10 @@ def check_origin(method: Method, origin: WeightsOrigin) -> None:
     Raises:
         ConfigError: the run folder or the published weights are missing or superfluous.
     """
+    if origin.key is not None and origin.official is None:
+        raise ConfigError(
+            "--key chooses within a file of published weights; give it with --weights"
+        )
     if origin.official is not None and origin.run_folder is not None:
         raise ConfigError(f"method {method.name!r} takes a run or published weights; leave out one")
     if origin.official is None and method.entry.recipe == "official":
@@ -76,7 +80,7 @@ def load_method(run: Run, origin: WeightsOrigin) -> LoadedMethod:
     """
     method = run.method
     if origin.official is not None:
-        network = method.load_official(read_weights(origin.official))
+        network = method.load_official(read_weights(origin.official, origin.key))
         label = _label_with(run, origin.official)
         return LoadedMethod(run, network, method.entry.kwargs, label, origin.official)
     network = method.build(**run.kwargs)

@@ -12,8 +12,13 @@ from pipeline.pins import PinnedWeights, pin_weights
 from pipeline.weights.reader import read_weights
 
 
-def check_weights(method: Method, path: Path) -> tuple[int, str]:
+def check_weights(method: Method, path: Path, key: str | None = None) -> tuple[int, str]:
     """Load published weights into a method's network.
+
+    Args:
+        method: the method.
+        path: the file of weights.
+        key: which of several state dicts in it.
 
     Returns:
         Number of the network's parameters, and the file's SHA-256.
@@ -22,7 +27,7 @@ def check_weights(method: Method, path: Path) -> tuple[int, str]:
         WeightsError: the file cannot be read, or belongs to another network.
         ConfigError: the method cannot be built.
     """
-    state = read_weights(path)
+    state = read_weights(path, key)
     try:
         network = method.load_official(state)
     except WeightsError as error:
