@@ -16,6 +16,10 @@ class Stopped(UserError):
     """A training was requested to stop and can resume; the command exits with `RESUMABLE`."""
 
 
+class Disconnected(UserError):
+    """Another process of the same training has ended."""
+
+
 RESUMABLE = 75
 """Exit status of a command that should be run again: `EX_TEMPFAIL` of sysexits.h."""
 
