@@ -1,16 +1,17 @@
 # The DAG. Every rule passes paths and scalars to one `dmtbench` command; all logic is in pipeline/.
 from pipeline.config.methods import METHOD_NAME
-from pipeline.workflow.experiment import judge_by_content, load_workflow
+from pipeline.workflow.content import Content
+from pipeline.workflow.experiment import load_workflow
 from pipeline.workflow.owner import sign_lock
 
 
 configfile: "config/demo.yaml"
 
 
-# Rules have the experiment file as a resource, not as a parameter, and all inputs are `ancient`:
-# content decides what is made again, see `judge_by_content`.
 bench = load_workflow(workflow.configfiles, workflow.config_settings.config)
-judge_by_content(workflow, bench)
+# Rules have the experiment file as a resource, not as a parameter, and `content` finds their
+# inputs: what is made again follows from records and checksums.
+content = Content(workflow, bench)
 
 
 # Only a run that works locks the folder; `dmtbench run` asks the note whether its owner is alive.

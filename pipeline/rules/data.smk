@@ -1,4 +1,6 @@
 rule data:
+    input:
+        content.input("data {dataset}"),
     output:
         manifest="data/{dataset}/manifest.csv",
         record="data/{dataset}/manifest.record.json",
@@ -23,7 +25,7 @@ rule data:
 
 rule store:
     input:
-        manifest=ancient(rules.data.output.manifest),
+        manifest=content.input("store {dataset}", rules.data.output.manifest),
     output:
         index="data/{dataset}/store/index.json",
         pixels="data/{dataset}/store/pixels.u16",
@@ -48,7 +50,7 @@ rule store:
 
 rule patches:
     input:
-        index=ancient(f"data/{bench.dataset}/store/index.json"),
+        index=content.input("patches", f"data/{bench.dataset}/store/index.json"),
     output:
         patches=f"data/{bench.dataset}/patches.csv",
         record=f"data/{bench.dataset}/patches.record.json",

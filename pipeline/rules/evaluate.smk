@@ -1,11 +1,13 @@
 rule evaluate:
     input:
-        manifest=ancient(f"data/{bench.dataset}/manifest.csv"),
-        weights=ancient(
-            lambda wildcards: (
-                rules.train.output.weights if bench.learns(wildcards.method) else []
-            )
+        manifest=content.input(
+            "evaluate {method}-seed{repetition}",
+            f"data/{bench.dataset}/manifest.csv",
         ),
+        weights=lambda wildcards: content.input(
+            "evaluate {method}-seed{repetition}",
+            [rules.train.output.weights] if bench.learns(wildcards.method) else [],
+        )(wildcards),
     output:
         metrics=f"results/{bench.dataset}/{{method}}-seed{{repetition}}/per_image.csv",
         record=f"results/{bench.dataset}/{{method}}-seed{{repetition}}/record.json",
@@ -32,6 +34,8 @@ rule evaluate:
 
 
 rule complexity:
+    input:
+        content.input("complexity {method}"),
     output:
         record="results/complexity/{method}.json",
     log:

@@ -1,6 +1,6 @@
 rule table1:
     input:
-        ancient(bench.inputs("table1")),
+        content.input("table1", bench.inputs("table1")),
     output:
         bench.outputs("table1"),
     log:
@@ -20,7 +20,7 @@ rule table1:
 
 rule table2:
     input:
-        ancient(bench.inputs("table2")),
+        content.input("table2", bench.inputs("table2")),
     output:
         bench.outputs("table2"),
     log:
@@ -40,7 +40,7 @@ rule table2:
 
 rule plot:
     input:
-        ancient(bench.inputs("plot")),
+        content.input("plot", bench.inputs("plot")),
     output:
         bench.outputs("plot"),
     log:
@@ -60,7 +60,7 @@ rule plot:
 
 rule track:
     input:
-        ancient(bench.inputs("track")),
+        content.input("track", bench.inputs("track")),
     output:
         bench.outputs("track"),
     log:

@@ -1,9 +1,18 @@
 rule train:
     input:
-        manifest=ancient(f"data/{bench.dataset}/manifest.csv"),
-        index=ancient(f"data/{bench.dataset}/store/index.json"),
-        patches=ancient(rules.patches.output.patches),
-        companion=ancient(lambda wildcards: bench.companion_index(wildcards.method)),
+        manifest=content.input(
+            "train {method}-seed{repetition}", f"data/{bench.dataset}/manifest.csv"
+        ),
+        index=content.input(
+            "train {method}-seed{repetition}",
+            f"data/{bench.dataset}/store/index.json",
+        ),
+        patches=content.input(
+            "train {method}-seed{repetition}", rules.patches.output.patches
+        ),
+        companion=lambda wildcards: content.input(
+            "train {method}-seed{repetition}", bench.companion_index(wildcards.method)
+        )(wildcards),
     output:
         weights=f"runs/{bench.dataset}/{{method}}-seed{{repetition}}/weights.safetensors",
         curve=f"runs/{bench.dataset}/{{method}}-seed{{repetition}}/curve.csv",

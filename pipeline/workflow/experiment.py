@@ -1,4 +1,4 @@
-"""What the Snakefile reads from an experiment: names, paths, and what must be made again."""
+"""What the Snakefile reads from an experiment: names and paths."""
 
 from __future__ import annotations
 
@@ -93,30 +93,6 @@ class Workflow:
     def inputs(self, report: str) -> list[str]:
         """Files that a report is made from."""
         return [path.as_posix() for path in reports(self.experiment)[report].inputs.values()]
-
-
-def judge_by_content(workflow: Any, bench: Workflow) -> None:
-    """Make Snakemake run the jobs of all artifacts that are not fresh, and no others.
-
-    Snakemake compares modification times, which copies and data tools change, and parameters of
-    its last run in the same folder. Rules therefore mark all inputs as `ancient`, and what to make
-    again is decided here, from records and checksums.
-
-    Args:
-        workflow: Snakemake's `workflow`, while it reads the Snakefile.
-        bench: the experiment.
-    """
-    settings = workflow.dag_settings
-    if not workflow.is_main_process or settings is None:
-        return  # a single job, or a command that runs none
-    settings.rerun_triggers = frozenset()
-    reasons = bench.chain.to_make(map(os.path.normpath, settings.targets))
-    artifacts = bench.chain.artifacts
-    forced = {artifacts[name].outputs[0].as_posix() for name in reasons}
-    settings.forcerun = frozenset({*settings.forcerun, *forced})
-    for name, reason in reasons.items():
-        if bench.chain.standing(name).state not in ("fresh", "missing"):
-            print(f"{name} is made again: {reason}", file=sys.stderr)
 
 
 def _as_seen_from_here(path: Path) -> str:
