@@ -79,9 +79,9 @@ class Chain:
             standing = self.standing(name)
             if standing.state == "missing":
                 if artifact.kept:
-                    reasons[name] = f"{standing.path} is missing"
+                    reasons[name] = f"missing: {standing.path}"
             elif standing.state != "fresh":
-                reasons[name] = str(standing)
+                reasons[name] = f"{standing.reason}: {standing.path}"
             elif again := next(filter(changed.__contains__, artifact.needs), None):
                 reasons[name] = f"{again} is made again"
             if name in reasons and artifact.kept and standing.state != "missing":

@@ -30,6 +30,7 @@ from pipeline.config.blocks import (
 )
 from pipeline.config.methods import NOT_TRAINED, MethodList
 from pipeline.config.recipe import Recipe
+from pipeline.config.rows import check_rows
 from pipeline.config.yaml_files import merged, read_with_bases, read_yaml
 from pipeline.data.canon import CANON_SIZE
 from pipeline.errors import ConfigError, first_problem
@@ -232,7 +233,8 @@ def load_experiment(path: Path) -> Experiment:
         raise ConfigError(f"{path}: pins: unknown key, remove it; {pins_file(path)} holds them")
     # A name is not inherited: reports of two experiments must not share a folder.
     data["name"] = read_yaml(path).get("name", _name_of(path))
-    shared = load_methods().model_dump()
+    listed = load_methods()
+    shared = listed.model_dump()
     for block in ("methods", "ablations", "metrics"):
         own = data.get(block, {})
         if isinstance(own, dict):
@@ -242,9 +244,13 @@ def load_experiment(path: Path) -> Experiment:
     data["recipes"] = merged(read_yaml(RECIPES_FILE), own) if isinstance(own, dict) else own
     data["pins"] = read_pins(pins_file(path))
     try:
-        return Experiment.model_validate(data)
+        experiment = Experiment.model_validate(data)
+        check_rows(experiment, listed)
     except ValidationError as error:
         raise ConfigError(f"{path}: {first_problem(error)}") from error
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    return experiment
 
 
 def _name_of(path: Path) -> str:
