@@ -82,11 +82,19 @@ class Chain:
                     reasons[name] = f"missing: {standing.path}"
             elif standing.state != "fresh":
                 reasons[name] = f"{standing.reason}: {standing.path}"
-            elif again := next(filter(changed.__contains__, artifact.needs), None):
+            elif again := self._changed(artifact, changed):
                 reasons[name] = f"{again} is made again"
-            if name in reasons and artifact.kept and standing.state != "missing":
+            if name in reasons and standing.state != "missing":
                 changed.add(name)
         return reasons
+
+    def _changed(self, artifact: Artifact, changed: set[str]) -> str | None:
+        """The first of these artifacts that this one follows."""
+        for need in artifact.needs:
+            # Weights don't follow a store or patch index: those come from the manifest as well.
+            if need in changed and (self.artifacts[need].kept or not artifact.kept):
+                return need
+        return None
 
     def _needed(self, targets: list[str]) -> set[str]:
         owners = {str(path): a.name for a in self.artifacts.values() for path in a.outputs}

@@ -70,6 +70,8 @@ def judge_result(run: Run, places: Places, *, given: bool = False) -> Standing:
         return _unreadable(path, error)
     if problem := _of_another_run(record, run):
         return Standing("foreign", path, problem)
+    if (record.row, record.method_kind) != (run.method.entry.row, run.method.entry.kind):
+        return Standing("foreign", path, f"is for the row {record.row!r} ({record.method_kind})")
     if record.per_image_sha256 != sha256_of(per_image):
         return Standing("broken", per_image, "was changed after it was made")
     if problem := _wrong_means(record, per_image):
@@ -131,6 +133,8 @@ def _wrong_weights(record: ResultRecord, run: Run, places: Places) -> str:
         return "the run that it scores is missing or damaged"
     if used != trained.provenance.weights_sha256:
         return "scores other weights than those of the run"
+    if record.trained_params != trained.trained_params:
+        return "states another number of parameters than the run"
     return ""
 
 

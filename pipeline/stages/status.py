@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from pipeline.artifacts import RECORD
@@ -72,9 +71,7 @@ def print_status(found: list[Status], console: Console) -> None:
         console.print(f"[bold]{len(chosen)} {state}[/bold]: {meaning}", highlight=False)
         if state == "fresh":
             continue
-        table = Table(box=None, show_header=False, padding=(0, 2))
         for one in chosen:
-            table.add_row(Text(one.name), Text(str(one.standing)))
-        console.print(table)
+            console.print(Text(f"  {one.name}: {one.standing}"), soft_wrap=True)
     if any(one.standing.state != "fresh" and not one.extra for one in found):
         console.print("`dmtbench run` with this experiment makes what is not fresh.")
