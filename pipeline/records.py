@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from pipeline.errors import RecordError, first_problem
 from pipeline.files import write_text
@@ -20,11 +21,28 @@ Label = Literal["reproduced", "official weights", "given weights", "published", 
 CATEGORIES = ("indoor", "outdoor", "combined")
 MAIN_GROUP = "main"
 _AGAIN = "delete the file and run its stage again"
+_TOO_LARGE = 2**63
 
 
 class _Record(BaseModel):
     # JSON has neither infinities nor NaN: they would be read back as `null`.
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _is_a_sensible_number(cls, value: Any) -> Any:
+        """Tables and plots overflow beyond."""
+        if not all(abs(number) < _TOO_LARGE for number in _numbers(value)):
+            raise ValueError("is beyond any count or measurement")
+        return value
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    if isinstance(value, int | float):
+        yield value
+    elif isinstance(value, dict | tuple | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _numbers(part)
 
 
 class Provenance(_Record):
