@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +11,6 @@ import numpy as np
 from pipeline.weights.arrays import MAX_ARRAYS, Unreadable
 
 _PARTS = ("kernel", "recurrent_kernel", "bias")
-_MAX_NAME_BYTES = 1024
 
 
 def layers_of_keras2(file: Any) -> list[list[Any]]:
@@ -67,10 +65,6 @@ def _names(group: Any, what: str) -> list[str]:
     """The attribute `layer_names` or `weight_names`, which Keras splits if it is long."""
     names: list[str] = []
     for attribute in _attributes(group, f"{what}_names"):
-        found = group.attrs.get_id(attribute)
-        size = math.prod(found.shape) * found.dtype.itemsize
-        if size > MAX_ARRAYS * _MAX_NAME_BYTES:
-            raise Unreadable(f"has {size} bytes of {what} names")
         names += [
             name if isinstance(name, str) else bytes(name).decode()
             for name in np.atleast_1d(group.attrs[attribute]).tolist()
