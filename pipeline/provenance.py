@@ -17,6 +17,7 @@ import psutil  # type: ignore[import-untyped]
 
 from pipeline.config.experiment import Experiment
 from pipeline.files import sha256_of
+from pipeline.public_text import public_values
 from pipeline.records import Provenance
 from pipeline.results_versions import results_versions
 
@@ -45,7 +46,7 @@ def collect(
     companion_sha256: str | None = None,
     weights: Path | None = None,
 ) -> Provenance:
-    """Collect everything needed to judge or repeat a result.
+    """Collect everything needed to judge or repeat a result; paths as others may see them.
 
     Args:
         experiment: the resolved configuration.
@@ -62,7 +63,7 @@ def collect(
     commit, dirty = git_state(_REPOSITORY)
     return Provenance(
         command=command,
-        config=experiment.model_dump(mode="json"),
+        config=public_values(experiment.model_dump(mode="json")),
         config_hash=experiment.digest(),
         manifest_sha256=None if manifest is None else sha256_of(manifest),
         companion_sha256=companion_sha256,

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from pipeline.public_text import public_command
+
 app = typer.Typer(
     name="dmtbench",
     help="Reproducibility benchmark and ablation harness for DMTNet (arXiv 2209.06040).",
@@ -48,8 +50,8 @@ def example(arguments: str) -> str:
 
 
 def command_line() -> str:
-    """The command line of this process, for records."""
-    return " ".join(["dmtbench", *sys.argv[1:]])
+    """The command line of this process, for records: paths as others may see them."""
+    return public_command(["dmtbench", *sys.argv[1:]])
 
 
 def print_paths(paths: list[Path]) -> None:
