@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, Panel, app, example
+from pipeline.cli.app import DEFAULT_CONFIG, AnywhereConfigOption, Panel, app, example
 
 weights_app = typer.Typer(
     help="Fetch and check weights that authors have published.",
@@ -65,7 +65,7 @@ def fetch_weights(
 def check_weights(
     method: MethodArgument,
     file: Annotated[Path, typer.Argument(help="File of weights as published.")],
-    config: ConfigOption = DEFAULT_CONFIG,
+    config: AnywhereConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Load published weights into a method's full-size network."""
     from pipeline.config.experiment import load_experiment

@@ -32,6 +32,7 @@ from pipeline.errors import ConfigError, first_problem
 
 _CONFIG = Path(__file__).resolve().parents[2] / "config"
 METHODS_FILE, RECIPES_FILE = _CONFIG / "methods.yaml", _CONFIG / "recipes.yaml"
+DEMO_FILE = _CONFIG / "demo.yaml"
 
 
 class Experiment(MethodList):
