@@ -18,6 +18,7 @@ import psutil  # type: ignore[import-untyped]
 from pipeline.config.experiment import Experiment
 from pipeline.files import sha256_of
 from pipeline.keys import Keys
+from pipeline.public_text import public_values
 from pipeline.records import Provenance
 from pipeline.results_versions import results_versions
 
@@ -47,7 +48,7 @@ def collect(
     companion_sha256: str | None = None,
     weights: Path | None = None,
 ) -> Provenance:
-    """Collect everything needed to judge or repeat a result.
+    """Collect everything needed to judge or repeat a result; paths as others may see them.
 
     Args:
         experiment: the resolved configuration.
@@ -65,7 +66,7 @@ def collect(
     commit, dirty = git_state(_REPOSITORY)
     return Provenance(
         command=command,
-        config=experiment.model_dump(mode="json"),
+        config=public_values(experiment.model_dump(mode="json")),
         config_hash=experiment.digest(),
         configuration_key=keys.configuration,
         code=dict(keys.code),

@@ -83,7 +83,8 @@ def doctor(
     scene belong together; duplicate images; names, pairs, numbers and labels of the official set.
     """
     from pipeline.config.experiment import load_experiment
-    from pipeline.records import write_record
+    from pipeline.public_text import public_report
+    from pipeline.records import DoctorReport, write_record
     from pipeline.stages.doctor import examine_set, report_lines
 
     experiment = None if config is None else load_experiment(config)
@@ -91,7 +92,8 @@ def doctor(
     for line in report_lines(found):
         print(line)
     if report is not None:
-        write_record(report, found)
+        shown = public_report(found.model_dump(), str(root))
+        write_record(report, DoctorReport.model_validate(shown))
     if found.problems:
         raise typer.Exit(1)
 

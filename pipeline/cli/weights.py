@@ -9,7 +9,14 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, Panel, app, example
+from pipeline.cli.app import (
+    DEFAULT_CONFIG,
+    AnywhereConfigOption,
+    ConfigOption,
+    Panel,
+    app,
+    example,
+)
 from pipeline.cli.runs import KeyOption
 
 weights_app = typer.Typer(
@@ -68,7 +75,7 @@ def check_weights(
     method: MethodArgument,
     file: Annotated[Path, typer.Argument(help="File of weights as published.")],
     key: KeyOption = None,
-    config: ConfigOption = DEFAULT_CONFIG,
+    config: AnywhereConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Load published weights into a method's full-size network, and say whether they are trusted.
 

@@ -40,6 +40,7 @@ _CONFIG = Path(__file__).resolve().parents[2] / "config"
 _RESERVED = "published"
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]")
 METHODS_FILE, RECIPES_FILE = _CONFIG / "methods.yaml", _CONFIG / "recipes.yaml"
+DEMO_FILE = _CONFIG / "demo.yaml"
 
 
 class Experiment(MethodList):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+import unicodedata
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.config.blocks import Strict
 from pipeline.errors import ConfigError
@@ -22,6 +23,25 @@ CONTROL = "control"
 WITHOUT_NETWORK = (CONTROL, "two-stage classical")
 """Kinds of methods without a network, so without parameters and operations to count."""
 
+_LONGEST_ROW = 200
+_DIRECTIONS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+def _showable(row: str) -> str:
+    if not row.strip() or row != row.strip():
+        raise ValueError("must not be empty, nor begin or end with a space; it names a table row")
+    if len(row) > _LONGEST_ROW:
+        raise ValueError(f"has {len(row)} characters; use at most {_LONGEST_ROW}")
+    for char in row:
+        # Line ends, other control characters, halves of characters, and changes of direction.
+        if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") or char in _DIRECTIONS:
+            raise ValueError(f"holds {char!r}, which a table cannot show; remove it")
+    return row
+
+
+Row = Annotated[str, AfterValidator(_showable)]
+"""Label of a method in tables and plots."""
+
 
 class MethodEntry(Strict):
     """A method: importable `module`, its constructor arguments, its row label and its recipe.
@@ -32,7 +52,7 @@ class MethodEntry(Strict):
     """
 
     module: str
-    row: str
+    row: Row
     kind: str = "end-to-end"
     recipe: str | None = None
     table2: int | None = None
@@ -44,7 +64,7 @@ class AblationEntry(Strict):
 
     base: str
     kwargs: dict[str, Any] = Field(default_factory=dict)
-    row: str
+    row: Row
     table2: int | None = None
 
 

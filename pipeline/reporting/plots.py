@@ -15,7 +15,7 @@ from pipeline.config.methods import CONTROL
 from pipeline.files import atomic_file
 from pipeline.reporting import tables
 from pipeline.reporting.headings import Metrics, score_heading
-from pipeline.reporting.label_placement import Point, Polyline, place_labels, spread
+from pipeline.reporting.label_placement import Point, Polyline, place_labels, shown, spread
 from pipeline.reporting.render import marked
 
 _SERIES = re.compile(r"DMTNet-[TSBLH]")
@@ -29,6 +29,7 @@ _STYLE = {
     "pdf.fonttype": 42,
     "font.family": "DejaVu Sans",
     "font.size": 9.0,
+    "text.parse_math": False,
     "axes.titlesize": 10.0,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
@@ -200,7 +201,7 @@ def _levels(axes: Any, levels: Sequence[Point]) -> list[Polyline]:
             level.y, ls="--" if is_input else ":", lw=1.2 if is_input else 0.9, color=color
         )
         axes.annotate(
-            level.text.removeprefix("Control: "),
+            shown(level.text.removeprefix("Control: ")),
             (1.0, level.y),
             xytext=(1.045, height),
             xycoords=("axes fraction", "data"),

@@ -22,11 +22,19 @@ _LATEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "`": r"\textasciigrave{}",
+    # After the end of a line, LaTeX reads a star and brackets as arguments.
+    **{char: f"{{{char}}}" for char in "*[]"},
     "±": r"$\pm$",
     "–": "--",
     "↑": r"$\uparrow$",
     "↓": r"$\downarrow$",
 }
+_MARKDOWN = str.maketrans({char: f"\\{char}" for char in "\\|`*_<>[]&~$"})
 
 
 @dataclass(frozen=True)
@@ -184,7 +192,7 @@ def markdown(frame: pd.DataFrame, metrics: Metrics) -> str:
     """The readable columns of `frame` as a Markdown table, with the notes below it."""
 
     def escape(text: str) -> str:
-        return text.replace("\\", "\\\\").replace("|", "\\|")
+        return text.translate(_MARKDOWN)
 
     columns = readable_columns(frame, metrics)
     cells = _cells(frame, columns, escape)

@@ -70,7 +70,7 @@ def test_markdown_is_readable(tmp_path: Path, table1: pd.DataFrame) -> None:
     first = table1.iloc[0]
     assert f"| {first['combined_psnr']:.2f} |" in " ".join(table[2].split())
     assert f"{first['combined_ssim']:.3f}" in table[2]
-    assert r"Input \| 100 % & more_" in text
+    assert r"Input \| 100 % \& more\_" in text
     note = next(line for line in lines if "labeled demo" in line)
     assert "narrow networks" in note
     assert "synthetic" in note
@@ -122,7 +122,7 @@ def test_latex_is_booktabs(tmp_path: Path, table1: pd.DataFrame) -> None:
     rows = body.strip().splitlines()
     assert len(rows) == len(table1)
     assert all(row.replace(r"\&", "").count("&") == 15 for row in rows)
-    assert r"Input | 100 \% \& more\_ & demo & 19.12" in body
+    assert r"Input \textbar{} 100 \% \& more\_ & demo & 19.12" in body
     assert "narrow networks" in text.split(r"\end{tabular}")[1]
 
 
