@@ -64,6 +64,18 @@ class Chain:
             self._judged[name] = self.artifacts[name].judge()
         return self._judged[name]
 
+    def require(self, name: str) -> None:
+        """Refuse an artifact unless it and all that it follows may be shown.
+
+        Raises:
+            RecordError: one is foreign, broken or missing; the message names the file and the
+                remedy.
+        """
+        for need in self.artifacts[name].needs:
+            if self.artifacts[need].kept:
+                self.require(need)
+        self.standing(name).require()
+
     def to_make(self, targets: Iterable[str] = ()) -> dict[str, str]:
         """Artifacts that must be made (again) for these targets, each with the reason.
 

@@ -88,7 +88,7 @@ def make_plot(experiment: Experiment) -> list[Path]:
     Raises:
         RecordError: Table 1 is missing, was changed, or is not that of the records of today.
     """
-    Chain(experiment).standing("table1").require()
+    Chain(experiment).require("table1")
     report = plot_report(experiment)
     table = read_table(report.inputs["table1"])
     stem = report.record.with_name("psnr_vs_params")
