@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import resource
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
+from pipeline.checkout import code_in_use, git_state
 from pipeline.config.experiment import Experiment
 from pipeline.files import sha256_of
 from pipeline.keys import Keys
@@ -63,7 +63,7 @@ def collect(
     Raises:
         DataError: `manifest` or `weights` cannot be read.
     """
-    commit, dirty = git_state(_REPOSITORY)
+    commit, dirty = git_state(_REPOSITORY, code_in_use(experiment))
     return Provenance(
         command=command,
         config=public_values(experiment.model_dump(mode="json")),
@@ -83,19 +83,6 @@ def collect(
         peak_memory_mb=peak_memory_mib(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-
-
-def git_state(folder: Path) -> tuple[str | None, bool | None]:
-    """Commit checked out at `folder`, and whether tracked files differ from it.
-
-    Returns:
-        `(None, None)` outside a repository, without a commit or without git.
-    """
-    commit = _git(folder, "rev-parse", "HEAD")
-    if commit is None:
-        return None, None
-    changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
-    return commit, None if changes is None else bool(changes)
 
 
 def package_versions() -> dict[str, str]:
@@ -139,16 +126,6 @@ def peak_memory_mib() -> float:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # macOS reports bytes where others report KiB.
     return peak / _MIB if sys.platform == "darwin" else peak / 1024
-
-
-def _git(folder: Path, *arguments: str) -> str | None:
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=60
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def _cpu_model() -> str:

@@ -21,41 +21,6 @@ from pipeline.records import Provenance
 DEMO = CONFIG / "demo.yaml"
 
 
-def git(folder: Path, *arguments: str) -> str:
-    identity = ("-c", "user.name=t", "-c", "user.email=t@example.org")
-    command = ["git", "-C", str(folder), *identity, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    git(tmp_path, "init", "-q")
-    (tmp_path / "tracked.txt").write_text("one")
-    git(tmp_path, "add", "tracked.txt")
-    git(tmp_path, "commit", "-q", "-m", "first")
-    return tmp_path
-
-
-def test_git_state_sees_changes_of_tracked_files_only(repository: Path) -> None:
-    commit = git(repository, "rev-parse", "HEAD")
-    (repository / "untracked.txt").write_text("x")
-    assert provenance.git_state(repository) == (commit, False)
-    (repository / "tracked.txt").write_text("two")
-    assert provenance.git_state(repository) == (commit, True)
-
-
-def test_git_state_is_none_outside_a_repository(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert provenance.git_state(tmp_path) == (None, None)
-
-
-def test_git_state_is_none_without_git(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "")
-    assert provenance.git_state(repository) == (None, None)
-
-
 def collect(manifest: Path | None = None, weights: Path | None = None) -> Provenance:
     experiment = load_experiment(DEMO)
     started = time.perf_counter() - 5

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sqlite3
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from pipeline.errors import ConfigError, DataError, RecordError
 from pipeline.files import atomic_file
 from pipeline.progress_bars import watched
 from pipeline.records import ResultRecord, RunRecord
+from pipeline.tracking.artifacts import absolute, relocate
 from pipeline.tracking.entries import Entry, digest_files, read_entries
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ def ingest(
     tables: list[Path],
     uri: str,
     artifact_root: Path,
-    names: Collection[str] | None = None,
+    wanted: Collection[str] | None = None,
 ) -> Summary:
     """Bring one data set's records into MLflow, as one experiment named after the data set.
 
@@ -56,15 +58,17 @@ def ingest(
     per_image.csv, images/}`. Each (method, repetition) becomes one MLflow run with parameters,
     curves (step = epoch), final metrics (`test_combined_psnr` in dB and the like), tags from the
     records, the data manifest as input, and images, `per_image.csv`, records and `tables` as
-    artifacts. `names` limits them to the run folders of these names. Ingesting the same files again adds nothing; changed files make a new run, and the
-    run they replace gets the tag `superseded`.
+    artifacts. `wanted` limits them to run folders of these names. Ingesting the same files again
+    adds nothing; changed files make a new run, and the run they replace gets the tag `superseded`.
+    In a SQLite store, the artifacts of a project that was copied or moved are found below the copy,
+    and new ones are written there.
 
     Raises:
         RecordError: a record is malformed, or records of two data sets lie together.
         ConfigError: `uri` names a folder, which MLflow no longer supports.
         DataError: the store cannot be opened or written.
     """
-    entries = read_entries(runs, results, names)
+    entries = read_entries(runs, results, wanted)
     if not entries:
         raise RecordError(f"{results}: no records; run the experiment first")
     names = sorted({entry.record.dataset for entry in entries})
@@ -75,14 +79,20 @@ def ingest(
         )
     with _opened(uri) as client:
         experiment = _experiment(client, names[0], artifact_root)
-        return _Ingest(client, experiment, tables).all(entries)
+        database = _database(uri)
+        if database is not None:
+            relocate(database, experiment, artifact_root / names[0])
+        return _Ingest(client, experiment, tables, database).all(entries)
 
 
 class _Ingest:
-    """One pass over all entries of an experiment."""
+    """One pass over all entries of an experiment; `database`: the file of a SQLite store."""
 
-    def __init__(self, client: MlflowClient, experiment: str, tables: list[Path]) -> None:
+    def __init__(
+        self, client: MlflowClient, experiment: str, tables: list[Path], database: Path | None
+    ) -> None:
         self.client = client
+        self.database = database
         self.experiment = experiment
         self.tables = tables
         self.tables_digest = digest_files([(path, path.name) for path in tables])
@@ -128,7 +138,7 @@ class _Ingest:
         ).info.run_id
         self._log(run_id, entry, end)
         for path, folder in entry.files:
-            self.client.log_artifact(run_id, str(path), folder)
+            self._log_artifact(run_id, path, folder)
         self._log_tables(run_id)
         self.client.set_terminated(run_id, end_time=end)
         self.client.set_tag(run_id, DIGEST, entry.digest)
@@ -157,9 +167,20 @@ class _Ingest:
         context = [InputTag("mlflow.data.context", "training" if record.kind == "run" else "test")]
         self.client.log_inputs(run_id, [DatasetInput(dataset, context)])
 
+    def _log_artifact(self, run_id: str, path: Path, folder: str) -> None:
+        if self.database is None:
+            self.client.log_artifact(run_id, str(path), folder)
+            return
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        # The client would resolve a relative location against this process's working directory.
+        uri = absolute(self.client.get_run(run_id).info.artifact_uri, self.database)
+        artifacts: Any = get_artifact_repository(uri)
+        artifacts.log_artifact(str(path), folder)
+
     def _log_tables(self, run_id: str) -> None:
         for path in self.tables:
-            self.client.log_artifact(run_id, str(path), "tables")
+            self._log_artifact(run_id, path, "tables")
         self.client.set_tag(run_id, _TABLES, self.tables_digest)
 
     def _refresh(self, run: Any) -> None:
@@ -184,6 +205,11 @@ class _Ingest:
         return len(replaced)
 
 
+def _database(uri: str) -> Path | None:
+    """The file of a SQLite store; `None` for a server or another database."""
+    return Path(uri.removeprefix(_SQLITE)) if uri.startswith(_SQLITE) else None
+
+
 def _milliseconds(created: str) -> int:
     try:
         moment = datetime.fromisoformat(created)
@@ -205,10 +231,10 @@ def _opened(uri: str) -> Iterator[MlflowClient]:
 
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
     try:
-        if not uri.startswith(_SQLITE):
+        database = _database(uri)
+        if database is None:
             yield MlflowClient(tracking_uri=uri)
             return
-        database = Path(uri.removeprefix(_SQLITE))
         database.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(database.with_name(f".{database.name}.lock")):
             # A file with half a schema cannot be repaired: create it elsewhere, then rename it.
@@ -216,7 +242,7 @@ def _opened(uri: str) -> Iterator[MlflowClient]:
                 with atomic_file(database) as temporary:
                     MlflowClient(tracking_uri=f"{_SQLITE}{temporary}")
             yield MlflowClient(tracking_uri=uri)
-    except (MlflowException, SQLAlchemyError, OSError) as error:
+    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         reason = str(error).splitlines()[0]
         raise DataError(
             f"{uri}: MLflow cannot use this store ({reason}); upgrade it with "

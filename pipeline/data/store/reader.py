@@ -65,7 +65,8 @@ class PixelStore:
         self.scenes: list[StoredScene] = index["scenes"]
         if self.sha256 != sha256_of_scenes(self.scenes):
             raise DataError(
-                f"{folder / INDEX}: its checksums contradict each other; delete {folder} and rebuild it"
+                f"{folder / INDEX}: its checksums contradict each other; delete {folder} and "
+                "rebuild it"
             )
         # One byte a scene, not 0 once its pixels have been compared with the checksum.
         self._compared: Any = RawArray("B", len(self.scenes))
