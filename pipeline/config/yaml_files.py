@@ -67,7 +67,7 @@ def read_with_bases(path: Path) -> dict[str, Any]:
     """
     files, layers = [path], [read_yaml(path)]
     while (base := layers[-1].pop("extends", None)) is not None:
-        if not isinstance(base, str):
+        if not isinstance(base, str) or not base.isprintable():
             raise ConfigError(f"{files[-1]}: extends: must be the path of one file; fix it")
         files.append(files[-1].parent / base)
         chain = " extends ".join(str(file) for file in files)

@@ -18,7 +18,7 @@ from yaml import (
 )
 
 MAX_DEPTH = 20
-MAX_VALUES = 10_000
+MAX_VALUES = 4000
 """Number of values, an anchor's as often as they are used."""
 MAX_TEXT = 1024
 MAX_INTEGER = 2**63 - 1

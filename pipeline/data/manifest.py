@@ -51,7 +51,7 @@ def _inside_root(path: str) -> str:
     return path
 
 
-MAX_SIDE = 2**16
+MAX_SIDE = 2**20
 """Of an image, in pixels."""
 
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+\.png$")]

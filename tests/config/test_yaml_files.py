@@ -17,10 +17,10 @@ from pipeline.errors import ConfigError
 def complaint(path: Path, content: str | None = None) -> str:
     if content is not None:
         path.write_text(content, encoding="utf-8")
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(ConfigError) as caught:
         read_with_bases(path)
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 1
     text = str(caught.value)
     assert text.startswith(f"{path}: ")
     assert text.isprintable()
@@ -74,7 +74,7 @@ LADDER = "a0: &a0 [1]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1
         ("a: &a [*a]", "line 1: an anchor contains itself"),
         ("a: &a {b: {c: [1, *a]}}", "contains itself"),
         ("&a a: &b {<<: *b}", "contains itself"),
-        (BOMB, "line 5: holds too much"),
+        (BOMB, "line 4: holds too much"),
         (MERGES, "holds too much"),
         (LADDER, "line 19: holds too much"),
         ("a: [" + "1, " * 20_000 + "]", "holds too much"),
@@ -180,4 +180,6 @@ def test_files_that_extend_each_other(tmp_path: Path) -> None:
     (tmp_path / "link.yaml").symlink_to(tmp_path / "0.yaml")
     (tmp_path / "3.yaml").write_text("extends: link.yaml\n")
     assert "a cycle: " in complaint(tmp_path / "0.yaml")
-    assert "must be the path of one file" in complaint(tmp_path / "a.yaml", "extends: [0.yaml]")
+    for wrong in ("[0.yaml]", "3", '"0.y\\ufeffaml"', "true"):
+        text = complaint(tmp_path / "a.yaml", f"extends: {wrong}")
+        assert "must be the path of one file" in text

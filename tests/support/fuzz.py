@@ -34,6 +34,9 @@ COUNT = int(os.environ.get("DMTBENCH_FUZZ", "300"))
 """Number of inputs per reader."""
 
 LIMIT_S = 5.0
+"""Processor time for one input."""
+WAIT_LIMIT_S = 60.0
+"""Time on the clock, which other processes may use up."""
 LIMIT_BYTES = 1 << 30
 """Memory that a reader may take for one input, beyond what the process has."""
 
@@ -45,7 +48,7 @@ Inputs = Callable[[random.Random], bytes]
 
 
 class TooSlow(BaseException):
-    """An input took longer than `LIMIT_S`; no `except Exception` of a reader catches it."""
+    """An input took longer than its limit; no `except Exception` of a reader catches it."""
 
 
 @dataclass
@@ -94,7 +97,8 @@ def fuzz(
 
     Raises:
         AssertionError: another error came out, a message has several lines, an input took longer
-            than `LIMIT_S` or more memory than `LIMIT_BYTES`. One line for each place of failure.
+            than `LIMIT_S` or `WAIT_LIMIT_S`, or more memory than `LIMIT_BYTES`. One line for each
+            place of failure.
     """
     report = Report()
     with _less_memory():
@@ -142,16 +146,21 @@ def _place(error: BaseException) -> str:
 
 @contextmanager
 def _limited_time() -> Iterator[None]:
-    def stop(_: int, __: FrameType | None) -> None:
-        raise TooSlow(f"longer than {LIMIT_S} s")
+    def stop(number: int, _: FrameType | None) -> None:
+        raise TooSlow(f"longer than allowed ({signal.Signals(number).name})")
 
-    before: Any = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, LIMIT_S)
+    limits = {signal.ITIMER_PROF: LIMIT_S, signal.ITIMER_REAL: WAIT_LIMIT_S}
+    signals = (signal.SIGPROF, signal.SIGALRM)
+    before: dict[int, Any] = {number: signal.signal(number, stop) for number in signals}
+    for timer, seconds in limits.items():
+        signal.setitimer(timer, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        for timer in limits:
+            signal.setitimer(timer, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

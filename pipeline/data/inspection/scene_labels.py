@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.data.csv_files import read_table
 from pipeline.data.inspection.layout import Location, image_folders
-from pipeline.errors import DataError
+from pipeline.errors import DataError, one_line
 
 CATEGORIES = ("indoor", "outdoor", "")
 OWN = "scenes.csv"
@@ -91,17 +91,18 @@ def _read_own(path: Path) -> dict[tuple[str, str], SceneLabel]:
     labels = {}
     for line, record in read_table(path, ("split", "source", "category", "group"), more=True):
         source, category, group = (record[name] for name in ("source", "category", "group"))
+        where = f"{path}:{line}: {one_line(source)}"
         if category not in CATEGORIES:
             raise DataError(
-                f"{path}:{line}: {source}: category {category!r}; use indoor, outdoor or nothing"
+                f"{where}: category '{one_line(category)}'; use indoor, outdoor or nothing"
             )
         if not re.fullmatch(r"[a-z0-9_-]+", group):
             raise DataError(
-                f"{path}:{line}: {source}: group {group!r}; use lowercase letters, digits, - and _"
+                f"{where}: group '{one_line(group)}'; use lowercase letters, digits, - and _"
             )
         key = (record["split"], source)
         if key in labels:
-            raise DataError(f"{path}:{line}: {source}: has two rows; remove one of them")
+            raise DataError(f"{where}: has two rows; remove one of them")
         labels[key] = SceneLabel(category, group)
     return labels
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,7 @@ from pipeline.data.sampling.sharpness import (
 )
 from pipeline.data.sampling.windows import Window, index_windows
 from pipeline.data.store.reader import PixelStore
-from pipeline.errors import DataError
+from pipeline.errors import DataError, one_line
 from pipeline.files import write_text, writing
 from pipeline.progress_bars import watched
 
@@ -108,18 +110,41 @@ def read_patch_index(path: Path, store: PixelStore, patches: Patches) -> list[Wi
         raise DataError(
             f"{path}: belongs to another store or to other patches settings; make it again"
         )
-    scenes = _by_scene(index_windows(store, patches))
-    expected = [window for windows in scenes.values() for window in windows]
-    rows = list(csv.DictReader(lines[1:]))
-    places = [tuple(row.get(name) for name in COLUMNS[:4]) for row in rows]
-    kept = [window for window, row in zip(expected, rows, strict=False) if row.get("kept") == "1"]
-    counts = {number: len(windows) for number, windows in _by_scene(kept).items()}
-    due = {
-        n: len(windows) - discarded(len(windows), patches.discard) for n, windows in scenes.items()
-    }
-    if places != [_place(store, window) for window in expected] or counts != due:
-        raise DataError(f"{path}: does not hold the windows of its store; make it again")
+    try:
+        header, *cells = csv.reader(lines[1:], strict=True)
+        rows = [dict(zip(COLUMNS, row, strict=True)) for row in cells]
+        if tuple(header) != COLUMNS:
+            raise ValueError("other columns")
+        kept = _kept(_by_scene(index_windows(store, patches)), rows, store, patches)
+    except (csv.Error, ValueError) as error:
+        raise DataError(
+            f"{path}: does not hold the windows of its store ({one_line(str(error))}); "
+            "make it again"
+        ) from error
     return kept
+
+
+def _kept(
+    scenes: dict[int, list[Window]], rows: list[dict[str, str]], store: PixelStore, patches: Patches
+) -> list[Window]:
+    """The windows that are kept; `ValueError` if the rows contradict the store or themselves."""
+    expected = [window for windows in scenes.values() for window in windows]
+    places = [tuple(row.get(name) for name in COLUMNS[:4]) for row in rows]
+    if places != [_place(store, window) for window in expected]:
+        raise ValueError("other windows")
+    found, left = list[Window](), iter(rows)
+    for windows in scenes.values():
+        own = [*islice(left, len(windows))]
+        flags = [True] * len(windows)
+        if discarded(len(windows), patches.discard):
+            scores = [float(row["score"]) for row in own]
+            if not all(map(math.isfinite, scores)):
+                raise ValueError("a score that is not finite")
+            flags = [bool(flag) for flag in kept_windows(np.array(scores), patches.discard)]
+        if [row["kept"] for row in own] != [str(int(flag)) for flag in flags]:
+            raise ValueError("kept windows that are not the sharpest")
+        found += [window for window, flag in zip(windows, flags, strict=True) if flag]
+    return found
 
 
 def _header(store: PixelStore, patches: Patches) -> str:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import mmap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from multiprocessing.context import get_spawning_popen
 from multiprocessing.sharedctypes import RawArray
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.data.store.tiles import CHANNELS, SIDE, VIEWS, pieces, scene_elements
-from pipeline.errors import DataError
+from pipeline.errors import DataError, first_problem
 from pipeline.progress_bars import watched
 
 STORED_VIEWS = VIEWS
@@ -25,16 +25,22 @@ FORMAT = f"tiles of {SIDE}, 1"
 _ITEM = 2
 
 
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Side = Annotated[int, Field(ge=1, le=2**20)]
+
+
 @dataclass(frozen=True)
 class StoredScene:
     """Position of a scene (`offset` in uint16 elements), its size in pixels and its SHA-256."""
 
-    split: str
-    source: str
-    offset: int
-    height: int
-    width: int
-    sha256: str
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
+
+    split: Annotated[str, Field(pattern=r"^[a-z]{1,20}$")]
+    source: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,255}$")]
+    offset: Annotated[int, Field(ge=0)]
+    height: Side
+    width: Side
+    sha256: Sha256
 
     @property
     def elements(self) -> int:
@@ -252,18 +258,36 @@ def _reopened(folder: Path, sha256: str, compared: Any) -> PixelStore:
     return store
 
 
+class _Index(BaseModel):
+    """`index.json`; what else it holds is for people."""
+
+    format: Literal[FORMAT]  # type: ignore[valid-type]
+    manifest_sha256: Sha256
+    sha256: Sha256
+    scenes: list[StoredScene]
+
+    @model_validator(mode="after")
+    def _fills_the_pixel_file(self) -> _Index:
+        end, names = 0, set[tuple[str, str]]()
+        for scene in self.scenes:
+            if scene.offset != end:
+                raise ValueError(f"{scene.source} begins at {scene.offset}, not at {end}")
+            end += scene.elements
+            names.add((scene.split, scene.source))
+        if len(names) != len(self.scenes):
+            raise ValueError("a scene is there twice")
+        return self
+
+
 def _read_index(path: Path) -> dict[str, Any]:
     try:
-        index = json.loads(path.read_bytes())
-        if index["format"] != FORMAT:
-            raise ValueError(index["format"])
-        scenes = [StoredScene(**scene) for scene in index["scenes"]]
-        return {**{key: index[key] for key in ("manifest_sha256", "sha256")}, "scenes": scenes}
+        return vars(_Index.model_validate_json(path.read_bytes(), strict=True))
     except OSError as error:
         raise DataError(
             f"{path}: cannot be read ({error.strerror}); build the store first"
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except ValidationError as error:
         raise DataError(
-            f"{path}: is not a store index of this version; delete {path.parent} and rebuild it"
+            f"{path}: is not a store index of this version ({first_problem(error)}); "
+            f"delete {path.parent} and rebuild it"
         ) from error

@@ -141,6 +141,17 @@ def test_an_index_of_something_else(
         lambda lines: [*lines[:2], lines[2].replace(",32,0,", ",32,1,"), *lines[3:]],
         lambda lines: [*lines[:2], "nonsense", *lines[3:]],
         lambda lines: lines[:1],
+        # Another window is kept, as many as before.
+        lambda lines: [
+            *lines[:2],
+            *(line.replace(",32,0,", ",32,1,") for line in lines[2:3]),
+            *(line.replace(",32,1,", ",32,0,", 1) for line in lines[3:4]),
+            *lines[4:],
+        ],
+        lambda lines: [line.replace(",32,1,", ",32,1,nan,", 1) for line in lines],
+        lambda lines: [*lines[:2], f'"{lines[2]}', *lines[3:]],
+        lambda lines: [*lines[:2], lines[2] + "9" * 200_000, *lines[3:]],
+        lambda lines: [*lines[:2], ",".join(lines[2].split(",")[:5]), *lines[3:]],
     ],
 )
 def test_a_damaged_index(

@@ -1,0 +1,62 @@
+"""Damaged notes of a running job: taken as if they were not there."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+from support.fuzz import Read, from_file, fuzz
+from support.mutations import Inputs, changed_tree, mutations
+
+from pipeline.data.journal import Journal
+from pipeline.training.progress import State, read_state, texts
+from pipeline.training.run_lock import RunLock
+
+HEADER, ENTRIES = ["work", 1], [[0, "abc"], [1, [0.5, 1.5]], [2, {"a": None}]]
+PROGRESS = State("dmtnet-b", 8, 80, 0.25, None, 12.5)._asdict()
+OWNER = {"host": "far", "pid": 12, "since": 1.7e9}
+
+
+def test_journals(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    journal = Journal(path, HEADER)
+    for entry in ENTRIES:
+        journal.add(entry)
+    content = path.read_bytes()
+
+    def read(path: Path) -> None:
+        found = Journal(path, HEADER).entries
+        # Lines may be repeated or missing, but none is another one.
+        assert all(entry in ENTRIES for entry in found)
+
+    fuzz(from_file(path, read), mutations([content]), refusals=())
+
+
+def _values_of(data: dict[str, object]) -> Inputs:
+    def inputs(chance: random.Random) -> bytes:
+        return json.dumps(changed_tree(data, chance), default=repr).encode()
+
+    return inputs
+
+
+def test_progress_files(tmp_path: Path) -> None:
+    def shown(path: Path) -> None:
+        state = read_state(path)
+        if state is not None:
+            texts(state)
+
+    read = from_file(tmp_path / "x.progress.json", shown)
+    fuzz(read, mutations([json.dumps(PROGRESS).encode()]), refusals=())
+    fuzz(read, _values_of(PROGRESS), refusals=())
+
+
+def test_notes_of_the_owner(tmp_path: Path) -> None:
+    def shown(_: Path) -> None:
+        text = RunLock(tmp_path)._taken()
+        assert text.isprintable()
+        assert len(text) < 1000
+
+    read: Read = from_file(tmp_path / "owner.json", shown)
+    fuzz(read, mutations([json.dumps(OWNER).encode()]), refusals=())
+    fuzz(read, _values_of(OWNER), refusals=())
