@@ -43,8 +43,8 @@ NAMES = (
     b"numpy\nndarray\n", b"numpy\ndtype\n", b"FloatStorage", b"params", b"params_ema", b"model",
 )  # fmt: skip
 OPCODES = tuple(bytes([code]) for code in b"(.012FGIJKLMNPQRSTUVXabcdeghijlopqrstu}])\x80\x81\x82")
-SLOW = 50
-"""An input that needs a process of its own counts as this many."""
+COPIED, STARTED = 3, 100
+"""An input that needs a copied or a started process counts as this many."""
 
 
 def torch_file(*, old: bool, content: Any = CHECKPOINT) -> bytes:
@@ -204,15 +204,11 @@ def copies() -> Iterator[Callable[[Path], None]]:
 def test_hdf5_in_copies_of_a_process(tmp_path: Path) -> None:
     inputs = mutations(keras_files(tmp_path))
     with copies() as read:
-        report = fuzz(from_file(tmp_path / "x", read), inputs, refusals=(WeightsError,))
+        reader = from_file(tmp_path / "x", read)
+        report = fuzz(reader, inputs, refusals=(WeightsError,), count=COUNT // COPIED)
     assert report.outcomes["accepted"]
 
 
 def test_hdf5_as_it_is_read(tmp_path: Path) -> None:
-    inputs = mutations(keras_files(tmp_path))
-    fuzz(
-        from_file(tmp_path / "x", check),
-        inputs,
-        refusals=(WeightsError,),
-        count=max(5, COUNT // SLOW),
-    )
+    inputs, reader = mutations(keras_files(tmp_path)), from_file(tmp_path / "x", check)
+    fuzz(reader, inputs, refusals=(WeightsError,), count=COUNT // STARTED)
