@@ -34,7 +34,7 @@ class Chunks:
 
     def essential(self, content: bytes) -> bytes:
         """The same file with nothing but header, image data and end."""
-        if self.names <= {b"IDAT", b"IEND"}:
+        if self.names <= {b"IDAT", b"IEND"} and content.endswith(_END):
             return content
         return b"".join([content[:_HEADER_END], *self.data, _END])
 

@@ -76,6 +76,7 @@ INTACT = {
     "background": image((b"bKGD", bytes(6))),
     "pieces": png(head(), *[(b"IDAT", DATA[i : i + 1]) for i in range(len(DATA))], END),
     "empty pieces": png(head(), (b"IDAT", b""), (b"IDAT", DATA), (b"IDAT", b""), END),
+    "an end that is not empty": png(head(), (b"IDAT", DATA), (b"IEND", b"x")),
     "something behind the end": image() + b"junk" * 9,
 }
 
