@@ -223,7 +223,7 @@ def read_scene(root: Path, row: ManifestRow) -> dict[str, npt.NDArray[np.uint16]
                 f"{path}: is not the file in the manifest (its sha256 differs); "
                 "restore it or build the manifest again"
             )
-        image = decode_png(path, content)
+        image = decode_png(path, content, known=True)
         width, height, depth, _ = image.header
         if (width, height, depth) != (row.width, row.height, row.bit_depth):
             raise DataError(

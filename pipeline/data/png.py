@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.data.bit_depth import widened
+from pipeline.data.png_chunks import Chunks, image_bytes, unpacked_length, walk_chunks
 from pipeline.errors import DataError
 from pipeline.files import atomic_file
 
@@ -25,6 +26,8 @@ MAX_PIXELS = 1 << 26
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER_BYTES = len(_SIGNATURE) + 25
 _RGB = 2
+# What changes how the pixels are shown.
+_REFUSED = {b"acTL": "has an animation", b"tRNS": "has transparency"}
 # The largest possible expansion of a deflate stream (RFC 1951: two bits yield 258 bytes).
 _MAX_EXPANSION = 1032
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
@@ -58,7 +61,7 @@ def check_png16(path: Path) -> PngHeader:
     Raises:
         DataError: the file is missing, truncated, damaged, too large, or not 16-bit RGB.
     """
-    return _check_content(path, read_bytes(path), (16,))
+    return _check_content(path, read_bytes(path), (16,))[0]
 
 
 def read_png(path: Path) -> DecodedImage:
@@ -70,7 +73,7 @@ def read_png(path: Path) -> DecodedImage:
     return decode_png(path, read_bytes(path))
 
 
-def decode_png(path: Path, content: bytes) -> DecodedImage:
+def decode_png(path: Path, content: bytes, *, known: bool = False) -> DecodedImage:
     """Decode the content of a 16-bit or 8-bit RGB PNG.
 
     8-bit values are widened to 16 bits; see `pipeline.data.bit_depth.widened`.
@@ -78,6 +81,8 @@ def decode_png(path: Path, content: bytes) -> DecodedImage:
     Args:
         path: origin of the content, for error messages.
         content: the whole file.
+        known: whether it was decoded before, as its checksum shows: it is not checked again that
+            the image data end where the image does, which takes as long as decoding.
 
     Returns:
         uint16 pixels [H, W, 3], RGB, 0..65535, and the header, with the bit depth of the file.
@@ -85,8 +90,12 @@ def decode_png(path: Path, content: bytes) -> DecodedImage:
     Raises:
         DataError: the content is truncated, damaged, too large, or neither 16-bit nor 8-bit RGB.
     """
-    header = _check_content(path, content, (8, 16))
-    image: Any = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    header, chunks = _check_content(path, content, (8, 16))
+    if not known:
+        _check_length(path, header, chunks)
+    # Without the other chunks, over some of which the decoder takes minutes.
+    plain = np.frombuffer(chunks.essential(content), np.uint8)
+    image: Any = cv2.imdecode(plain, cv2.IMREAD_UNCHANGED)
     if image is None:
         raise _damaged(path, "its image data cannot be decoded")
     expected = np.uint16 if header.bit_depth == 16 else np.uint8
@@ -159,39 +168,37 @@ def _parse_header(path: Path, content: bytes) -> PngHeader:
     return PngHeader(width, height, depth, color)
 
 
-def _check_content(path: Path, content: bytes, depths: tuple[int, ...]) -> PngHeader:
+def _check_content(path: Path, content: bytes, depths: tuple[int, ...]) -> tuple[PngHeader, Chunks]:
     header = _parse_header(path, content)
     if header.bit_depth not in depths or header.color_type != _RGB:
         raise DataError(
             f"{path}: {header.bit_depth}-bit {_COLORS[header.color_type]}, not 16-bit RGB; "
             "export it again from the original as 16-bit RGB PNG"
         )
-    data_bytes = _walk_chunks(path, content)
-    if header.height * (1 + 3 * header.bit_depth // 8 * header.width) > _MAX_EXPANSION * data_bytes:
+    try:
+        chunks = walk_chunks(content)
+    except ValueError as error:
+        raise _damaged(path, str(error)) from error
+    for name, what in _REFUSED.items():
+        if name in chunks.names:
+            raise DataError(f"{path}: {what}; export it again as RGB PNG without it")
+    if image_bytes(*header[:3], interlaced=False) > _MAX_EXPANSION * chunks.data_bytes:
         raise _damaged(
             path,
-            f"{data_bytes} bytes cannot hold the {header.width}x{header.height} pixels claimed",
+            f"{chunks.data_bytes} bytes cannot hold the {header.width}x{header.height} pixels "
+            "claimed",
         )
-    return header
+    return header, chunks
 
 
-def _walk_chunks(path: Path, content: bytes) -> int:
-    """Check the length and checksum of every chunk; return the number of bytes of image data."""
-    view = memoryview(content)
-    offset, data_bytes = len(_SIGNATURE), 0
-    while offset + 12 <= len(view):
-        length, name = struct.unpack_from(">I4s", view, offset)
-        end = offset + 12 + length
-        if end > len(view):
-            break
-        (crc,) = struct.unpack_from(">I", view, end - 4)
-        if crc != zlib.crc32(view[offset + 4 : end - 4]):
-            raise _damaged(path, f"the checksum of a chunk at byte {offset} is wrong")
-        if name == b"IEND":
-            return data_bytes
-        data_bytes += length if name == b"IDAT" else 0
-        offset = end
-    raise _damaged(path, "it is truncated")
+def _check_length(path: Path, header: PngHeader, chunks: Chunks) -> None:
+    """Make sure that the image data are those of an image of this size, no more and no less."""
+    expected = image_bytes(*header[:3], interlaced=chunks.interlaced)
+    found = unpacked_length(chunks, expected)
+    if found is None:
+        raise _damaged(path, "its image data cannot be decoded")
+    if found != expected:
+        raise _damaged(path, f"its image data are not of {header.width}x{header.height} pixels")
 
 
 def _damaged(path: Path, reason: str) -> DataError:

@@ -18,7 +18,7 @@ from pipeline.weights.arrays import Array, Unreadable
 _ROOT = Path(__file__).resolve().parents[2]
 _REFUSED = 3
 # Processor time for any file, and what the slowest compressed ones take beyond it.
-_SECONDS, _BYTES_PER_SECOND = 2.5, 1 << 24
+_SECONDS, _BYTES_PER_SECOND = 1.0, 1 << 24
 # The clock may run much longer than the processor works: other jobs, slow disks.
 _PATIENCE = 20
 
