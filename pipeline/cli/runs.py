@@ -79,6 +79,7 @@ def train(
     """
     from pipeline.compute.launch import gpus_held, run_together
     from pipeline.config.experiment import load_experiment
+    from pipeline.files import need_writable
     from pipeline.run import Run
     from pipeline.training.progress import Progress
     from pipeline.training.stop import duration
@@ -86,6 +87,8 @@ def train(
     experiment = load_experiment(config)
     this = Run.of(experiment, method, repetition)
     limit_s = duration(time_limit) if time_limit else None
+    # Hours before the first byte is written there.
+    need_writable(output.parent)
     with gpus_held(experiment.compute, experiment.training_gpus(method)) as slots:
         if len(slots.devices) > 1:
             raise typer.Exit(run_together(slots, sys.argv[1:]))
