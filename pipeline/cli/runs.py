@@ -21,6 +21,7 @@ from pipeline.cli.app import (
     example,
 )
 from pipeline.data.canon import CANON_SIZE
+from pipeline.files import need_writable
 
 RunOption = Annotated[
     Path | None, typer.Option(help="Run folder with the weights, for methods that learn.")
@@ -79,7 +80,6 @@ def train(
     """
     from pipeline.compute.launch import gpus_held, run_together
     from pipeline.config.experiment import load_experiment
-    from pipeline.files import need_writable
     from pipeline.run import Run
     from pipeline.training.progress import Progress
     from pipeline.training.stop import duration
@@ -87,7 +87,6 @@ def train(
     experiment = load_experiment(config)
     this = Run.of(experiment, method, repetition)
     limit_s = duration(time_limit) if time_limit else None
-    # Hours before the first byte is written there.
     need_writable(output.parent)
     with gpus_held(experiment.compute, experiment.training_gpus(method)) as slots:
         if len(slots.devices) > 1:
