@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import shutil
@@ -15,6 +14,8 @@ from pathlib import Path
 from rich.filesize import decimal
 
 from pipeline.errors import DataError
+
+_EFFECTIVE = os.access in os.supports_effective_ids
 
 
 def sha256_of(path: Path) -> str:
@@ -48,18 +49,30 @@ def writing(target: Path) -> Iterator[None]:
         ) from error
 
 
-def need_writable(target: Path) -> None:
-    """Check, before a long job, that `target` can be made or replaced; make nothing.
+def need_writable(folder: Path) -> None:
+    """Check, before a long job, that files can be written in `folder`; make nothing.
+
+    Args:
+        folder: need not exist yet.
 
     Raises:
-        DataError: the nearest folder that exists is no folder, or must not be written.
+        DataError: it, or the folder in which it would be made, is read-only or not a folder.
     """
-    there = _existing(target.parent)
-    with writing(target):
-        if not there.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, f"{there} is not a folder")
-        if not os.access(there, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, f"{there} is read-only")
+    if not is_writable(folder):
+        raise DataError(
+            f"{folder}: cannot be written (read-only, or a file is in the way); "
+            "change its permissions or choose another folder"
+        )
+
+
+def is_writable(folder: Path) -> bool:
+    """Whether files can be written in `folder`, which need not exist yet."""
+    try:
+        there = _existing(folder)
+    except PermissionError:
+        # A folder above it must not be entered.
+        return False
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK, effective_ids=_EFFECTIVE)
 
 
 @contextmanager

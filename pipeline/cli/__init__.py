@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -14,7 +15,21 @@ from pipeline.cli import deblur, debug  # noqa: F401
 
 # isort: on
 from pipeline.cli.app import Panel, app
+from pipeline.compute.cache_folders import provide_cache_folders
 from pipeline.errors import RESUMABLE, Disconnected, Stopped, UserError
+
+_ACCESS = "choose a place that you may read and write, or change its permissions"
+_SPACE = "free some space or choose another disk"
+_PATH = "check this path: a file may be where a folder should be"
+_FIXABLE = {
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _ACCESS),
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _SPACE),
+    **dict.fromkeys((errno.ENOTDIR, errno.EISDIR, errno.EEXIST), _PATH),
+    **dict.fromkeys((errno.ELOOP, errno.ENAMETOOLONG), _PATH),
+    **dict.fromkeys((errno.EIO, errno.ESTALE), "check the disk or the network drive"),
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), "raise the limit of open files (ulimit -n)"),
+}
+"""Errors of the operating system that say something about the machine, with the remedy."""
 
 __all__ = ["Panel", "app", "main"]
 
@@ -22,9 +37,11 @@ __all__ = ["Panel", "app", "main"]
 def main() -> None:
     """Entry point: user errors end in one line on standard error and exit code 1.
 
+    So do errors of the operating system that a user can fix: permissions, full disks and the like.
     A training that was asked to stop ends with exit code `RESUMABLE`.
     """
     try:
+        provide_cache_folders(os.environ)
         app()
     except Stopped as stopped:
         print(f"stopped: {stopped}", file=sys.stderr)
@@ -36,6 +53,12 @@ def main() -> None:
         sys.exit(1)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in _FIXABLE:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{error.strerror}; {_FIXABLE[error.errno]}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -50,6 +50,8 @@ def run(
     cores: Annotated[str, typer.Option(help="Jobs at once; `all` takes every core.")] = "all",
 ) -> None:
     """Run the workflow (Snakemake) with progress bars for it and for every training."""
+    from pipeline.workflow.folders import check_folders
     from pipeline.workflow.run import run_workflow
 
+    check_folders(config, targets or [])
     raise typer.Exit(run_workflow(targets or [], config, cores))

@@ -21,6 +21,7 @@ from pipeline.cli.app import (
     example,
 )
 from pipeline.data.canon import CANON_SIZE
+from pipeline.files import need_writable
 
 RunOption = Annotated[
     Path | None, typer.Option(help="Run folder with the weights, for methods that learn.")
@@ -93,6 +94,7 @@ def train(
     experiment = load_experiment(config)
     this = Run.of(experiment, method, repetition)
     limit_s = duration(time_limit) if time_limit else None
+    need_writable(output.parent)
     with gpus_held(experiment.compute, experiment.training_gpus(method)) as slots:
         if len(slots.devices) > 1:
             raise typer.Exit(run_together(slots, sys.argv[1:]))

@@ -58,7 +58,7 @@ class DeviceSlots:
 
     def __init__(self, folder: Path, devices: Mapping[str, str]) -> None:
         self.folder, self.devices = folder, dict(devices)
-        _make_private(folder)
+        make_private(folder)
         every = hashlib.sha256("\n".join(sorted(self.devices.values())).encode()).hexdigest()
         self._queue = folder / f"queue-{every[:16]}.lock"
 
@@ -144,7 +144,12 @@ class _Wait:
         time.sleep(_POLL_S * random.uniform(0.5, 1.5))
 
 
-def _make_private(folder: Path) -> None:
+def make_private(folder: Path) -> None:
+    """Make a folder that only this user can enter, unless it exists.
+
+    Raises:
+        UserError: it cannot be made, or belongs to somebody else.
+    """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

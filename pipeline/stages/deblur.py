@@ -114,7 +114,7 @@ def output_file(output: str, images: Mapping[str, Path], *, force: bool = False)
             raise DataError(f"{target}: is not a regular file; name another output")
         if not force:
             raise DataError(f"{target}: exists; name another output, or replace it with --force")
-    need_writable(target)
+    need_writable(target.parent)
     return target
 
 

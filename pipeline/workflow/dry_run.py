@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 _RESOURCES = ("mem_mb", "gpu", "runtime")
 _STATE = Path(".snakemake")
+_READ = ("metadata", "incomplete")
 
 
 class _Collector(logging.Handler):
@@ -50,16 +52,19 @@ def _job(record: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def _no_state_made() -> Iterator[None]:
-    """Make Snakemake keep its state in a temporary folder if there is no state to read.
+    """Make Snakemake keep its state in a temporary folder if there is none, or it is read-only.
 
     Snakemake creates `.snakemake/` even for a dry run and has no option to prevent it. The folder
     cannot be removed afterwards: a run that started in the meantime may use it.
     """
-    if _STATE.exists():
+    if os.access(_STATE, os.W_OK):
         yield
         return
     original = PersistenceBase.__init__
     with tempfile.TemporaryDirectory() as folder:
+        for name in _READ:
+            if (_STATE / name).is_dir():
+                Path(folder, name).symlink_to((_STATE / name).resolve())
 
         def elsewhere(self: PersistenceBase, **options: Any) -> None:
             original(self, **{**options, "path": Path(folder)})

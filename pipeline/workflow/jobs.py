@@ -72,7 +72,7 @@ def planned_jobs(config: Path, targets: list[str]) -> list[Job]:
     except ValueError:
         found = {"errors": [done.stderr[-_TAIL:]]}
     if done.returncode:
-        reason = " ".join(" ".join(found["errors"] or [done.stderr[-_TAIL:]]).split())
+        reason = _brief(found["errors"] or [done.stderr[-_TAIL:]])
         raise ConfigError(f"{config}: cannot be planned ({reason}); check the targets")
     # A rule without outputs only collects the outputs of others.
     jobs = [Job(**job) for job in found["jobs"] if job["output"]]
@@ -88,3 +88,12 @@ def _with_reasons(jobs: list[Job], config: Path) -> list[Job]:
 
 def _made(chain: Chain) -> Iterable[tuple[str, str]]:
     return ((name, why[0].upper() + why[1:]) for name, why in chain.to_make().items())
+
+
+def _brief(errors: list[str]) -> str:
+    """Messages as one line; of a traceback only its last line."""
+    lines = [
+        error.strip().splitlines()[-1:] if "Traceback" in error else error.split()
+        for error in errors
+    ]
+    return " ".join(word for words in lines for word in words)

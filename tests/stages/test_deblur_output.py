@@ -103,8 +103,8 @@ def test_outputs_that_cannot_be_made(tmp_path: Path) -> None:
         "": "--output is empty",
         f"{tmp_path}/pipe": "is not a regular file",
         "/dev/null": "is not a regular file",
-        f"{tmp_path}/file/": r"cannot be written .*file is not a folder",
-        f"{tmp_path}/file/new/x.png": r"cannot be written .*file is not a folder",
+        f"{tmp_path}/file/": r"cannot be written .*a file is in the way",
+        f"{tmp_path}/file/new/x.png": r"cannot be written .*a file is in the way",
     }
     for output, message in cases.items():
         with pytest.raises(DataError, match=message):

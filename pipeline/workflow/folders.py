@@ -1,0 +1,54 @@
+"""Folders that the workflow writes to, checked before it starts.
+
+Snakemake ends with a traceback if one of them is read-only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from pipeline.files import is_writable, need_writable
+from pipeline.workflow.experiment import Workflow
+from pipeline.workflow.jobs import Job, planned_jobs
+
+_ALWAYS = (Path(".snakemake"), Path("logs"))
+_ARTIFACTS = Path("mlartifacts")
+_OF_JOBS = (*map(Path, ("data", "runs", "state", "results", "reports")), _ARTIFACTS)
+
+
+def check_folders(config: Path, targets: list[str]) -> None:
+    """Check that everything that a run of the workflow would write can be written.
+
+    Raises:
+        ConfigError: the experiment file or a target cannot be used.
+        DataError: a folder is read-only, or a file has its name.
+    """
+    for folder in _ALWAYS:
+        for path in (folder, *_subfolders(folder)):
+            need_writable(path)
+    if is_writable(Path.cwd()) and all(map(_is_open, _OF_JOBS)):
+        return
+    # A folder may be read-only if nothing in it has to be made: shared images, for instance.
+    workflow = Workflow(config)
+    for folder in dict.fromkeys(_written(workflow, planned_jobs(config, targets))):
+        need_writable(folder)
+
+
+def _is_open(folder: Path) -> bool:
+    return all(is_writable(path) for path in (folder, *_subfolders(folder)))
+
+
+def _subfolders(folder: Path) -> Iterator[Path]:
+    for pattern in ("*", "*/*"):
+        yield from (path for path in folder.glob(pattern) if path.is_dir())
+
+
+def _written(workflow: Workflow, jobs: Iterable[Job]) -> Iterator[Path]:
+    for job in jobs:
+        yield from (Path(path).parent for path in job.output)
+        if job.rule == "train":
+            yield Path(workflow.states)
+        if job.rule == "track":
+            # The database lies in the current folder.
+            yield from (Path(), _ARTIFACTS)

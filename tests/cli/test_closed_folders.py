@@ -1,0 +1,141 @@
+"""Folders that cannot be written: one line for every command, and no traceback."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Done, Run, Tiny
+from support.factories import control
+from support.paths import PUBLISHED
+from support.permissions import permissions_bind, read_only
+
+from pipeline.data.png import write_png16
+from pipeline.records import write_record
+
+IMAGE = np.zeros((32, 32, 3), np.uint16)
+REPORT = ["--results", "results", "--complexity", "complexity", "--published", PUBLISHED]
+TRACK = ["track", "--runs", "none", "--results", "results"]
+
+# The command, and the folder (below the current one) that is closed.
+COMMANDS: dict[str, tuple[list[object], str]] = {
+    "data": (["data", "--root", "raw", "--manifest", "out/manifest.csv", "CONFIG"], "out"),
+    "images": (["data", "--root", "out/raw", "--manifest", "m.csv", "CONFIG"], "out"),
+    "doctor": (["doctor", "--root", "RAW", "CONFIG", "--report", "out/report.json"], "out"),
+    "store": (["store", "--root", "RAW", "--manifest", "MANIFEST", "--output", "out/store"], "out"),
+    "patches": (["patches", "--store", "STORE", "--output", "out/patches.csv", "CONFIG"], "out"),
+    "standin": (["standin", "--output", "out", "--scenes", 4, "--size", 64, 64], "out"),
+    "runs": (["train", "unsharp", "TRAIN", "--output", "out/run"], "out"),
+    "weights": (["train", "dmtnet-t", "TRAIN", "--output", "out/run", "--state", "state"], "out"),
+    "state": (["train", "dmtnet-t", "TRAIN", "--output", "run", "--state", "out/state"], "out"),
+    "results": (["evaluate", "input", "SET", "--output", "out/result"], "out"),
+    "predict": (["predict", "input", "SET", "--output", "out/images"], "out"),
+    "complexity": (["complexity", "dmtnet-t", "--size", 64, 64, "--cache", "out", "CONFIG"], "out"),
+    "table1": (["table1", *REPORT, "--output", "out", "CONFIG"], "out"),
+    "table2": (["table2", *REPORT, "--output", "out", "CONFIG"], "out"),
+    "plot": (["plot", "--table", "table1.csv", "--output", "out"], "out"),
+    "database": ([*TRACK, "--uri", "sqlite:///out/mlflow.db"], "out"),
+    "artifacts": ([*TRACK, "DATABASE", "--artifacts", "out"], "out"),
+    "summary": ([*TRACK, "DATABASE", "--output", "out/tracking.json"], "out"),
+    "deblur": (["deblur", "a.png", "b.png", "--method", "mean", "-o", "out/c.png"], "out"),
+    "profile": (["debug", "profile", "dmtnet-t", "TRIAL", "-o", "out/trace.json"], "out"),
+    "schemas": (["schemas", "out"], "out"),
+    "current": (["deblur", "a.png", "b.png", "--method", "mean", "-o", "c.png"], "."),
+    "current-track": ([*TRACK, "DATABASE"], "."),
+}
+
+
+@pytest.fixture
+def project(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A current folder with what the commands read."""
+    folder = tmp_path / "project"
+    write_record(folder / "results" / "input-seed0" / "record.json", control("input", "Input", 20))
+    (folder / "results" / "input-seed0" / "per_image.csv").write_text("scene,psnr\na,20\n")
+    shutil.copy(PUBLISHED / "table1.csv", folder / "published.csv")
+    for name in ("a.png", "b.png"):
+        write_png16(folder / name, IMAGE)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def expanded(command: list[object], tiny: Tiny) -> list[object]:
+    config = ["--config", tiny.config]
+    trial = ["--store", tiny.store, "--patches", tiny.patches, *config]
+    words: dict[object, list[object]] = {
+        # Its full name, because MLflow keeps stores open by name.
+        "DATABASE": ["--uri", f"sqlite:///{Path.cwd()}/mlflow.db"],
+        "RAW": [tiny.raw],
+        "STORE": [tiny.store],
+        "MANIFEST": [tiny.manifest],
+        "CONFIG": [*config],
+        "TRIAL": [*trial],
+        "TRAIN": [*trial, "--manifest", tiny.manifest],
+        "SET": ["--root", tiny.raw, "--manifest", tiny.manifest, *config],
+    }
+    return [part for word in command for part in words.get(word, [word])]
+
+
+def is_one_line(done: Done) -> None:
+    assert done.code == 1, done.out
+    errors = [line for line in done.err if not line.startswith(("warning: ", "out/"))]
+    assert len(errors) == 1, done.err
+    assert errors[0].startswith("error: ")
+    assert "Traceback" not in "".join([*done.out, *done.err])
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_read_only_folder(run: Run, tiny: Tiny, project: Path, name: str) -> None:
+    command, folder = COMMANDS[name]
+    if name == "plot":
+        make_table(run, tiny)
+    with ExitStack() as closed:
+        closed.enter_context(read_only(project / folder))
+        closed.enter_context(permissions_bind())
+        done = run(*expanded(command, tiny))
+    is_one_line(done)
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if COMMANDS[name][1] == "out"])
+def test_a_file_in_the_place_of_a_folder(run: Run, tiny: Tiny, project: Path, name: str) -> None:
+    if name == "plot":
+        make_table(run, tiny)
+    (project / "out").write_text("kept")
+    is_one_line(run(*expanded(COMMANDS[name][0], tiny)))
+    assert (project / "out").read_text() == "kept"
+
+
+def make_table(run: Run, tiny: Tiny) -> None:
+    done = run(*expanded(["table1", *REPORT, "--output", ".", "CONFIG"], tiny))
+    assert done.code == 0, done.err
+
+
+UNREADABLE: dict[str, list[object]] = {
+    "mine.yaml": ["methods", "--config", "mine.yaml"],
+    "a.png": ["deblur", "a.png", "b.png", "--method", "mean", "-o", "c.png"],
+    "results/input-seed0/record.json": ["table1", *REPORT, "--output", ".", "CONFIG"],
+    "results": [*TRACK, "DATABASE"],
+    "manifest.csv": ["store", "--root", "RAW", "--manifest", "manifest.csv", "--output", "s"],
+    "raw": ["doctor", "--root", "raw", "CONFIG"],
+    "store": ["check-store", "store"],
+    "store/index.json": ["check-store", "store"],
+    "store/pixels.u16": ["check-store", "store"],
+}
+
+
+@pytest.mark.parametrize("path", UNREADABLE)
+def test_what_cannot_be_read(run: Run, tiny: Tiny, project: Path, path: str) -> None:
+    shutil.copy(tiny.config, "mine.yaml")
+    shutil.copy(tiny.manifest, "manifest.csv")
+    shutil.copytree(tiny.raw, "raw")
+    shutil.copytree(tiny.store, "store")
+    mode = Path(path).stat().st_mode
+    Path(path).chmod(0)
+    try:
+        with permissions_bind():
+            done = run(*expanded(UNREADABLE[path], tiny))
+    finally:
+        Path(path).chmod(mode)
+    is_one_line(done)
