@@ -20,8 +20,8 @@ from benchmarks.mutation_sites import Mutant
 
 ROOT = Path(__file__).resolve().parents[1]
 TESTS = {
-    "training": ("tests/training",),
-    "evaluation": ("tests/evaluation",),
+    "training": ("tests/training", "tests/test_results_versions.py"),
+    "evaluation": ("tests/evaluation", "tests/test_results_versions.py"),
     "reporting": ("tests/reporting",),
     "workflow": ("tests/workflow",),
     "weights": ("tests/weights",),
