@@ -1,18 +1,27 @@
 # The DAG. Every rule passes paths and scalars to one `dmtbench` command; all logic is in pipeline/.
+from pipeline.config.methods import METHOD_NAME
+from pipeline.workflow.content import Content
 from pipeline.workflow.experiment import load_workflow
+from pipeline.workflow.owner import sign_lock
 
 
 configfile: "config/demo.yaml"
 
 
-# Rules have the experiment file as a resource, not as a parameter: a changed parameter would make
-# everything again, but only the content of the file matters, and the keys hold it.
 bench = load_workflow(workflow.configfiles, workflow.config_settings.config)
+# Rules have the experiment file as a resource, not as a parameter, and `content` finds their
+# inputs: what is made again follows from records and checksums.
+content = Content(workflow, bench)
+
+
+# Only a run that works locks the folder; `dmtbench run` asks the note whether its owner is alive.
+onstart:
+    sign_lock()
 
 
 wildcard_constraints:
     dataset="|".join(bench.datasets),
-    method="[a-z0-9-]+",
+    method=METHOD_NAME,
     repetition="[0-9]+",
 
 

@@ -80,8 +80,13 @@ def usual_loader(folder: Path, patches: int, workers: int, batch: int) -> DataLo
     )
 
 
-def store_loader(folder: Path, workers: int, batch: int, passes: int) -> CropLoader:
+def store_loader(
+    folder: Path, workers: int, batch: int, passes: int, *, compared: bool = False
+) -> CropLoader:
+    """`compared`: the scenes are compared with their checksums now, not at their first read."""
     store = PixelStore(folder)
+    if compared:
+        store.verify()
     loader = CropLoader(
         store,
         index_windows(store, PATCHES),
@@ -120,6 +125,13 @@ def copy_speed(batch: int) -> float:
     return source.nbytes / median(times)
 
 
+def compare_speed(store: PixelStore) -> float:
+    """Bytes per second of the comparison of every scene with its checksum, pixels in memory."""
+    started = time.perf_counter()
+    store.verify()
+    return (store.folder / PIXELS).stat().st_size / (time.perf_counter() - started)
+
+
 def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     workers, batch, passes = options.workers, options.batch, options.passes
     store = write_store(folder / "store", options.scenes)
@@ -140,7 +152,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         loader = store_loader(folder / "store", workers, batch, 1)
         pass_rates["ours_cold"].append(rate(iter([loader.epoch(number + 1)]), 0))
         del loader
-    loader = store_loader(folder / "store", workers, batch, 8)
+    loader = store_loader(folder / "store", workers, batch, 8, compared=True)
     for _ in range(passes):
         pass_rates["usual"].append(rate(repeat(usual), options.seconds))
         pass_rates["ours"].append(rate(map(loader.epoch, range(1, 10**6)), options.seconds))
@@ -158,6 +170,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         "pages_left_after_drop": share_left,
         "delivered_bytes_per_s": delivered,
         "copy_bytes_per_s": copy_speed(batch),
+        "compare_bytes_per_s": compare_speed(PixelStore(folder / "store")),
         **sizes,
         **waiting,
     }

@@ -15,7 +15,15 @@ from skimage import data
 from pipeline.data.bit_depth import to_uint16, unit_range
 from pipeline.data.canon import CANON_SIZE
 from pipeline.data.sampling.windows import Window
-from pipeline.data.store.reader import FORMAT, INDEX, PIXELS, STORED_VIEWS, PixelStore, StoredScene
+from pipeline.data.store.reader import (
+    FORMAT,
+    INDEX,
+    PIXELS,
+    STORED_VIEWS,
+    PixelStore,
+    StoredScene,
+    sha256_of_scenes,
+)
 from pipeline.data.store.tiles import scene_elements, tile_rows
 
 HEIGHT, WIDTH = CANON_SIZE
@@ -59,7 +67,7 @@ def write_store(folder: Path, scenes: int) -> PixelStore:
         "format": FORMAT,
         "views": STORED_VIEWS,
         "manifest_sha256": "",
-        "sha256": "",
+        "sha256": sha256_of_scenes(stored),
         "scenes": [vars(stored_scene) for stored_scene in stored],
     }
     (folder / INDEX).write_text(json.dumps(index))

@@ -16,6 +16,10 @@ class Stopped(UserError):
     """A training was requested to stop and can resume; the command exits with `RESUMABLE`."""
 
 
+class Disconnected(UserError):
+    """Another process of the same training has ended."""
+
+
 RESUMABLE = 75
 """Exit status of a command that should be run again: `EX_TEMPFAIL` of sysexits.h."""
 
@@ -49,4 +53,17 @@ def first_problem(
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"]) or whole
     what = unknown_key if first["type"] == "extra_forbidden" else first["msg"]
-    return f"{where}: {what}"
+    return f"{one_line(where)}: {one_line(what)}"
+
+
+_LONGEST = 300
+
+
+def one_line(text: str) -> str:
+    """Text from a file as a message can hold it: short, and with escapes for control characters.
+
+    >>> one_line("a\\nb")
+    'a\\\\nb'
+    """
+    printable = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:_LONGEST])
+    return printable if len(text) <= _LONGEST else f"{printable}…"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -45,6 +46,20 @@ def writing(target: Path) -> Iterator[None]:
             f"{target}: cannot be written ({error.strerror}); "
             "free some space or choose an output folder you may write to"
         ) from error
+
+
+def need_writable(target: Path) -> None:
+    """Check, before a long job, that `target` can be made or replaced; make nothing.
+
+    Raises:
+        DataError: the nearest folder that exists is no folder, or must not be written.
+    """
+    there = _existing(target.parent)
+    with writing(target):
+        if not there.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{there} is not a folder")
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, f"{there} is read-only")
 
 
 @contextmanager
@@ -114,6 +129,16 @@ def write_text(target: Path, text: str) -> None:
     """
     with atomic_file(target) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file atomically.
+
+    Raises:
+        DataError: the folder is read-only or full.
+    """
+    with atomic_file(target) as temporary:
+        shutil.copyfile(source, temporary)
 
 
 def _umask() -> int:

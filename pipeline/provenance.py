@@ -17,6 +17,8 @@ import psutil  # type: ignore[import-untyped]
 
 from pipeline.config.experiment import Experiment
 from pipeline.files import sha256_of
+from pipeline.keys import Keys
+from pipeline.public_text import public_values
 from pipeline.records import Provenance
 from pipeline.results_versions import results_versions
 
@@ -39,17 +41,19 @@ def collect(
     experiment: Experiment,
     *,
     command: str,
+    keys: Keys,
     seeds: Mapping[str, int],
     started: float,
     manifest: Path | None = None,
     companion_sha256: str | None = None,
     weights: Path | None = None,
 ) -> Provenance:
-    """Collect everything needed to judge or repeat a result.
+    """Collect everything needed to judge or repeat a result; paths as others may see them.
 
     Args:
         experiment: the resolved configuration.
         command: the command line that made the result.
+        keys: the configuration and the code that it depends on.
         seeds: the seeds it used, by purpose.
         started: `time.perf_counter()` at its start; `wall_s` is the time since then.
         manifest: the data manifest it read, if any.
@@ -62,8 +66,10 @@ def collect(
     commit, dirty = git_state(_REPOSITORY)
     return Provenance(
         command=command,
-        config=experiment.model_dump(mode="json"),
+        config=public_values(experiment.model_dump(mode="json")),
         config_hash=experiment.digest(),
+        configuration_key=keys.configuration,
+        code=dict(keys.code),
         manifest_sha256=None if manifest is None else sha256_of(manifest),
         companion_sha256=companion_sha256,
         weights_sha256=None if weights is None else sha256_of(weights),

@@ -1,33 +1,56 @@
 """Result records: the JSON files that every stage writes and every report reads.
 
-Each is validated when written and when read. Their JSON Schemas are in `docs/schemas/`.
+Each is validated when written and when read, and holds a checksum of its own content. Their JSON
+Schemas are in `docs/schemas/`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from pipeline.errors import RecordError, first_problem
 from pipeline.files import write_text
 
-Label = Literal["reproduced", "official weights", "published", "surrogate", "demo"]
+Label = Literal["reproduced", "official weights", "given weights", "published", "surrogate", "demo"]
 CATEGORIES = ("indoor", "outdoor", "combined")
 MAIN_GROUP = "main"
+_AGAIN = "delete the file and run its stage again"
+_TOO_LARGE = 2**63
 
 
 class _Record(BaseModel):
     # JSON has neither infinities nor NaN: they would be read back as `null`.
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    @field_validator("*")
+    @classmethod
+    def _is_a_sensible_number(cls, value: Any) -> Any:
+        """Tables and plots overflow beyond."""
+        if not all(abs(number) < _TOO_LARGE for number in _numbers(value)):
+            raise ValueError("is beyond any count or measurement")
+        return value
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    if isinstance(value, int | float):
+        yield value
+    elif isinstance(value, dict | tuple | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _numbers(part)
+
 
 class Provenance(_Record):
     """Where a number comes from.
 
-    `config`: the whole resolved experiment; `config_hash`: its SHA-256. `manifest_sha256`,
+    `config`: the whole resolved experiment; `config_hash`: its SHA-256. `configuration_key` and
+    `code`: the part of the configuration, and of the code, that the result depends on
+    (`pipeline.keys.Keys`). `manifest_sha256`,
     `companion_sha256`, `weights_sha256`: SHA-256 of the data manifest, of the companion set's
     manifest if a training used one, and of the weights used or made. `git_dirty`: whether tracked
     files differed from `git_commit`. `results_versions`: `RESULTS_VERSION` of each package that
@@ -37,6 +60,8 @@ class Provenance(_Record):
     command: str
     config: dict[str, Any]
     config_hash: str
+    configuration_key: str
+    code: dict[str, str]
     manifest_sha256: str | None
     companion_sha256: str | None = None
     weights_sha256: str | None
@@ -98,6 +123,7 @@ class ResultRecord(_Record):
     `scores` maps indoor, outdoor and combined to means over the main group; `groups` maps every
     other group of scenes to its means. `metric_status` maps each metric to `computed` or to the
     reason why it was not. `images`: names of the sample images next to the record.
+    `per_image_sha256`: SHA-256 of `per_image.csv`, from which the means were computed.
     """
 
     kind: Literal["result"] = "result"
@@ -113,6 +139,7 @@ class ResultRecord(_Record):
     groups: dict[str, Scores]
     metric_status: dict[str, str]
     images: tuple[str, ...]
+    per_image_sha256: str
     provenance: Provenance
 
 
@@ -138,6 +165,23 @@ class ComplexityRecord(_Record):
     counted_at: tuple[tuple[int, int], ...]
     surrogate: bool = False
     key: str
+
+
+class StepRecord(_Record):
+    """`<artifact>.record.json`: a file that has no other record, such as a manifest or a table.
+
+    `experiment`: name of the experiment. `configuration_key`, `code`: what it depends on, see
+    `Provenance`. `inputs`, `outputs`: SHA-256 of the files that were read and made, by name; inputs
+    by their path in the project, outputs relative to the record.
+    """
+
+    kind: Literal["step"] = "step"
+    step: str
+    experiment: str
+    configuration_key: str
+    code: dict[str, str]
+    inputs: dict[str, str]
+    outputs: dict[str, str]
 
 
 class ImageReport(_Record):
@@ -179,17 +223,22 @@ class DoctorReport(_Record):
     images: dict[str, ImageReport]
 
 
-AnyRecord = TypeVar("AnyRecord", RunRecord, ResultRecord, ComplexityRecord, DoctorReport)
+AnyRecord = TypeVar(
+    "AnyRecord", RunRecord, ResultRecord, ComplexityRecord, StepRecord, DoctorReport
+)
 RECORD_TYPES: tuple[type[_Record], ...] = (
     RunRecord,
     ResultRecord,
     ComplexityRecord,
+    StepRecord,
     DoctorReport,
 )
+CHECKSUM = "record_sha256"
+"""Key of a record's checksum: SHA-256 of its other keys as canonical JSON."""
 
 
 def write_record(path: Path, record: _Record) -> None:
-    """Write `record` to `path` atomically, as JSON.
+    """Write `record` to `path` atomically, as JSON with its checksum.
 
     Raises:
         DataError: the folder is read-only or full.
@@ -204,18 +253,22 @@ def write_record(path: Path, record: _Record) -> None:
           "n": 2,
           "mean": {
             "psnr": 25.0
-          }
+          },
+          "record_sha256": "..."
         }
     """
     checked = type(record).model_validate(record.model_dump())
-    write_text(path, checked.model_dump_json(indent=2) + "\n")
+    content = json.loads(checked.model_dump_json())
+    content[CHECKSUM] = _checksum(content)
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 def read_record(path: Path, kind: type[AnyRecord]) -> AnyRecord:
     """Read and validate one record.
 
     Raises:
-        RecordError: the file is missing, not JSON or not of this kind.
+        RecordError: the file is missing, not JSON, not of this kind, or was changed after it was
+            written.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -231,14 +284,28 @@ def read_record(path: Path, kind: type[AnyRecord]) -> AnyRecord:
         True
     """
     try:
-        return kind.model_validate_json(path.read_bytes())
+        content = json.loads(path.read_bytes())
+        if not isinstance(content, dict):
+            raise RecordError(f"{path}: not a record; {_AGAIN}")
+        known = content.pop(CHECKSUM, None)
+        record = kind.model_validate(content)
+        if known != _checksum(content):
+            raise RecordError(f"{path}: was changed after it was written; {_AGAIN}")
+        return record
     except OSError as error:
         raise RecordError(
             f"{path}: cannot be read ({error.strerror}); run its stage again"
         ) from error
-    except ValidationError as error:
+    except (ValueError, RecursionError) as error:
+        if not isinstance(error, ValidationError):
+            raise RecordError(f"{path}: not JSON ({error}); {_AGAIN}") from error
         problem = first_problem(error, unknown_key="unknown key")
-        raise RecordError(f"{path}: {problem}; delete the file and run its stage again") from error
+        raise RecordError(f"{path}: {problem}; {_AGAIN}") from error
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def write_schemas(folder: Path) -> list[Path]:
@@ -246,6 +313,9 @@ def write_schemas(folder: Path) -> list[Path]:
     written = []
     for kind in RECORD_TYPES:
         target = folder / f"{kind.__name__}.schema.json"
-        write_text(target, json.dumps(kind.model_json_schema(), indent=2) + "\n")
+        schema = kind.model_json_schema()
+        schema["properties"][CHECKSUM] = {"type": "string"}
+        schema["required"].append(CHECKSUM)
+        write_text(target, json.dumps(schema, indent=2) + "\n")
         written.append(target)
     return written

@@ -53,10 +53,15 @@ class Run:
 
     @property
     def label(self) -> Label:
-        """The label of this run's results; it follows from the method and the kind of data set."""
+        """The label of this run's results; it follows from the method and the kind of data set.
+
+        `reproduced` needs a pinned manifest; training and evaluation accept no other one.
+        """
         if self.method.surrogate is not None:
             return "surrogate"
-        return "reproduced" if self.experiment.dataset.kind == "canon" else "demo"
+        dataset = self.experiment.dataset
+        examined = dataset.kind == "canon" and dataset.name in self.experiment.pins.manifest
+        return "reproduced" if examined else "demo"
 
     def seed(self, purpose: str) -> int:
         """The seed for one purpose, such as `evaluate`, at this repetition."""
@@ -105,8 +110,11 @@ class Run:
 class WeightsOrigin:
     """Where a network's weights come from: a run, a file, or neither for a method without training.
 
-    `run_folder`: made by `dmtbench train`. `official`: file published by the method's authors.
+        `run_folder`: made by `dmtbench train`. `official`: file with the names and shapes of the
+    authors' network; whether it is theirs is another question (`pipeline.weights.trust`). `key`:
+    where that file keeps the weights, if it holds several state dicts.
     """
 
     run_folder: Path | None = None
     official: Path | None = None
+    key: str | None = None

@@ -118,6 +118,60 @@ def test_files_that_are_no_record(tmp_path: Path, text: bytes) -> None:
     refused(tmp_path, text)
 
 
+DEEP = 100_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"[" * DEEP,
+        b'{"a":' * DEEP,
+        b'{"kind": ' + b"9" * 5000 + b"}",
+        b'{"kind": "run", "method": "\xff"}',
+        b'{"kind": "run", "method": "\\ud800"}',
+        b'{"' + b"a" * DEEP + b'": 1}',
+        b'{"a\\nb\\u202e": 1}',
+    ],
+    ids=lambda text: repr(text[:20]),
+)
+def test_files_that_are_hardly_json(tmp_path: Path, text: bytes) -> None:
+    message = refused(tmp_path, text)
+    assert len(message) < 1000
+    assert message.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("record", "place"),
+    [
+        (run(), ("trained_params",)),
+        (run(), ("samples",)),
+        (run(), ("val_psnr",)),
+        (run(learned={"amount": 1.0}), ("learned", "amount")),
+        (run(), ("provenance", "wall_s")),
+        (result(), ("scores", "combined", "mean", "psnr")),
+        (result(), ("scores", "combined", "n")),
+        (complexity(), ("params",)),
+        (complexity(), ("flops_paper",)),
+        (complexity(), ("size", 0)),
+        (complexity(), ("counted_at", 0, 1)),
+        (complexity(by_operator={"conv": 1}), ("by_operator", "conv")),
+    ],
+    ids=lambda value: ".".join(map(str, value)) if isinstance(value, tuple) else value.kind,
+)
+@pytest.mark.parametrize("value", ["1" + "0" * 30, "-1" + "0" * 30, "1e300", "9" * 5000])
+def test_numbers_beyond_any_use(
+    tmp_path: Path, record: Any, place: tuple[Any, ...], value: str
+) -> None:
+    data = json.loads(record.model_dump_json())
+    block = data
+    for key in place[:-1]:
+        block = block[key]
+    block[place[-1]] = "HERE"
+    text = json.dumps(data).replace('"HERE"', value)
+    message = refused(tmp_path, text, type(record))
+    assert place[0] in message or value.startswith("9999")
+
+
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match=r"record.json: cannot be read \(No such file"):
         read_record(tmp_path / "record.json", ResultRecord)

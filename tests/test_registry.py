@@ -24,6 +24,7 @@ from pipeline.config.experiment import Experiment, load_experiment, load_methods
 from pipeline.config.methods import MethodList
 from pipeline.errors import ConfigError
 from pipeline.methods import Method, get_method
+from pipeline.pins import Pins
 from pipeline.run import Run, WeightsOrigin
 from pipeline.stages.evaluate import evaluate_method
 from pipeline.stages.predict import ORIGIN, predict_method
@@ -215,8 +216,11 @@ def test_a_surrogate_is_labeled_wherever_it_leaves_a_number(
 
 
 def test_a_surrogate_is_labeled_on_the_official_set_too() -> None:
-    canon = load_experiment(CONFIG / "canon.yaml")
-    labels = {name: Run.of(canon, name).label for name in ("mrnet", "dmtnet-h", "input")}
+    unpinned = load_experiment(CONFIG / "canon.yaml")
+    names = ("mrnet", "dmtnet-h", "input")
+    assert [Run.of(unpinned, name).label for name in names] == ["surrogate", "demo", "demo"]
+    canon = unpinned.model_copy(update={"pins": Pins(manifest={"canon": "a" * 64})})
+    labels = {name: Run.of(canon, name).label for name in names}
     assert labels == {"mrnet": "surrogate", "dmtnet-h": "reproduced", "input": "reproduced"}
     assert Run.of(demo(), "dmtnet-h").label == "demo"
     assert Run.of(demo(), "mrnet").label == "surrogate"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 # Each registers its commands with `app`, in the order of the help text: as data flows.
@@ -13,7 +14,7 @@ from pipeline.cli import deblur, debug  # noqa: F401
 
 # isort: on
 from pipeline.cli.app import Panel, app
-from pipeline.errors import RESUMABLE, Stopped, UserError
+from pipeline.errors import RESUMABLE, Disconnected, Stopped, UserError
 
 __all__ = ["Panel", "app", "main"]
 
@@ -28,6 +29,11 @@ def main() -> None:
     except Stopped as stopped:
         print(f"stopped: {stopped}", file=sys.stderr)
         sys.exit(RESUMABLE)
+    except Disconnected as error:
+        # `torchrun` reports the process that ended first.
+        if "TORCHELASTIC_RUN_ID" not in os.environ:
+            print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)

@@ -9,6 +9,9 @@ from typing import Annotated
 
 import typer
 
+from pipeline.errors import ConfigError
+from pipeline.public_text import public_command
+
 app = typer.Typer(
     name="dmtbench",
     help="Reproducibility benchmark and ablation harness for DMTNet (arXiv 2209.06040).",
@@ -30,7 +33,45 @@ class Panel(StrEnum):
 
 
 DEFAULT_CONFIG = Path("config/demo.yaml")
-ConfigOption = Annotated[Path, typer.Option("--config", help="Experiment file.")]
+
+
+def _existing(config: Path) -> Path:
+    """The experiment file, checked first: the usual mistake is another current folder.
+
+    Raises:
+        ConfigError: there is no such file.
+    """
+    if not config.exists():
+        raise ConfigError(
+            f"{config}: cannot be read (no such file); name an experiment file with --config, "
+            "or run the command in the folder of the project"
+        )
+    return config
+
+
+ConfigOption = Annotated[
+    Path, typer.Option("--config", help="Experiment file.", callback=_existing)
+]
+
+
+def _existing_or_demo(config: Path) -> Path:
+    if config != DEFAULT_CONFIG or config.exists():
+        return _existing(config)
+    from pipeline.config.experiment import DEMO_FILE
+
+    return DEMO_FILE
+
+
+AnywhereConfigOption = Annotated[
+    Path,
+    typer.Option(
+        "--config",
+        help="Experiment file. Outside the project's folder, that of the demo.",
+        callback=_existing_or_demo,
+    ),
+]
+"""For commands that only need the list of methods, and so work in every folder."""
+
 RepetitionOption = Annotated[
     int, typer.Option(min=0, help="Number of the repetition; each has its own seed.")
 ]
@@ -48,8 +89,8 @@ def example(arguments: str) -> str:
 
 
 def command_line() -> str:
-    """The command line of this process, for records."""
-    return " ".join(["dmtbench", *sys.argv[1:]])
+    """The command line of this process, for records: paths as others may see them."""
+    return public_command(["dmtbench", *sys.argv[1:]])
 
 
 def print_paths(paths: list[Path]) -> None:

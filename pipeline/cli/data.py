@@ -47,6 +47,7 @@ def data(
     --root data/clips/raw --manifest data/clips/manifest.csv
     """
     from pipeline.config.experiment import load_experiment
+    from pipeline.pins import pins_file
     from pipeline.stages.data import make_data
 
     count = make_data(
@@ -56,6 +57,7 @@ def data(
         workers,
         progress=sys.stderr.isatty(),
         companion=companion,
+        pins=pins_file(config),
     )
     print(f"{manifest}: {count} scenes")
 
@@ -81,7 +83,8 @@ def doctor(
     scene belong together; duplicate images; names, pairs, numbers and labels of the official set.
     """
     from pipeline.config.experiment import load_experiment
-    from pipeline.records import write_record
+    from pipeline.public_text import public_report
+    from pipeline.records import DoctorReport, write_record
     from pipeline.stages.doctor import examine_set, report_lines
 
     experiment = None if config is None else load_experiment(config)
@@ -89,7 +92,8 @@ def doctor(
     for line in report_lines(found):
         print(line)
     if report is not None:
-        write_record(report, found)
+        shown = public_report(found.model_dump(), str(root))
+        write_record(report, DoctorReport.model_validate(shown))
     if found.problems:
         raise typer.Exit(1)
 
@@ -105,12 +109,13 @@ def store(
     workers: WorkersOption = 1,
 ) -> None:
     """Decode training and validation images into a memory-mapped pixel store."""
-    from pipeline.data.store.build import build_store, store_rows, store_size
+    from pipeline.data.store.build import store_rows, store_size
+    from pipeline.stages.store import make_store
 
     rows = store_rows(manifest)
     summary = f"{output}: {len(rows)} scenes, {store_size(rows) / 1e9:.3f} GB"
     print(summary, file=sys.stderr, flush=True)
-    build_store(root, manifest, output, workers, progress=sys.stderr.isatty())
+    make_store(root, manifest, output, workers, progress=sys.stderr.isatty())
 
 
 @app.command(rich_help_panel=Panel.DATA, epilog=example("check-store data/synthetic/store"))
@@ -137,12 +142,10 @@ def patches(
 ) -> None:
     """List the training windows, without the least sharp ones of each image."""
     from pipeline.config.experiment import load_experiment
-    from pipeline.data.sampling.patch_index import write_patch_index
-    from pipeline.data.store.reader import PixelStore
+    from pipeline.stages.store import make_patches
 
-    settings = load_experiment(config).patches
-    progress = sys.stderr.isatty()
-    count = write_patch_index(PixelStore(store), settings, output, workers, progress=progress)
+    experiment = load_experiment(config)
+    count = make_patches(experiment, store, output, workers, progress=sys.stderr.isatty())
     print(f"{output}: {count} windows are kept")
 
 

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, Panel, app, example
-from pipeline.cli.runs import RunOption, TileOption, TileOverlapOption, WeightsOption
+from pipeline.cli.app import DEFAULT_CONFIG, AnywhereConfigOption, Panel, app, example
+from pipeline.cli.runs import KeyOption, RunOption, TileOption, TileOverlapOption, WeightsOption
 
 
 @app.command(
@@ -18,7 +18,15 @@ from pipeline.cli.runs import RunOption, TileOption, TileOverlapOption, WeightsO
 )
 def deblur(
     method: Annotated[str, typer.Option(help="Method, see `dmtbench methods`.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="16-bit PNG to write.")],
+    output: Annotated[
+        # Text, because a path has no slash at its end.
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            help="16-bit PNG to write, or FOLDER/ for a file named after the left image.",
+        ),
+    ],
     views: Annotated[
         list[Path] | None,
         typer.Argument(metavar="[LEFT RIGHT]", help="The two dual-pixel views, RGB PNG files."),
@@ -26,9 +34,11 @@ def deblur(
     combined: Annotated[Path | None, typer.Option(help="Image of the whole aperture.")] = None,
     run: RunOption = None,
     weights: WeightsOption = None,
+    key: KeyOption = None,
     tile: TileOption = None,
     tile_overlap: TileOverlapOption = None,
-    config: ConfigOption = DEFAULT_CONFIG,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+    config: AnywhereConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Deblur one photograph.
 
@@ -40,22 +50,25 @@ def deblur(
     from pipeline.progress_bars import steps_bar
     from pipeline.run import Run, WeightsOrigin
     from pipeline.stages.deblur import deblur as deblur_image
+    from pipeline.stages.deblur import output_file
 
     images = dict(zip(("left", "right"), views or (), strict=False))
     if len(views or ()) not in (0, 2):
         raise ConfigError("one view is missing: name the left and the right image, or neither")
     if combined is not None:
         images["combined"] = combined
+    target = output_file(output, images, force=force)
     with steps_bar(method, sys.stderr.isatty()) as progress:
         done = deblur_image(
             Run.of(load_experiment(config), method),
-            origin=WeightsOrigin(run, weights),
+            origin=WeightsOrigin(run, weights, key),
             images=images,
-            target=output,
+            target=target,
             tiling=tiling_from(tile, tile_overlap),
             progress=progress,
         )
     if done.mean_for_combined:
         print("combined view: the mean of left and right; give --combined for the camera's own")
     settings = f", published settings: {done.settings}" if done.settings else ""
-    print(f"{output}: {method}{settings}")
+    label = f", {done.label}" if done.label else ""
+    print(f"{target}: {method}{settings}{label}")

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, Panel, app, example
+from pipeline.cli.app import DEFAULT_CONFIG, AnywhereConfigOption, Panel, app, example
 
 
 @app.command(rich_help_panel=Panel.RUNS, epilog=example("methods --long"))
 def methods(
-    config: ConfigOption = DEFAULT_CONFIG,
+    config: AnywhereConfigOption = DEFAULT_CONFIG,
     long: Annotated[
         bool,
         typer.Option("--long", help="Also views, citation, license and choices of each method."),

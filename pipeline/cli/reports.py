@@ -1,4 +1,4 @@
-"""Commands that turn records into tables, plots and MLflow runs."""
+"""Commands that turn records into tables, plots and MLflow runs, and check them."""
 
 from __future__ import annotations
 
@@ -7,89 +7,77 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.app import (
-    DEFAULT_CONFIG,
-    ConfigOption,
-    OutputOption,
-    Panel,
-    ResultsOption,
-    app,
-    example,
-    print_paths,
-)
+from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, Panel, app, example, print_paths
 
-ComplexityOption = Annotated[Path, typer.Option(help="Folder of complexity records.")]
-PublishedOption = Annotated[Path, typer.Option(help="Folder of the paper's numbers.")]
-
-_RECORDS = (
-    "--results results/synthetic --complexity results/complexity --published reports/published"
-    " --output reports"
-)
+_CANON = " --config config/canon.yaml"
 
 
-@app.command(rich_help_panel=Panel.REPORTS, epilog=example("table1 " + _RECORDS))
-def table1(
-    results: ResultsOption,
-    complexity: ComplexityOption,
-    published: PublishedOption,
-    output: OutputOption,
-    config: ConfigOption = DEFAULT_CONFIG,
-) -> None:
-    """Make Table 1, the table of further scene groups and the metrics file from records."""
+@app.command(rich_help_panel=Panel.REPORTS, epilog=example("table1" + _CANON))
+def table1(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Make Table 1, the table of further scene groups and the metrics file of an experiment.
+
+    They are written to reports/EXPERIMENT/ and copied to reports/. Every number is checked first,
+    from the scores of single images back to weights, configuration and data.
+    """
     from pipeline.config.experiment import load_experiment
     from pipeline.stages.report import make_table1
 
-    print_paths(make_table1(load_experiment(config), results, complexity, published, output))
+    print_paths(make_table1(load_experiment(config)))
 
 
-@app.command(rich_help_panel=Panel.REPORTS, epilog=example("table2 " + _RECORDS))
-def table2(
-    results: ResultsOption,
-    complexity: ComplexityOption,
-    published: PublishedOption,
-    output: OutputOption,
-    config: ConfigOption = DEFAULT_CONFIG,
-) -> None:
-    """Make Table 2 from records."""
+@app.command(rich_help_panel=Panel.REPORTS, epilog=example("table2" + _CANON))
+def table2(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Make Table 2 of an experiment, checked and in the same places as Table 1."""
     from pipeline.config.experiment import load_experiment
     from pipeline.stages.report import make_table2
 
-    print_paths(make_table2(load_experiment(config), results, complexity, published, output))
+    print_paths(make_table2(load_experiment(config)))
 
 
-@app.command(
-    rich_help_panel=Panel.REPORTS,
-    epilog=example("plot --table reports/table1.csv --output reports"),
-)
-def plot(
-    output: OutputOption,
-    table: Annotated[Path, typer.Option(help="Table 1 as CSV.")] = Path("reports/table1.csv"),
-) -> None:
+@app.command(rich_help_panel=Panel.REPORTS, epilog=example("plot" + _CANON))
+def plot(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Plot PSNR against parameters from Table 1, like the paper's Figure 1."""
+    from pipeline.config.experiment import load_experiment
     from pipeline.stages.report import make_plot
 
-    print_paths(make_plot(table, output))
+    print_paths(make_plot(load_experiment(config)))
 
 
-@app.command(
-    rich_help_panel=Panel.REPORTS,
-    epilog=example("track --runs runs/synthetic --results results/synthetic"),
-)
+@app.command(rich_help_panel=Panel.REPORTS, epilog=example("track" + _CANON))
 def track(
-    runs: Annotated[Path, typer.Option(help="Run folders of the data set.")],
-    results: ResultsOption,
-    tables: Annotated[
-        list[Path] | None,
-        typer.Option("--table", help="Table to store as an artifact (repeatable)."),
-    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
     uri: Annotated[str, typer.Option(help="Address of the MLflow store.")] = "sqlite:///mlflow.db",
     artifacts: Annotated[Path, typer.Option(help="Folder of the artifacts.")] = Path("mlartifacts"),
-    output: Annotated[Path | None, typer.Option(help="JSON summary to write.")] = None,
 ) -> None:
-    """Import records into MLflow; skip those that it has already."""
+    """Import the records of an experiment into MLflow; skip those that it has already."""
+    from pipeline.config.experiment import load_experiment
     from pipeline.stages.track import track_records
 
-    print(track_records(runs, results, tables or [], uri, artifacts, output))
+    print(track_records(load_experiment(config), uri, artifacts))
+
+
+@app.command(rich_help_panel=Panel.REPORTS, epilog=example("status" + _CANON))
+def status(
+    config: ConfigOption = DEFAULT_CONFIG,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
+) -> None:
+    """List what is fresh, stale, foreign, broken or missing in an experiment, and why.
+
+    Content decides, not modification times. The exit status is 1 unless everything that the
+    experiment requests is fresh.
+    """
+    from rich.console import Console
+
+    from pipeline.config.experiment import load_experiment
+    from pipeline.stages.status import print_status, standings, status_json
+
+    found = standings(load_experiment(config))
+    if json:
+        print(status_json(found))
+    else:
+        print_status(found, Console())
+    if any(one.standing.state != "fresh" and not one.extra for one in found):
+        raise typer.Exit(1)
 
 
 @app.command(rich_help_panel=Panel.REPORTS, epilog=example("schemas docs/schemas"))

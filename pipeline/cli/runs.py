@@ -26,7 +26,14 @@ RunOption = Annotated[
     Path | None, typer.Option(help="Run folder with the weights, for methods that learn.")
 ]
 WeightsOption = Annotated[
-    Path | None, typer.Option(help="Weights published by the authors, instead of a run.")
+    Path | None,
+    typer.Option(
+        help="Weights published by the authors, instead of a run; see `dmtbench weights trust`."
+    ),
+]
+KeyOption = Annotated[
+    str | None,
+    typer.Option(help="Which of several state dicts in the published weights, e.g. params_ema."),
 ]
 TileOption = Annotated[
     int | None,
@@ -124,6 +131,7 @@ def evaluate(
     repetition: RepetitionOption = 0,
     run: RunOption = None,
     weights: WeightsOption = None,
+    key: KeyOption = None,
     tile: TileOption = None,
     tile_overlap: TileOverlapOption = None,
 ) -> None:
@@ -140,7 +148,7 @@ def evaluate(
 
         record = evaluate_method(
             this,
-            origin=WeightsOrigin(run, weights),
+            origin=WeightsOrigin(run, weights, key),
             root=root,
             manifest=manifest,
             target=output,
@@ -164,6 +172,7 @@ def predict(
     repetition: RepetitionOption = 0,
     run: RunOption = None,
     weights: WeightsOption = None,
+    key: KeyOption = None,
     tile: TileOption = None,
     tile_overlap: TileOverlapOption = None,
 ) -> None:
@@ -175,7 +184,7 @@ def predict(
 
     count, made = predict_method(
         Run.of(load_experiment(config), method, repetition),
-        origin=WeightsOrigin(run, weights),
+        origin=WeightsOrigin(run, weights, key),
         root=root,
         manifest=manifest,
         target=output,

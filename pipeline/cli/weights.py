@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
 
-from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, Panel, app, example
+from pipeline.cli.app import (
+    DEFAULT_CONFIG,
+    AnywhereConfigOption,
+    ConfigOption,
+    Panel,
+    app,
+    example,
+)
+from pipeline.cli.runs import KeyOption
 
 weights_app = typer.Typer(
     help="Fetch and check weights that authors have published.",
@@ -65,12 +74,52 @@ def fetch_weights(
 def check_weights(
     method: MethodArgument,
     file: Annotated[Path, typer.Argument(help="File of weights as published.")],
-    config: ConfigOption = DEFAULT_CONFIG,
+    key: KeyOption = None,
+    config: AnywhereConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Load published weights into a method's full-size network."""
+    """Load published weights into a method's full-size network, and say whether they are trusted.
+
+    Results of files that are not trusted have the label `given weights`.
+    """
     from pipeline.config.experiment import load_experiment
     from pipeline.methods import get_method
     from pipeline.stages.weights import check_weights as check
+    from pipeline.weights.trust import known_source
 
-    params, digest = check(get_method(method, load_experiment(config)), file)
+    experiment = load_experiment(config)
+    params, digest = check(get_method(method, experiment), file, key)
     print(f"{file}: fits {method}, {params:,} parameters, sha256 {digest}")
+    source = known_source(method, digest, experiment.pins)
+    if source is None:
+        command = (
+            f"dmtbench weights trust {method} {quote(str(file))} --config {quote(str(config))}"
+        )
+        print(
+            f"not trusted, results are labeled given weights; to trust it: {command} --source WHERE"
+        )
+    else:
+        print(f"trusted; from: {source}")
+
+
+@weights_app.command(
+    "trust",
+    epilog=example('weights trust dpdnet weights/dpdnet/model.hdf5 --source "authors\' page"'),
+)
+def trust_weights(
+    method: MethodArgument,
+    file: Annotated[Path, typer.Argument(help="File of weights as published.")],
+    source: Annotated[str, typer.Option(help="Where the file came from, in words.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Pin the checksum of published weights beside the experiment file.
+
+    Their results then have the label `official weights`.
+    """
+    from pipeline.config.experiment import load_experiment
+    from pipeline.methods import get_method
+    from pipeline.pins import pins_file
+    from pipeline.stages.weights import trust_weights as trust
+
+    pins = pins_file(config)
+    pinned = trust(get_method(method, load_experiment(config)), file, source, pins)
+    print(f"{pins}: {method}: sha256 {pinned.sha256}, from: {pinned.source}")

@@ -16,6 +16,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, distributed, nn
 
+from pipeline.errors import Disconnected
+
 Value = TypeVar("Value")
 
 
@@ -42,26 +44,29 @@ class World:
         device = parameters[0].device
         present = torch.tensor([value.grad is not None for value in parameters], device=device)
         present = present.to(torch.int32)
-        distributed.all_reduce(present, distributed.ReduceOp.MAX)
+        with _connected():
+            distributed.all_reduce(present, distributed.ReduceOp.MAX)
         anywhere = present.tolist()
         shared = [value for value, known in zip(parameters, anywhere, strict=True) if known]
         for value in shared:
             if value.grad is None:
                 value.grad = torch.zeros_like(value)
-        pending = [
-            distributed.all_reduce(value.grad, async_op=True)
-            for value in shared
-            if value.grad is not None
-        ]
-        for work in pending:
-            work.wait()
+        with _connected():
+            pending = [
+                distributed.all_reduce(value.grad, async_op=True)
+                for value in shared
+                if value.grad is not None
+            ]
+            for work in pending:
+                work.wait()
 
     def total(self, values: Iterable[float]) -> list[float]:
         """Element-wise sums over all processes."""
         sums = torch.tensor([*values], dtype=torch.float64)
         if self.size > 1:
             sums = self._to_backend_device(sums)
-            distributed.all_reduce(sums)
+            with _connected():
+                distributed.all_reduce(sums)
         return [float(value) for value in sums.tolist()]
 
     def any(self, flag: bool) -> bool:
@@ -73,7 +78,8 @@ class World:
         if self.size == 1:
             return [value]
         values: list[Value | None] = [None] * self.size
-        distributed.all_gather_object(values, value)
+        with _connected():
+            distributed.all_gather_object(values, value)
         return values  # type: ignore[return-value]
 
     def share(self, numbers: list[int]) -> list[int]:
@@ -94,13 +100,31 @@ def world(device: torch.device) -> Iterator[World]:
 
     Args:
         device: device of this process; NCCL connects GPUs, gloo CPUs.
+
+    Raises:
+        Disconnected: another process has ended; methods of the world raise it too.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield ALONE
         return
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    with _connected():
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield World(distributed.get_rank(), size)
     finally:
         distributed.destroy_process_group()
+
+
+@contextmanager
+def _connected() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        # Errors of gloo have no type of their own.
+        if not (isinstance(error, distributed.DistError) or "gloo" in str(error)):
+            raise
+        raise Disconnected(
+            "lost another process of this training; its own message says why, and the same "
+            "command resumes"
+        ) from error

@@ -15,7 +15,7 @@ from pipeline.compute.torchrun import status_of
 from pipeline.compute.visible_gpus import visible_devices
 from pipeline.config.blocks import Compute
 
-_TORCHRUN = [sys.executable, "-m", "pipeline.compute.torchrun", "--standalone"]
+_TORCHRUN = [sys.executable, "-m", "pipeline.compute.torchrun"]
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 

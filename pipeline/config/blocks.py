@@ -4,17 +4,54 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Item = TypeVar("Item")
+
+
+def _not_canon(name: str) -> str:
+    """Results on other images must not pass for those on the official set."""
+    if name == "canon":
+        raise ValueError("'canon' is the name of the official set; choose another one")
+    return name
+
+
+SetName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$"), AfterValidator(_not_canon)]
 # YAML has no tuples: lists are accepted for them although the models are strict.
 Listed = Annotated[Item, Field(strict=False)]
 
 
 class Strict(BaseModel):
-    """A configuration block: unknown keys are errors, values are frozen."""
+    """A configuration block: unknown keys are errors, values are frozen, numbers are finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def _ascending(limits: tuple[float, float]) -> tuple[float, float]:
+    if limits[0] > limits[1]:
+        raise ValueError("the first number must not be larger than the second")
+    return limits
+
+
+# Far beyond any use: they keep out slips such as a zero too many, and numbers that overflow.
+Count = Annotated[int, Field(ge=1, le=10**9)]
+Few = Annotated[int, Field(ge=1, le=4096)]
+"""Number of seeds, processes, threads or crops in a batch."""
+Side = Annotated[int, Field(ge=16, le=2**16)]
+"""Height or width of an image or a crop, in pixels."""
+Size = Listed[tuple[Side, Side]]
+Radii = Annotated[
+    Listed[tuple[Annotated[float, Field(ge=0, le=1000)], Annotated[float, Field(ge=0, le=1000)]]],
+    AfterValidator(_ascending),
+]
+Distances = Annotated[
+    Listed[tuple[Annotated[float, Field(gt=0, le=1e6)], Annotated[float, Field(gt=0, le=1e6)]]],
+    AfterValidator(_ascending),
+]
+Fractions = Annotated[
+    Listed[tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]]],
+    AfterValidator(_ascending),
+]
 
 
 class SplitScenes(Strict):
@@ -25,7 +62,7 @@ class SplitScenes(Strict):
     disparity is added, as a separate group.
     """
 
-    leaves: int = Field(ge=0)
+    leaves: int = Field(ge=0, le=10**6)
     photographs: Listed[tuple[str, ...]] = ()
     stereo: bool = False
 
@@ -39,10 +76,10 @@ class Synthetic(Strict):
     """
 
     kind: Literal["synthetic"]
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
-    size: Listed[tuple[int, int]]
-    coc_far: Listed[tuple[float, float]]
-    focus: Listed[tuple[float, float]]
+    name: SetName
+    size: Size
+    coc_far: Radii
+    focus: Distances
     distortion: bool
     train: SplitScenes
     val: SplitScenes
@@ -56,12 +93,12 @@ class Clips(Strict):
     """
 
     kind: Literal["clips"]
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
-    size: Listed[tuple[int, int]]
-    clips: int = Field(ge=1)
-    frames: int = Field(ge=1)
-    coc_far: Listed[tuple[float, float]]
-    focus: Listed[tuple[float, float]]
+    name: SetName
+    size: Size
+    clips: int = Field(ge=1, le=10**6)
+    frames: Few
+    coc_far: Radii
+    focus: Distances
     distortion: bool
 
 
@@ -70,7 +107,7 @@ class Canon(Strict):
 
     kind: Literal["canon"]
     name: Literal["canon"]
-    root: str
+    root: str = Field(min_length=1)
 
 
 class Folder(Strict):
@@ -80,15 +117,8 @@ class Folder(Strict):
     """
 
     kind: Literal["folder"]
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
-    root: str
-
-    @field_validator("name")
-    @classmethod
-    def _not_canon(cls, name: str) -> str:
-        if name == "canon":
-            raise ValueError("'canon' is the name of the official set; choose another one")
-        return name
+    name: SetName
+    root: str = Field(min_length=1)
 
 
 class Patches(Strict):
@@ -97,7 +127,7 @@ class Patches(Strict):
     `discard`: fraction of each image's windows that the sharpness filter leaves out; 0 for none.
     """
 
-    size: int = Field(ge=16)
+    size: Side
     overlap: float = Field(ge=0, lt=1)
     discard: float = Field(ge=0, lt=1)
 
@@ -105,9 +135,9 @@ class Patches(Strict):
 class Budget(Strict):
     """Replaces the length of one method's recipe; the rest of the recipe stays."""
 
-    epochs: int | None = Field(default=None, ge=1)
-    passes_per_epoch: int | None = Field(default=None, ge=1)
-    steps_per_epoch: int | None = Field(default=None, ge=1)
+    epochs: Count | None = None
+    passes_per_epoch: Count | None = None
+    steps_per_epoch: Count | None = None
 
 
 class Compute(Strict):
@@ -125,11 +155,11 @@ class Compute(Strict):
     """
 
     device: Literal["auto", "cpu", "cuda"]
-    torch_threads: int = Field(ge=1)
-    loader_workers: int = Field(ge=0)
-    prefetch: int = Field(ge=1)
+    torch_threads: Few
+    loader_workers: int = Field(ge=0, le=4096)
+    prefetch: Few
     save_every_s: float = Field(default=300.0, ge=0)
-    gpus_per_run: int = Field(default=1, ge=1)
+    gpus_per_run: Few = 1
     precision: Literal["float32", "bfloat16", "float16"]
     tf32: bool = False
     channels_last: bool

@@ -9,35 +9,45 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeGuard
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from pipeline.config.blocks import (
     Budget,
     Canon,
     Clips,
     Compute,
+    Few,
     Folder,
     Listed,
     Patches,
+    Size,
     Synthetic,
 )
 from pipeline.config.methods import NOT_TRAINED, MethodList
 from pipeline.config.recipe import Recipe
+from pipeline.config.rows import check_rows
 from pipeline.config.yaml_files import merged, read_with_bases, read_yaml
 from pipeline.data.canon import CANON_SIZE
 from pipeline.errors import ConfigError, first_problem
+from pipeline.pins import Pins, pins_file, read_pins
 
 _CONFIG = Path(__file__).resolve().parents[2] / "config"
+_RESERVED = "published"
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]")
 METHODS_FILE, RECIPES_FILE = _CONFIG / "methods.yaml", _CONFIG / "recipes.yaml"
+DEMO_FILE = _CONFIG / "demo.yaml"
 
 
 class Experiment(MethodList):
     """One complete experiment.
 
-    `seed`: main seed. `repetitions`: number of seeds for each trained method. `trained_size`:
+    `name`: of the experiment, and of its folder of reports; by default, that of its file. `seed`:
+    main seed. `repetitions`: number of seeds for each trained method. `trained_size`:
     constructor arguments, by module, that make the trained networks narrower than published.
     `budgets`: training lengths that replace those of the recipes, by method. `methods`,
     `ablations`, `metrics`: added to those of the method list, or replacing them. `only`: the
@@ -45,11 +55,14 @@ class Experiment(MethodList):
     results. `companion`: second training set, for the recipes that need one. `recipes`: the shared
     recipes, with single values replaced. `complexity_size`: height and width at which FLOPs are
     counted; reconstruction: the size of Canon's images, which reproduces the paper's FLOPs.
-    `sample_images`: number of test images that each evaluation saves.
+    `sample_images`: number of test images that each evaluation saves. `pins`: what the pins file
+    beside the experiment file holds; no part of dumps and digests, because pinning something does
+    not change the experiment.
     """
 
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     seed: int = Field(ge=0)
-    repetitions: int = Field(ge=1)
+    repetitions: Few
     only: Listed[tuple[str, ...]] | None = None
     not_run: Listed[tuple[str, ...]] = ()
     dataset: Annotated[Synthetic | Canon | Folder, Field(discriminator="kind")]
@@ -60,8 +73,16 @@ class Experiment(MethodList):
     trained_size: dict[str, dict[str, Any]]
     budgets: dict[str, Budget] = Field(default_factory=dict)
     compute: Compute
-    complexity_size: Listed[tuple[int, int]] = CANON_SIZE
-    sample_images: int = Field(ge=0)
+    complexity_size: Size = CANON_SIZE
+    sample_images: int = Field(ge=0, le=10**6)
+    pins: Pins = Field(default_factory=Pins, exclude=True)
+
+    @field_validator("name")
+    @classmethod
+    def _not_published(cls, name: str) -> str:
+        if name == _RESERVED:
+            raise ValueError("'published' is the folder of the paper's numbers; choose another one")
+        return name
 
     @model_validator(mode="after")
     def _names_exist(self) -> Experiment:
@@ -105,6 +126,30 @@ class Experiment(MethodList):
             for name, method in self.methods.items()
             if name not in self.not_run and method.recipe != "official"
         ]
+
+    def runs(self, name: str) -> bool:
+        """Whether the workflow evaluates this method or ablation."""
+        return name in self.ablations or name in self.methods_run()
+
+    def runs_of(self, names: Iterable[str]) -> list[tuple[str, int]]:
+        """Each of these methods that is run, with each of its repetitions, from 0.
+
+        A method has several repetitions only if it depends on a seed.
+        """
+        return [
+            (name, repetition)
+            for name in names
+            if self.runs(name)
+            for repetition in range(self.repetitions if self.recipe_of(name) else 1)
+        ]
+
+    def sets(self) -> dict[str, Synthetic | Canon | Folder | Clips]:
+        """Blocks of the sets in use, by name: `dataset`, and `companion` if one is trained on."""
+        sets: dict[str, Synthetic | Canon | Folder | Clips] = {"dataset": self.dataset}
+        methods = [name for name, _ in self.runs_of([*self.methods, *self.ablations])]
+        if self.companion is not None and any(map(self.needs_companion, methods)):
+            sets["companion"] = self.companion
+        return sets
 
     def table2_rows(self) -> dict[int, str]:
         """Rows of the paper's Table 2: our method name by the number of the row."""
@@ -174,18 +219,23 @@ def load_experiment(path: Path) -> Experiment:
     """Read an experiment and merge it over the method list and the recipes.
 
     A file with the key `extends` holds only the differences from another file, whose path is
-    relative to its own folder.
+    relative to its own folder. `pins` come from the file beside it (see `pipeline.pins`).
 
     Raises:
         ConfigError: the file is missing, malformed, has an unknown key, a value of a wrong type
-            or names a method or recipe that does not exist.
+            or names a method or recipe that does not exist; the pins file is malformed.
 
     >>> experiment = load_experiment(_CONFIG / "demo.yaml")
     >>> experiment.dataset.name, experiment.recipe_of("dmtnet-b").batch_size
     ('synthetic', 2)
     """
     data = read_with_bases(path)
-    shared = load_methods().model_dump()
+    if "pins" in data:
+        raise ConfigError(f"{path}: pins: unknown key, remove it; {pins_file(path)} holds them")
+    # A name is not inherited: reports of two experiments must not share a folder.
+    data["name"] = read_yaml(path).get("name", _name_of(path))
+    listed = load_methods()
+    shared = listed.model_dump()
     for block in ("methods", "ablations", "metrics"):
         own = data.get(block, {})
         if isinstance(own, dict):
@@ -193,26 +243,40 @@ def load_experiment(path: Path) -> Experiment:
     _select(data)
     own = data.get("recipes", {})
     data["recipes"] = merged(read_yaml(RECIPES_FILE), own) if isinstance(own, dict) else own
+    data["pins"] = read_pins(pins_file(path))
     try:
-        return Experiment.model_validate(data)
+        experiment = Experiment.model_validate(data)
+        check_rows(experiment, listed)
     except ValidationError as error:
         raise ConfigError(f"{path}: {first_problem(error)}") from error
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    return experiment
+
+
+def _name_of(path: Path) -> str:
+    return _NOT_IN_NAMES.sub("-", path.stem).lstrip("-._") or "experiment"
 
 
 def _select(data: dict[str, Any]) -> None:
     """Remove everything that `only` excludes, and all settings of it in other blocks."""
-    only, methods, ablations = (data.get(key) for key in ("only", "methods", "ablations"))
-    if not (isinstance(only, list) and isinstance(methods, dict) and isinstance(ablations, dict)):
+    methods, ablations, only = (data.get(key) for key in ("methods", "ablations", "only"))
+    if not (isinstance(methods, dict) and isinstance(ablations, dict) and _are_names(only)):
         return
     kept = {name: entry for name, entry in methods.items() if name in only}
     modules, used = (
-        {entry.get("module") for entry in entries.values() if isinstance(entry, dict)}
+        {str(entry.get("module")) for entry in entries.values() if isinstance(entry, dict)}
         for entries in (methods, kept)
     )
     left_out = {*methods, *ablations} - {*only} | (modules - used)
     data["methods"] = kept
-    data["not_run"] = [name for name in data.get("not_run", ()) if name in only]
+    if _are_names(data.get("not_run")):
+        data["not_run"] = [name for name in data["not_run"] if name in only]
     for block in ("ablations", "budgets", "trained_size"):
         entries = data.get(block, {})
         if isinstance(entries, dict):
             data[block] = {key: entries[key] for key in entries if key not in left_out}
+
+
+def _are_names(data: Any) -> TypeGuard[list[str]]:
+    return isinstance(data, list) and all(isinstance(name, str) for name in data)

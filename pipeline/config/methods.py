@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+import unicodedata
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.config.blocks import Strict
 from pipeline.errors import ConfigError
+
+METHOD_NAME = "[a-z0-9][a-z0-9-]*"
+"""Regular expression of a method's name: it is a folder, a word of a command and a wildcard."""
 
 NOT_TRAINED = ("fit", "official", None)
 """Values of `recipe` for methods that are not trained by gradient descent."""
@@ -17,6 +22,25 @@ CONTROL = "control"
 
 WITHOUT_NETWORK = (CONTROL, "two-stage classical")
 """Kinds of methods without a network, so without parameters and operations to count."""
+
+_LONGEST_ROW = 200
+_DIRECTIONS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+def _showable(row: str) -> str:
+    if not row.strip() or row != row.strip():
+        raise ValueError("must not be empty, nor begin or end with a space; it names a table row")
+    if len(row) > _LONGEST_ROW:
+        raise ValueError(f"has {len(row)} characters; use at most {_LONGEST_ROW}")
+    for char in row:
+        # Line ends, other control characters, halves of characters, and changes of direction.
+        if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") or char in _DIRECTIONS:
+            raise ValueError(f"holds {char!r}, which a table cannot show; remove it")
+    return row
+
+
+Row = Annotated[str, AfterValidator(_showable)]
+"""Label of a method in tables and plots."""
 
 
 class MethodEntry(Strict):
@@ -28,7 +52,7 @@ class MethodEntry(Strict):
     """
 
     module: str
-    row: str
+    row: Row
     kind: str = "end-to-end"
     recipe: str | None = None
     table2: int | None = None
@@ -40,7 +64,7 @@ class AblationEntry(Strict):
 
     base: str
     kwargs: dict[str, Any] = Field(default_factory=dict)
-    row: str
+    row: Row
     table2: int | None = None
 
 
@@ -56,6 +80,16 @@ class MethodList(Strict):
     methods: dict[str, MethodEntry] = Field(default_factory=dict)
     ablations: dict[str, AblationEntry] = Field(default_factory=dict)
     metrics: dict[str, MetricEntry] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _names_can_be_folders(self) -> MethodList:
+        for name in [*self.methods, *self.ablations]:
+            if not re.fullmatch(METHOD_NAME, name):
+                raise ValueError(
+                    f"method {name!r}: a name consists of a-z, 0-9 and hyphens and starts with a "
+                    "letter or digit; rename it"
+                )
+        return self
 
     def entry(self, name: str) -> MethodEntry:
         """The method or ablation `name`; an ablation is merged over its base.

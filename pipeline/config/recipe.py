@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from pipeline.config.blocks import Listed, Strict
+from pipeline.config.blocks import Count, Few, Fractions, Listed, Side, Strict
 
-Range = Listed[tuple[float, float]]
+Rate = Annotated[float, Field(gt=0, le=100)]
+Weight = Annotated[float, Field(ge=0, le=1e6)]
+Beta = Annotated[float, Field(ge=0, lt=1)]
+Scale = Annotated[float, Field(gt=0, le=1)]
 
 
 class Cosine(Strict):
@@ -19,7 +23,7 @@ class Cosine(Strict):
     """
 
     kind: Literal["cosine"]
-    final_learning_rate: float = Field(ge=0)
+    final_learning_rate: float = Field(ge=0, le=100)
     warmup_epochs: int = Field(default=0, ge=0)
     constant_epochs: int = Field(default=0, ge=0)
 
@@ -28,8 +32,15 @@ class Multistep(Strict):
     """The learning rate is multiplied by `factor` at the end of each epoch in `milestones`."""
 
     kind: Literal["multistep"]
-    milestones: Listed[tuple[int, ...]]
+    milestones: Listed[tuple[Count, ...]]
     factor: float = Field(gt=0, le=1)
+
+    @field_validator("milestones")
+    @classmethod
+    def _ascend(cls, milestones: tuple[int, ...]) -> tuple[int, ...]:
+        if any(later <= earlier for earlier, later in pairwise(milestones)):
+            raise ValueError("milestones must ascend")
+        return milestones
 
 
 class Phase(Strict):
@@ -38,23 +49,23 @@ class Phase(Strict):
     All crops of a batch lie at the same random position within the recipe's `crop` (Restormer).
     """
 
-    epochs: int = Field(ge=1)
-    crop: int = Field(ge=16)
-    batch_size: int = Field(ge=1)
+    epochs: Count
+    crop: Side
+    batch_size: Few
 
 
 class Noise(Strict):
     """Gaussian noise, the same on all views; `sigma`: range of its standard deviation, 0 to 1."""
 
     probability: float = Field(ge=0, le=1)
-    sigma: Range
+    sigma: Fractions
 
 
 class Downscale(Strict):
     """Views and target are downscaled by a factor within `scale` (area averaging)."""
 
     probability: float = Field(ge=0, le=1)
-    scale: Range
+    scale: Listed[tuple[Scale, Scale]]
 
 
 class Batches(Strict):
@@ -67,12 +78,12 @@ class Batches(Strict):
     consecutive images of a clip, cropped alike and processed as a sequence.
     """
 
-    batch_size: int = Field(ge=1)
-    crop: int | None = Field(ge=16)
+    batch_size: Few
+    crop: Side | None
     crops_from: Literal["windows", "images"] = "windows"
     one_image: bool = False
-    spare_crops: int = Field(default=0, ge=0)
-    frames: int = Field(default=1, ge=1)
+    spare_crops: int = Field(default=0, ge=0, le=4096)
+    frames: Few = 1
 
     @model_validator(mode="after")
     def _images_need_a_crop(self) -> Batches:
@@ -101,21 +112,21 @@ class Recipe(Batches):
     followed by a validation.
     """
 
-    epochs: int = Field(ge=1)
-    passes_per_epoch: int | None = Field(default=None, ge=1)
-    steps_per_epoch: int | None = Field(default=None, ge=1)
-    accumulate: int = Field(default=1, ge=1)
+    epochs: Count
+    passes_per_epoch: Count | None = None
+    steps_per_epoch: Count | None = None
+    accumulate: Few = 1
     phases: Listed[tuple[Phase, ...]] = ()
     companion: Batches | None = None
-    losses: dict[str, float] = Field(min_length=1)
-    charbonnier_eps: float = Field(default=1e-3, gt=0)
+    losses: dict[str, Weight] = Field(min_length=1)
+    charbonnier_eps: float = Field(default=1e-3, gt=0, le=1)
     optimizer: Literal["adam", "adamw", "radam"]
-    betas: Range
-    eps: float = Field(default=1e-8, gt=0)
-    weight_decay: float = Field(default=0.0, ge=0)
+    betas: Listed[tuple[Beta, Beta]]
+    eps: float = Field(default=1e-8, gt=0, le=1)
+    weight_decay: float = Field(default=0.0, ge=0, le=100)
     max_grad_norm: float | None = Field(default=None, gt=0)
     ema: float | None = Field(default=None, gt=0, lt=1)
-    learning_rate: float = Field(gt=0)
+    learning_rate: Rate
     schedule: Annotated[Cosine | Multistep, Field(discriminator="kind")]
     flip_horizontal: bool = False
     flip_vertical: bool = False
@@ -125,8 +136,8 @@ class Recipe(Batches):
     grayscale: float = Field(default=0.0, ge=0, le=1)
     downscale: Downscale | None = None
     kwargs: dict[str, Any] = Field(default_factory=dict)
-    validations: int = Field(ge=1)
-    max_steps: int | None = Field(default=None, ge=1)
+    validations: Count
+    max_steps: Count | None = None
 
     def key(self, *, strict: bool) -> dict[str, Any]:
         """The part that belongs in rerun keys, as JSON-like data.

@@ -2,47 +2,86 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from pipeline.config.yaml_loader import DataLoader, NotPlainDataError
 from pipeline.errors import ConfigError
 
-_MAX_DEPTH = 4
+MAX_BYTES = 64 * 1024
+MAX_BASES = 5
+_SHOWN = 300
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a file that contains a mapping.
+    """Read a file that contains a mapping of plain data, as `DataLoader` accepts it.
 
     Raises:
-        ConfigError: the file is missing, is not valid YAML or not a mapping.
+        ConfigError: the file is missing or too large, is not valid YAML, not a mapping, or not
+            plain data; the message names the line.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.load(_text(path), DataLoader)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{path}: not valid YAML ({reason}); fix the syntax") from error
+    except NotPlainDataError as error:
+        raise ConfigError(f"{path}: {_reason(error)}") from error
+    # The scanner raises ValueError for escapes beyond Unicode, such as "\\U00110000".
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"{path}: not valid YAML ({_reason(error)}); fix the syntax") from error
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: must hold a mapping; see config/demo.yaml for an example")
     return data
 
 
-def read_with_bases(path: Path, depth: int = 0) -> dict[str, Any]:
+def _text(path: Path) -> str:
+    # A pipe could wait forever, and a device never end.
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise ConfigError(f"{path}: is not a regular file; check the path")
+    with path.open("rb") as stream:
+        content = stream.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise ConfigError(
+            f"{path}: is larger than {MAX_BYTES // 1024} KiB; check that it is a configuration"
+        )
+    return content.decode("utf-8")
+
+
+def _reason(error: Exception) -> str:
+    """The error on one line, with the line of the file where it is known."""
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return " ".join(str(error).split())[:_SHOWN]
+    mark = error.problem_mark or error.context_mark
+    text = ", ".join(part[:_SHOWN] for part in (error.context, error.problem) if part)
+    return f"line {mark.line + 1}: {text}" if mark else text
+
+
+def read_with_bases(path: Path) -> dict[str, Any]:
     """Read a file and merge it over the one named by its key `extends`, relative to its folder.
 
     Raises:
         ConfigError: one of the files is invalid, or they extend each other in a cycle.
     """
-    data = read_yaml(path)
-    base = data.pop("extends", None)
-    if base is None:
-        return data
-    if not isinstance(base, str) or depth > _MAX_DEPTH:
-        raise ConfigError(f"{path}: extends: must name one file, without a cycle; fix it")
-    return merged(read_with_bases(path.parent / base, depth + 1), data)
+    files, layers = [path], [read_yaml(path)]
+    while (base := layers[-1].pop("extends", None)) is not None:
+        if not isinstance(base, str):
+            raise ConfigError(f"{files[-1]}: extends: must be the path of one file; fix it")
+        files.append(files[-1].parent / base)
+        chain = " extends ".join(str(file) for file in files)
+        # Unlike `Path.resolve`, it accepts a link that leads to itself.
+        real = [os.path.realpath(file) for file in files]
+        if real[-1] in real[:-1]:
+            raise ConfigError(f"{path}: a cycle: {chain}; remove one `extends`")
+        if len(files) > MAX_BASES:
+            raise ConfigError(f"{path}: a chain of more than {MAX_BASES} files: {chain}; join some")
+        layers.append(read_yaml(files[-1]))
+    data = layers.pop()
+    while layers:
+        data = merged(data, layers.pop())
+    return data
 
 
 def merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:

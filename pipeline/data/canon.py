@@ -10,6 +10,9 @@ from __future__ import annotations
 CANON_SIZE = (1120, 1680)
 """Height and width of the images in pixels."""
 
+FOLDER_REMEDY = "set `dataset.kind: folder` in a copy of the experiment file"
+"""What to do with any other set."""
+
 CANON_SCENES = {"train": 350, "val": 74, "test": 76}
 """Scenes of each split."""
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from pathlib import Path
 from typing import Any
 
 
 class Journal:
-    """Lines of JSON: a header that identifies the work, then one line per finished item.
+    """A header that identifies the work, then one line of checksum and JSON per finished item.
 
     A journal with another header is discarded. Entries are read up to the first line that is
-    truncated or unreadable; it and everything after it are dropped.
+    truncated or damaged; it and everything after it are dropped.
 
     Args:
         path: the file.
@@ -33,12 +34,10 @@ class Journal:
             return
         length = len(first)
         for line in lines[1:]:
-            try:
-                entry = json.loads(line)
-            except ValueError:
+            checksum, _, text = line.partition(b" ")
+            if not line.endswith(b"\n") or checksum != _checksum(text):
                 break
-            if not line.endswith(b"\n"):
-                break
+            entry = json.loads(text)
             self.entries.append(entry)
             length += len(line)
         os.truncate(path, length)
@@ -46,7 +45,12 @@ class Journal:
     def add(self, entry: Any) -> None:
         """Record a finished item, whose results must already be on disk."""
         with self.path.open("ab") as stream:
-            stream.write(json.dumps(entry).encode() + b"\n")
+            text = json.dumps(entry).encode() + b"\n"
+            stream.write(_checksum(text) + b" " + text)
             stream.flush()
             os.fsync(stream.fileno())
         self.entries.append(entry)
+
+
+def _checksum(text: bytes) -> bytes:
+    return b"%08x" % zlib.crc32(text)

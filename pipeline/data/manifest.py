@@ -28,7 +28,7 @@ from pipeline.data.csv_files import read_table
 from pipeline.data.inspection.layout import VIEWS
 from pipeline.data.inspection.survey import Survey, require_sound, survey
 from pipeline.data.png import decode_png, read_bytes
-from pipeline.errors import DataError
+from pipeline.errors import DataError, one_line
 from pipeline.files import write_text
 
 __all__ = [
@@ -50,6 +50,9 @@ def _inside_root(path: str) -> str:
         raise ValueError("must be a relative path with forward slashes")
     return path
 
+
+MAX_SIDE = 2**16
+"""Of an image, in pixels."""
 
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+\.png$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -76,8 +79,8 @@ class ManifestRow(BaseModel):
     category: Literal["indoor", "outdoor", ""]
     source: FileName
     target: FileName | Literal[""]
-    width: int = Field(ge=1)
-    height: int = Field(ge=1)
+    width: int = Field(ge=1, le=MAX_SIDE)
+    height: int = Field(ge=1, le=MAX_SIDE)
     bit_depth: int = Field(ge=8, le=16, multiple_of=8)
     file_combined: FilePath
     file_left: FilePath
@@ -178,7 +181,7 @@ def read_manifest(path: Path) -> list[ManifestRow]:
             first = error.errors()[0]
             column = str(first["loc"][0]) if first["loc"] else "target"
             raise DataError(
-                f"{path}:{line}: {column}: {first['msg']}; build the manifest again"
+                f"{path}:{line}: {column}: {one_line(first['msg'])}; build the manifest again"
             ) from error
         if row.source in seen:
             raise DataError(

@@ -14,13 +14,17 @@ from pipeline.compute.device import prepare_device
 from pipeline.data.manifest import ManifestRow, read_manifest
 from pipeline.errors import ConfigError
 from pipeline.evaluation.protocol import Tiling, check_bit_depth, protocol_for
+from pipeline.files import sha256_of
 from pipeline.methods import Method
+from pipeline.pins import check_manifest
 from pipeline.records import Label, Protocol
 from pipeline.run import Run, WeightsOrigin
 from pipeline.weights.own_file import load_weights
 from pipeline.weights.reader import read_weights
+from pipeline.weights.trust import known_source
 
 OFFICIAL: Label = "official weights"
+GIVEN: Label = "given weights"
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,10 @@ def check_origin(method: Method, origin: WeightsOrigin) -> None:
     Raises:
         ConfigError: the run folder or the published weights are missing or superfluous.
     """
+    if origin.key is not None and origin.official is None:
+        raise ConfigError(
+            "--key chooses within a file of published weights; give it with --weights"
+        )
     if origin.official is not None and origin.run_folder is not None:
         raise ConfigError(f"method {method.name!r} takes a run or published weights; leave out one")
     if origin.official is None and method.entry.recipe == "official":
@@ -64,21 +72,30 @@ def load_method(run: Run, origin: WeightsOrigin) -> LoadedMethod:
 
     Args:
         run: the method, and the size of its network.
-        origin: where the weights are. With published ones, the method is built at full size, and
-            what it makes bears the label for them.
+        origin: where the weights are. With published ones, the method is built at full size.
 
     Raises:
+        DataError: the file of published weights cannot be read.
         WeightsError: the weights are damaged or of another architecture.
     """
     method = run.method
     if origin.official is not None:
-        network = method.load_official(read_weights(origin.official))
-        return LoadedMethod(run, network, method.entry.kwargs, OFFICIAL, origin.official)
+        network = method.load_official(read_weights(origin.official, origin.key))
+        label = _label_with(run, origin.official)
+        return LoadedMethod(run, network, method.entry.kwargs, label, origin.official)
     network = method.build(**run.kwargs)
     weights = None if origin.run_folder is None else origin.run_folder / WEIGHTS
     if weights is not None:
         load_weights(weights, network, method.name)
     return LoadedMethod(run, network, run.kwargs, run.label, weights)
+
+
+def _label_with(run: Run, weights: Path) -> Label:
+    """The label of what a method makes with a file of weights, by what is known of the file."""
+    if run.method.surrogate is not None:
+        return "surrogate"
+    known = known_source(run.method.name, sha256_of(weights), run.experiment.pins)
+    return GIVEN if known is None else OFFICIAL
 
 
 @dataclass(frozen=True)
@@ -109,10 +126,12 @@ def prepare(
 
     Raises:
         ConfigError: weights are missing or superfluous.
-        DataError: the manifest is malformed, or its images have too few bits for the protocol.
+        DataError: the manifest is malformed, or of the official Canon set and not the pinned one;
+            its images have too few bits for the protocol.
         WeightsError: the weights are damaged or of another architecture.
     """
     check_origin(run.method, origin)
+    check_manifest(run.experiment, manifest)
     rows = [row for row in read_manifest(manifest) if row.split == "test"]
     for row in rows:
         check_bit_depth(run.experiment, row.bit_depth, str(manifest))

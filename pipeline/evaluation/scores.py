@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.errors import RecordError
 from pipeline.files import atomic_file
 from pipeline.records import CATEGORIES, MAIN_GROUP, Scores
 
@@ -47,6 +48,28 @@ def write_per_image(path: Path, table: Iterable[ImageScores], metrics: Sequence[
         for row in table:
             cells = (_cell(row.values[name]) for name in metrics)
             writer.writerow([row.scene, row.group, row.category, *cells])
+
+
+def read_per_image(path: Path) -> list[ImageScores]:
+    """Read what `write_per_image` wrote, to the same bits.
+
+    Raises:
+        RecordError: the file cannot be read or is not such a table.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            rows = list(csv.DictReader(stream, strict=True))
+        return [
+            ImageScores(
+                row.pop("scene"),
+                row.pop("group"),
+                row.pop("category"),
+                {name: float(text) if text else None for name, text in row.items()},
+            )
+            for row in rows
+        ]
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise RecordError(f"{path}: not per-image scores ({error}); evaluate again") from error
 
 
 def aggregate(table: Sequence[ImageScores]) -> tuple[dict[str, Scores], dict[str, Scores]]:

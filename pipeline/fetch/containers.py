@@ -24,6 +24,7 @@ from pipeline.fetch.members import (
     check_tar_entry,
     check_zip_entry,
     safe_path,
+    zip_name,
 )
 from pipeline.fetch.tree import is_junk
 
@@ -49,10 +50,11 @@ Reader = Callable[[Member], Iterator[bytes]]
 
 
 class Listing(NamedTuple):
-    """Files and folders named in an archive, without the by-products of file managers."""
+    """Files and folders named in an archive; apart from them, the by-products of file managers."""
 
     files: list[Member]
     folders: list[PurePosixPath]
+    skipped: list[PurePosixPath]
 
 
 def list_archive(archive: Path) -> Listing:
@@ -64,7 +66,9 @@ def list_archive(archive: Path) -> Listing:
         DataError: it cannot be read, is damaged, is not an archive, or has a forbidden member.
     """
     kind = _kind(archive)
-    files, folders = [], []
+    files: list[Member] = []
+    folders: list[PurePosixPath] = []
+    skipped: list[PurePosixPath] = []
     with _explained(archive):
         for count, (entry, name, folder, size) in enumerate(
             _zip_entries(archive) if kind == "zip" else _tar_entries(archive, kind)
@@ -75,14 +79,18 @@ def list_archive(archive: Path) -> Listing:
                 )
             if folder and not name.strip("./"):
                 continue
+            if is_junk(PurePosixPath(name)):
+                # Never written, so its name may be one that no other system can hold.
+                skipped += [] if folder else [PurePosixPath(name)]
+                continue
             path = safe_path(archive, name)
             if folder:
                 folders.append(path)
-            elif not is_junk(path):
+            else:
                 files.append(Member(archive, entry, path, size))
     if not files:
         raise Unavailable(f"{archive}: holds no files; download it again")
-    return Listing(files, [path for path in folders if not is_junk(path)])
+    return Listing(files, folders, skipped)
 
 
 @contextmanager
@@ -131,8 +139,8 @@ def _zip_entries(archive: Path) -> Iterator[Entry]:
     with zipfile.ZipFile(archive) as container:
         for entry in container.infolist():
             check_zip_entry(archive, entry)
-            # `filename` is cut at a NUL; `orig_filename` is not.
-            yield entry, entry.orig_filename, entry.is_dir(), entry.file_size
+            name = zip_name(entry)
+            yield entry, name, name.endswith("/"), entry.file_size
 
 
 def _tar_entries(archive: Path, kind: Kind) -> Iterator[Entry]:

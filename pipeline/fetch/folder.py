@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.errors import DataError
-from pipeline.fetch.tree import is_junk, remove_others
+from pipeline.fetch.tree import is_junk, remove_others, tell_skipped
 from pipeline.files import need_room, writing
 from pipeline.progress_bars import byte_bar
 
@@ -32,7 +32,9 @@ def link_folder(source: Path, work: Path, *, progress: bool) -> Path:
         DataError: the source cannot be read, or holds a link that leaves it, a linked folder or a
             device; or there is no space or permission to write.
     """
-    files = {path.relative_to(source): real for path, real in _files(source)}
+    skipped: list[Path] = []
+    files = {path.relative_to(source): real for path, real in _files(source, skipped)}
+    tell_skipped(source, skipped)
     tree, incoming = work / "tree", work / "incoming"
     with writing(work):
         tree.mkdir(parents=True, exist_ok=True)
@@ -50,8 +52,8 @@ def link_folder(source: Path, work: Path, *, progress: bool) -> Path:
     return tree
 
 
-def _files(source: Path) -> Iterator[tuple[Path, Path]]:
-    """Files below `source`, each with its resolved path."""
+def _files(source: Path, skipped: list[Path]) -> Iterator[tuple[Path, Path]]:
+    """Files below `source`, each with its resolved path; by-products are put into `skipped`."""
     root = source.resolve()
     for folder, folders, names in os.walk(source, onerror=_unreadable):
         for name in folders:
@@ -62,6 +64,7 @@ def _files(source: Path) -> Iterator[tuple[Path, Path]]:
         for name in sorted(names):
             path = Path(folder, name)
             if is_junk(path.relative_to(source)):
+                skipped.append(path)
                 continue
             real = path.resolve()
             if not real.is_relative_to(root):

@@ -26,6 +26,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DRIVE = re.compile(r"[A-Za-z]:")
 _MAX_NAME_BYTES, _MAX_PATH_BYTES = 255, 1024
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
+_UTF8 = 0x800
 
 
 class Member(NamedTuple):
@@ -37,15 +38,30 @@ class Member(NamedTuple):
     size: int
 
 
+def zip_name(entry: zipfile.ZipInfo) -> str:
+    """The name of a zip archive's member, with slashes; Windows may have written backslashes.
+
+    macOS writes UTF-8 without the flag that says so.
+    """
+    # `filename` is cut at a NUL; `orig_filename` is not.
+    name = entry.orig_filename
+    if not entry.flag_bits & _UTF8:
+        try:
+            name = name.encode("cp437").decode("utf-8")
+        except UnicodeError:
+            name = entry.orig_filename
+    return name.replace("\\", "/")
+
+
 def safe_path(archive: Path, name: str) -> PurePosixPath:
-    """The path of a member below the target.
+    """The path of a member below the target, its letters composed (NFC).
 
     Raises:
         DataError: it would leave the target, or is not valid on every file system.
     """
     if name.startswith("/") or _DRIVE.match(name) or ".." in name.split("/") or "\\" in name:
         raise _refused(archive, name, "would leave the target")
-    path = PurePosixPath(name)
+    path = PurePosixPath(unicodedata.normalize("NFC", name))
     try:
         longest = max((len(part.encode()) for part in path.parts), default=0)
         fits = longest <= _MAX_NAME_BYTES and len(name.encode()) <= _MAX_PATH_BYTES
@@ -65,7 +81,10 @@ def check_zip_entry(archive: Path, entry: zipfile.ZipInfo) -> None:
     if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise _refused(archive, entry.filename, "is a link or a device")
     if entry.flag_bits & _ENCRYPTED:
-        raise _refused(archive, entry.filename, "is encrypted")
+        raise DataError(
+            f"{archive}: its member {entry.filename!a} is encrypted; "
+            "unpack it yourself, with its password, and name its folder"
+        )
     if entry.file_size > max(SMALL_BYTES, MAX_RATIO * entry.compress_size):
         raise _refused(archive, entry.filename, f"unpacks to {entry.file_size} bytes")
 
@@ -109,8 +128,9 @@ def check_together(folders: Iterable[tuple[Path, PurePosixPath]], members: list[
 
 
 def _folded(path: PurePosixPath) -> str:
-    # The way file systems of macOS and Windows compare names.
-    return unicodedata.normalize("NFC", str(path)).casefold()
+    # The way file systems of macOS and Windows compare names; Windows drops dots and spaces.
+    parts = (part.rstrip(". ") or part for part in path.parts)
+    return unicodedata.normalize("NFC", "/".join(parts)).casefold()
 
 
 def _refused(archive: Path, name: str, reason: str) -> DataError:

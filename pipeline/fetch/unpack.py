@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
+from pipeline.errors import DataError
 from pipeline.fetch.containers import Listing, list_archive, reader
 from pipeline.fetch.members import Member, check_together
-from pipeline.fetch.tree import SPLITS, remove_others
+from pipeline.fetch.tree import SPLITS, remove_others, tell_skipped
 from pipeline.files import need_room, writing
 from pipeline.progress_bars import byte_bar
+
+_PACKED = re.compile(r"\.(zip|tar|tgz|tbz2?|txz|gz|bz2|xz|7z|rar|zst|\d{3}|z\d\d)$", re.IGNORECASE)
+_SHOWN = 3
 
 
 def unpack(archives: Sequence[Path], work: Path, *, progress: bool) -> Path:
@@ -57,11 +62,23 @@ def _list_all(archives: Sequence[Path]) -> list[Member]:
     folders: list[tuple[Path, PurePosixPath]] = []
     for archive in archives:
         listing = list_archive(archive)
+        tell_skipped(archive, listing.skipped)
+        _check_nested(archive, listing)
         below = _split_folder(archive, listing)
         members += [member._replace(path=below / member.path) for member in listing.files]
         folders += [(archive, below / folder) for folder in listing.folders]
     check_together(folders, members)
     return members
+
+
+def _check_nested(archive: Path, listing: Listing) -> None:
+    """Refuse an archive of archives, which would leave a set without images."""
+    inner = [str(member.path) for member in listing.files if _PACKED.search(member.path.name)]
+    if inner and len(inner) == len(listing.files):
+        raise DataError(
+            f"{archive}: holds other archives ({', '.join(map(ascii, inner[:_SHOWN]))}); unpack it "
+            "and name each of them with --source"
+        )
 
 
 def _split_folder(archive: Path, listing: Listing) -> PurePosixPath:

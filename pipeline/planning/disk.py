@@ -48,11 +48,11 @@ def disk_use(
         uses.insert(0, DiskUse("archive, if kept", "", 0, images.raw_bytes(*SPLITS)))
     if companion is not None and second is not None:
         uses += _set_uses(workflow, second.name, companion, "companion ")
-    trained = size_of(Path(workflow.runs)) + weights
+    trained = size_of(workflow.places.runs) + weights
     return [
         *uses,
-        _use("weights", workflow.runs, trained),
-        _use("sample images", workflow.results, samples),
+        _use("weights", str(workflow.places.runs), trained),
+        _use("sample images", str(workflow.places.results), samples),
     ]
 
 

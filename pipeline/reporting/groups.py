@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pandas as pd
 
 from pipeline.errors import RecordError
@@ -12,12 +14,15 @@ from pipeline.reporting.tables import Row
 _LEADING = ("method", "kind", "label", "dataset", "protocol", "group", "n_images", "n_seeds")
 
 
-def build_groups(results: list[ResultRecord]) -> pd.DataFrame:
+def build_groups(
+    results: list[ResultRecord], *, experiment: str = "", stale: Collection[str] = ()
+) -> pd.DataFrame:
     """Every further group of scenes, by method; nothing is published about them.
 
     Columns: `method,kind,label,dataset,protocol,group,n_images,n_seeds`; for each metric
     (`psnr` in dB, `ssim`, `mae`, `lpips`, others by name) the mean over repetitions and
-    `_sd,_ci_lo,_ci_hi`; `trained_params`.
+    `_sd,_ci_lo,_ci_hi`; `trained_params`; `experiment` and `standing` as in Table 1, for which
+    `stale` names methods.
 
     Raises:
         RecordError: the records of one row differ in label, data set, protocol or size, or in
@@ -25,12 +30,13 @@ def build_groups(results: list[ResultRecord]) -> pd.DataFrame:
     """
     metrics = tables.metrics_of(results)
     rows = [
-        _row(name, group, records, metrics)
+        _row(name, group, records, metrics) | tables.origin_cells(experiment, records, stale)
         for name, records in tables.by_row(results).items()
         for group in sorted({group for record in records for group in record.groups})
     ]
     spread = [f"{metric}_{part}" for metric in metrics for part in tables.SPREAD]
-    return tables.typed(rows, [*_LEADING, *metrics, *spread, "trained_params"])
+    columns = [*_LEADING, *metrics, *spread, "trained_params", *tables.ORIGIN]
+    return tables.typed(rows, columns)
 
 
 def _row(name: str, group: str, records: list[ResultRecord], metrics: tuple[str, ...]) -> Row:

@@ -17,6 +17,7 @@ _ANGLES = (0, 90, 270, 180, 45, 315, 135, 225, 22, 68, 112, 158, 202, 248, 292, 
 _MARKER = 4.5
 _PASSES = 3
 _LEADER_FROM = 15.0
+_LONGEST = 48
 
 Polyline = Sequence[tuple[float, float]]
 
@@ -58,7 +59,7 @@ def place_labels(
     markers = [Bbox([mark - reach, mark + reach]) for mark in marks]
     dots = _sampled(axes, lines)
     options = [
-        _places(mark, _extent(axes, point.text, size), pixels) if point.text else []
+        _places(mark, _extent(axes, shown(point.text), size), pixels) if point.text else []
         for mark, point in zip(marks, points, strict=True)
     ]
     chosen: list[_Place | None] = [None] * len(points)
@@ -73,6 +74,11 @@ def place_labels(
     for point, place in zip(points, chosen, strict=True):
         if place is not None:
             _write(axes, point, place, pixels, size)
+
+
+def shown(text: str) -> str:
+    """The text of a label: a long one is cut."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _extent(axes: Axes, text: str, size: float) -> tuple[float, float]:
@@ -134,7 +140,7 @@ def _shared(one: Bbox, other: Bbox) -> float:
 def _write(axes: Axes, point: Point, place: _Place, pixels: float, size: float) -> None:
     leader = {"arrowstyle": "-", "color": "0.6", "lw": 0.5, "shrinkA": 1, "shrinkB": 3}
     axes.annotate(
-        point.text,
+        shown(point.text),
         (point.x, point.y),
         xytext=(place.dx / pixels, place.dy / pixels),
         textcoords="offset points",

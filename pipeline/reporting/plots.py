@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from pipeline.config.methods import CONTROL
 from pipeline.files import atomic_file
 from pipeline.reporting import tables
 from pipeline.reporting.headings import Metrics, score_heading
-from pipeline.reporting.label_placement import Point, Polyline, place_labels, spread
+from pipeline.reporting.label_placement import Point, Polyline, place_labels, shown, spread
+from pipeline.reporting.render import marked
 
 _SERIES = re.compile(r"DMTNet-[TSBLH]")
 _OURS, _OTHERS, _FAINT = "#c0392b", "#34597f", "#7a7a7a"
@@ -28,6 +29,7 @@ _STYLE = {
     "pdf.fonttype": 42,
     "font.family": "DejaVu Sans",
     "font.size": 9.0,
+    "text.parse_math": False,
     "axes.titlesize": 10.0,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
@@ -67,6 +69,8 @@ def psnr_vs_params(table1: pd.DataFrame, stem: Path, metrics: Metrics) -> list[P
         _published_panel(axes[0], table1, canon)
         for panel, part in zip(axes[1:], others, strict=True):
             _own_panel(panel, part)
+        for name in sorted({name for name in table1.get("experiment", ()) if name}):
+            figure.text(0.004, 0.01, f"Experiment: {name}", fontsize=_FONT, color=_FAINT)
         for panel in axes:
             panel.set_ylabel(f"Combined {score_heading('psnr', metrics)}")
         return _save(figure, stem)
@@ -89,7 +93,9 @@ def _flat(part: pd.DataFrame) -> pd.DataFrame:
 
 def _published_panel(axes: Any, table1: pd.DataFrame, run: pd.DataFrame) -> None:
     known = table1.dropna(subset=["params_published_m", "combined_psnr_published"])
-    published = _points(known, known["params_published_m"], "combined_psnr_published")
+    published = _points(
+        known, known["params_published_m"], "combined_psnr_published", names=known["method"]
+    )
     ours = _trained(run)
     levels = _levels_of(run)
     axes.set_title("As published, Canon DP")
@@ -126,10 +132,14 @@ def _levels_of(part: pd.DataFrame) -> list[Point]:
     return _points(rows, rows["trained_params"].astype(float), "combined_psnr")
 
 
-def _points(rows: pd.DataFrame, sizes: pd.Series, column: str) -> list[Point]:
+def _points(
+    rows: pd.DataFrame, sizes: pd.Series, column: str, names: Iterable[str] | None = None
+) -> list[Point]:
+    """Points with the names of their rows, or with `names`; a stale row has a mark."""
+    texts = [marked(row) for _, row in rows.iterrows()] if names is None else names
     return [
-        Point(float(x), float(y), name, _OURS if _SERIES.fullmatch(name) else _OTHERS)
-        for x, y, name in zip(sizes, rows[column], rows["method"], strict=True)
+        Point(float(x), float(y), text, _OURS if _SERIES.fullmatch(name) else _OTHERS)
+        for x, y, name, text in zip(sizes, rows[column], rows["method"], texts, strict=True)
         if pd.notna(x) and pd.notna(y)
     ]
 
@@ -185,13 +195,13 @@ def _levels(axes: Any, levels: Sequence[Point]) -> list[Polyline]:
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     heights = spread([level.y for level in levels], 0.048 * (high - low), low, high)
     for level, height in zip(levels, heights, strict=True):
-        is_input = level.text == blurred
+        is_input = level.text.startswith(blurred)
         color = "black" if is_input else _FAINT
         axes.axhline(
             level.y, ls="--" if is_input else ":", lw=1.2 if is_input else 0.9, color=color
         )
         axes.annotate(
-            level.text.removeprefix("Control: "),
+            shown(level.text.removeprefix("Control: ")),
             (1.0, level.y),
             xytext=(1.045, height),
             xycoords=("axes fraction", "data"),

@@ -22,11 +22,19 @@ _LATEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "`": r"\textasciigrave{}",
+    # After the end of a line, LaTeX reads a star and brackets as arguments.
+    **{char: f"{{{char}}}" for char in "*[]"},
     "±": r"$\pm$",
     "–": "--",
     "↑": r"$\uparrow$",
     "↓": r"$\downarrow$",
 }
+_MARKDOWN = str.maketrans({char: f"\\{char}" for char in "\\|`*_<>[]&~$"})
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,8 @@ class Column:
         value = row[self.source]
         if pd.isna(value) or value == "":
             return "–"
+        if self.source == "label" and row.get("standing") == tables.STALE:
+            return f"{value} ({tables.STALE})"
         if self.digits is None:
             return str(value)
         printed = f"{float(value) * self.scale:.{self.digits}f}"
@@ -139,13 +149,23 @@ def readable_columns(frame: pd.DataFrame, metrics: Metrics) -> tuple[Column, ...
 
 def notes(frame: pd.DataFrame) -> list[str]:
     """What a reader must know about the labels and data sets in `frame`, one sentence each."""
-    sentences = []
+    sentences = [f"Experiment: {name}." for name in _experiments(frame)]
+    if tables.STALE in set(frame.get("standing", ())):
+        sentences.append(
+            "Rows marked stale were made by other code than that of today; `dmtbench status` says "
+            "which."
+        )
     if tables.PUBLISHED in set(frame["label"]):
         sentences.append("Rows labeled published were not run: their numbers are the paper's.")
     if tables.SURROGATE in set(frame["label"]):
         sentences.append(
             "Rows labeled surrogate were made with networks that stand in for methods whose "
             "publications do not describe them fully: they are not results of those methods."
+        )
+    if tables.GIVEN in set(frame["label"]):
+        sentences.append(
+            "Rows labeled given weights were scored with files that nobody has confirmed to be the "
+            "authors' weights: they are not results of those methods."
         )
     pairs = frame[["label", "dataset"]].drop_duplicates().sort_values(["label", "dataset"])
     for label, dataset in pairs.itertuples(index=False):
@@ -164,11 +184,15 @@ def notes(frame: pd.DataFrame) -> list[str]:
     return sentences
 
 
+def _experiments(frame: pd.DataFrame) -> list[str]:
+    return sorted({name for name in frame.get("experiment", ()) if name})
+
+
 def markdown(frame: pd.DataFrame, metrics: Metrics) -> str:
     """The readable columns of `frame` as a Markdown table, with the notes below it."""
 
     def escape(text: str) -> str:
-        return text.replace("\\", "\\\\").replace("|", "\\|")
+        return text.translate(_MARKDOWN)
 
     columns = readable_columns(frame, metrics)
     cells = _cells(frame, columns, escape)
@@ -230,7 +254,8 @@ def write_table(frame: pd.DataFrame, stem: Path, metrics: Metrics) -> list[Path]
 def write_metrics(frame: pd.DataFrame, path: Path) -> None:
     """Write the combined PSNR (dB), SSIM and MAE of every method that was run, as JSON.
 
-    The file serves `dvc metrics`: `{method: {"combined_psnr": …, …}}`.
+    The file serves `dvc metrics`: `{experiment: {method: {"combined_psnr": …, …}}}`. The name of
+    a stale row has a mark.
 
     Raises:
         DataError: the folder is read-only or full.
@@ -238,10 +263,16 @@ def write_metrics(frame: pd.DataFrame, path: Path) -> None:
     names = [f"combined_{metric}" for metric in PAPER_METRICS if f"combined_{metric}" in frame]
     run = frame[frame["n_seeds"].notna()]
     metrics = {
-        row["method"]: {name: row[name] for name in names if pd.notna(row[name])}
+        marked(row): {name: row[name] for name in names if pd.notna(row[name])}
         for _, row in run.iterrows()
     }
-    write_text(path, json.dumps(metrics, indent=2) + "\n")
+    write_text(path, json.dumps({"".join(_experiments(frame)): metrics}, indent=2) + "\n")
+
+
+def marked(row: pd.Series) -> str:
+    """The name of a row, with a mark if it is stale."""
+    name = str(row["method"])
+    return f"{name} ({tables.STALE})" if row.get("standing") == tables.STALE else name
 
 
 def escape_latex(text: str) -> str:

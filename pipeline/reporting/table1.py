@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import pandas as pd
 
@@ -20,15 +20,20 @@ _SIZE = (
 
 
 def build_table1(
-    results: list[ResultRecord], complexity: list[ComplexityRecord], published: pd.DataFrame
+    results: list[ResultRecord],
+    complexity: list[ComplexityRecord],
+    published: pd.DataFrame,
+    *,
+    experiment: str = "",
+    stale: Collection[str] = (),
 ) -> pd.DataFrame:
     """The paper's Table 1 with our numbers next to the published ones.
 
     Rows: the methods of `published` in the paper's order, then the blurred input, the other
     controls, and every further method in `results` (leave ablations out: they belong to
     Table 2). A method without a record stays, with the published numbers and the label
-    `published`: the table never shrinks. A surrogate does not fill a row of the paper: it is among
-    the further methods, as `<row> (surrogate)`.
+    `published`: the table never shrinks. Surrogates and given weights fill no row of the paper:
+    they are among the further methods, as `<row> (surrogate)` and `<row> (given weights)`.
 
     Columns: `method,kind,label,dataset,protocol,n_seeds`; the paper's own,
     `{indoor,outdoor,combined}_{psnr,ssim,mae}` (PSNR in dB), ours; then for these and every
@@ -37,7 +42,9 @@ def build_table1(
     quality cells; of the full model `params`, and FLOPs in 10^9 by the rule behind the paper's
     column (`flops_paper_g`) and by fvcore (`flops_fvcore_g`), next to `params_published_m` (10^6)
     and `flops_published_g`. Differences exist only on Canon DP by `dpdd-16`, where the verdict is
-    `inconclusive` until tolerances are applied; elsewhere it is `not comparable`.
+    `inconclusive` until tolerances are applied; elsewhere it is `not comparable`. Last come
+    `experiment` and `standing` (`tables.ORIGIN`), for which `stale` names the methods of which
+    something was made by other code.
 
     Raises:
         RecordError: the records of one row differ in label, data set, protocol or size.
@@ -46,10 +53,13 @@ def build_table1(
     sizes = tables.sizes_by_row(complexity)
     metrics = tables.metrics_of(results)
     paper = {str(row["method"]): row for row in published.to_dict("records")}
-    rows = [
-        _row(name, records.get(name, []), paper.get(name, {}), metrics, sizes.get(name))
-        for name in _order(records, list(paper))
-    ]
+    rows = []
+    for name in _order(records, list(paper)):
+        own = records.get(name, [])
+        # Given weights belong to the full model, whose cost is counted without them.
+        size = sizes.get(name.removesuffix(f" ({tables.GIVEN})"))
+        origin = tables.origin_cells(experiment, [*own, *([size] if size else [])], stale)
+        rows.append(_row(name, own, paper.get(name, {}), metrics, size) | origin)
     return tables.typed(rows, columns_of(metrics))
 
 
@@ -63,7 +73,7 @@ def columns_of(metrics: Sequence[str]) -> list[str]:
         for name in _cells_of(f"{category}_{metric}")
         if name not in own
     ]
-    return [*tables.LEADING, *own, *rest, *_SIZE]
+    return [*tables.LEADING, *own, *rest, *_SIZE, *tables.ORIGIN]
 
 
 def _cells_of(name: str) -> list[str]:

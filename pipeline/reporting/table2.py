@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pandas as pd
 
@@ -18,6 +18,7 @@ _COLUMNS = (
     *(f"combined_{metric}" for metric in _METRICS),
     *(f"combined_{metric}_{detail}" for metric in _METRICS for detail in tables.DETAILS),
     *("trained_params", "params", "flops_paper_g", "flops_fvcore_g"),
+    *tables.ORIGIN,
 )
 
 
@@ -27,18 +28,23 @@ def build_table2(
     published: pd.DataFrame,
     rows: dict[int, str],
     further: Sequence[str] = (),
+    *,
+    experiment: str = "",
+    stale: Collection[str] = (),
 ) -> pd.DataFrame:
     """The paper's Table 2 with our numbers next to the published ones.
 
     `rows` maps a number of Table 2 to the name of the method or ablation that stands for it.
     A variant without a record stays as published. `further` names ablations that the paper does
-    not have: those with a record follow, without number.
+    not have: those with a record follow, without number, and after them surrogates and given
+    weights, which fill no row of the paper.
 
     Columns: `method` (the paper's number, as text), `transformer`, `dynamic`, `n_dmssrm`, `row`
     (our row label; the method's name as long as nothing was run), `label`, `dataset`,
     `protocol`, `n_seeds`; `combined_psnr` (dB), `combined_ssim`; for both
     `_sd,_ci_lo,_ci_hi,_published,_diff,_verdict` as in Table 1; `trained_params`; `params` and
-    FLOPs in 10^9 of the full model.
+    FLOPs in 10^9 of the full model; `experiment` and `standing` as in Table 1, for which `stale`
+    names methods.
 
     Raises:
         RecordError: the records of one row differ in label, data set, protocol or size, or
@@ -50,18 +56,26 @@ def build_table2(
             f"method {rows[missing[0]]!r}: `table2: {missing[0]}` is not a row of the paper's "
             "Table 2; fix it in the configuration"
         )
-    records = {group[0].method: group for group in tables.by_row(results).values()}
+    groups = tables.by_row(results)
+    records = {group[0].method: group for name, group in groups.items() if name == group[0].row}
+    apart = [group for name, group in groups.items() if name != group[0].row]
     sizes = {size.method: size for size in tables.sizes_by_row(complexity).values()}
-    built = []
-    for paper in published.to_dict("records"):
-        name = rows.get(int(paper["method"]), "")
-        built.append(_row(paper, name, records.get(name, []), sizes.get(name)))
     beyond = dict.fromkeys(("method", "transformer", "dynamic"), "") | dict.fromkeys(
         ("n_dmssrm", *_METRICS)
     )
-    built += [
-        _row(beyond, name, records[name], sizes.get(name)) for name in further if name in records
+    wanted = [
+        (paper, method, records.get(method, []))
+        for paper in published.to_dict("records")
+        for method in [rows.get(int(paper["method"]), "")]
     ]
+    wanted += [(beyond, method, records[method]) for method in further if method in records]
+    known = {*rows.values(), *further}
+    wanted += [(beyond, group[0].method, group) for group in apart if group[0].method in known]
+    built = []
+    for paper, method, own in wanted:
+        size = sizes.get(method)
+        origin = tables.origin_cells(experiment, [*own, *([size] if size else [])], stale)
+        built.append(_row(paper, method, own, size) | origin)
     return tables.typed(built, _COLUMNS)
 
 
@@ -71,7 +85,7 @@ def _row(
     records: list[ResultRecord],
     size: ComplexityRecord | None,
 ) -> Row:
-    label = records[0].row if records else size.row if size else name
+    label = tables.row_of(records[0]) if records else size.row if size else name
     row: Row = {
         "method": str(paper["method"]),
         **{key: paper[key] for key in ("transformer", "dynamic", "n_dmssrm")},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,14 +21,19 @@ DETAILS = (*SPREAD, "published", "diff", "verdict")
 CANON = "canon"
 PROTOCOL = "dpdd-16"
 """Data set and protocol whose numbers are comparable with the published ones."""
-PUBLISHED, SURROGATE = "published", "surrogate"
+PUBLISHED, SURROGATE, GIVEN = "published", "surrogate", "given weights"
 
 _CONFIDENCE = 0.95
 _WHOLE = ("n_seeds", "n_images", "n_dmssrm", "trained_params", "params")
 _TEXT = (
     *("method", "kind", "label", "dataset", "protocol"),
     *("row", "group", "transformer", "dynamic"),
+    *("experiment", "standing"),
 )
+ORIGIN = ("experiment", "standing")
+"""Columns at the end of every table: the experiment that it belongs to, and whether a row was made
+by the code of today (`fresh`) or by other code (`stale`); empty in rows not run."""
+FRESH, STALE = "fresh", "stale"
 
 # pandas' own float parser is off by a last digit in some versions, and deprecated where exact.
 _PARSERS: dict[str, Callable[[str], object]] = {"str": str, "Int64": int, "float64": float}
@@ -70,14 +75,14 @@ def estimate(values: Sequence[float | None]) -> Estimate:
 def row_of(record: ResultRecord | ComplexityRecord) -> str:
     """The row that a record belongs to.
 
-    A surrogate has its own row: it must never share one with the published numbers of the method
-    that it stands in for.
+    A surrogate has its own row, and so have weights that nobody vouches for: they must never share
+    one with the published numbers of the method that they stand in for.
     """
     if isinstance(record, ComplexityRecord):
-        stands_in = record.surrogate
+        mark = SURROGATE if record.surrogate else ""
     else:
-        stands_in = record.label == SURROGATE
-    return f"{record.row} ({SURROGATE})" if stands_in else record.row
+        mark = record.label if record.label in (SURROGATE, GIVEN) else ""
+    return f"{record.row} ({mark})" if mark else record.row
 
 
 def by_row(results: Iterable[ResultRecord]) -> dict[str, list[ResultRecord]]:
@@ -210,6 +215,22 @@ def identity_cells(records: Sequence[ResultRecord]) -> Row:
         "n_seeds": len(records),
         "trained_params": first.trained_params,
     }
+
+
+def origin_cells(
+    experiment: str, records: Sequence[ResultRecord | ComplexityRecord], stale: Collection[str]
+) -> Row:
+    """The cells of `ORIGIN`.
+
+    Args:
+        experiment: name of the experiment.
+        records: all that a row shows, of results and sizes.
+        stale: methods of which something was made by other code.
+    """
+    standing = ""
+    if records:
+        standing = STALE if any(record.method in stale for record in records) else FRESH
+    return {"experiment": experiment, "standing": standing}
 
 
 def typed(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> pd.DataFrame:

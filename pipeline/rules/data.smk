@@ -1,6 +1,9 @@
 rule data:
+    input:
+        content.input("data {dataset}"),
     output:
         manifest="data/{dataset}/manifest.csv",
+        record="data/{dataset}/manifest.record.json",
     log:
         "logs/{dataset}/data.log",
     conda:
@@ -13,20 +16,20 @@ rule data:
     params:
         root=lambda wildcards: bench.raw_of(wildcards.dataset),
         option=lambda wildcards: bench.data_option(wildcards.dataset),
-        key=lambda wildcards: bench.data_key(wildcards.dataset),
     message:
         "Images and manifest of {params.root}"
     shell:
-        "dmtbench data {params.option} --config {resources.experiment} --root {params.root}"
-        " --manifest {output.manifest} --workers {threads} 2> {log}"
+        "dmtbench data {params.option:q} --config {resources.experiment:q} --root {params.root:q}"
+        " --manifest {output.manifest:q} --workers {threads:q} 2> {log:q}"
 
 
 rule store:
     input:
-        manifest=rules.data.output.manifest,
+        manifest=content.input("store {dataset}", rules.data.output.manifest),
     output:
         index="data/{dataset}/store/index.json",
         pixels="data/{dataset}/store/pixels.u16",
+        record="data/{dataset}/store.record.json",
     log:
         "logs/{dataset}/store.log",
     conda:
@@ -38,21 +41,21 @@ rule store:
     params:
         root=lambda wildcards: bench.raw_of(wildcards.dataset),
         folder=subpath(output.index, parent=True),
-        key=bench.store_key(),
     message:
         "Pixel store {params.folder}"
     shell:
-        "dmtbench store --root {params.root} --manifest {input.manifest}"
-        " --output {params.folder} --workers {threads} 2> {log}"
+        "dmtbench store --root {params.root:q} --manifest {input.manifest:q}"
+        " --output {params.folder:q} --workers {threads:q} 2> {log:q}"
 
 
 rule patches:
     input:
-        index=f"{bench.data}/store/index.json",
+        index=content.input("patches", f"data/{bench.dataset}/store/index.json"),
     output:
-        f"{bench.data}/patches.csv",
+        patches=f"data/{bench.dataset}/patches.csv",
+        record=f"data/{bench.dataset}/patches.record.json",
     log:
-        f"{bench.logs}/patches.log",
+        f"logs/{bench.dataset}/patches.log",
     conda:
         "../../environment.yml"
     threads: 4
@@ -62,9 +65,8 @@ rule patches:
         runtime=240,
     params:
         store=subpath(input.index, parent=True),
-        key=bench.patches_key(),
     message:
         "Training windows of {params.store}"
     shell:
-        "dmtbench patches --config {resources.experiment} --store {params.store} --output {output}"
-        " --workers {threads} 2> {log}"
+        "dmtbench patches --config {resources.experiment:q} --store {params.store:q}"
+        " --output {output.patches:q} --workers {threads:q} 2> {log:q}"

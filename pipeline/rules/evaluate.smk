@@ -1,14 +1,18 @@
 rule evaluate:
     input:
-        manifest=f"{bench.data}/manifest.csv",
-        weights=lambda wildcards: (
-            rules.train.output.weights if bench.learns(wildcards.method) else []
+        manifest=content.input(
+            "evaluate {method}-seed{repetition}",
+            f"data/{bench.dataset}/manifest.csv",
         ),
+        weights=lambda wildcards: content.input(
+            "evaluate {method}-seed{repetition}",
+            [rules.train.output.weights] if bench.learns(wildcards.method) else [],
+        )(wildcards),
     output:
-        metrics=f"{bench.results}/{{method}}-seed{{repetition}}/per_image.csv",
-        record=f"{bench.results}/{{method}}-seed{{repetition}}/record.json",
+        metrics=f"results/{bench.dataset}/{{method}}-seed{{repetition}}/per_image.csv",
+        record=f"results/{bench.dataset}/{{method}}-seed{{repetition}}/record.json",
     log:
-        f"{bench.logs}/evaluate-{{method}}-seed{{repetition}}.log",
+        f"logs/{bench.dataset}/evaluate-{{method}}-seed{{repetition}}.log",
     conda:
         "../../environment.yml"
     threads: bench.threads
@@ -21,16 +25,17 @@ rule evaluate:
         root=bench.raw,
         run=lambda wildcards, input: bench.run_option(input.weights),
         folder=subpath(output.record, parent=True),
-        key=lambda wildcards: bench.evaluate_key(wildcards.method),
     message:
-        "Evaluating {wildcards.method}, repetition {wildcards.repetition}"
+        "Evaluating {wildcards.method}, repetition {wildcards.repetition:q}"
     shell:
-        "dmtbench evaluate {wildcards.method} --config {resources.experiment}"
-        " --repetition {wildcards.repetition} --root {params.root} --manifest {input.manifest}"
-        " {params.run} --output {params.folder} > {log} 2>&1"
+        "dmtbench evaluate {wildcards.method:q} --config {resources.experiment:q}"
+        " --repetition {wildcards.repetition:q} --root {params.root:q}"
+        " --manifest {input.manifest:q} {params.run:q} --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule complexity:
+    input:
+        content.input("complexity {method}"),
     output:
         record="results/complexity/{method}.json",
     log:
@@ -45,9 +50,8 @@ rule complexity:
     params:
         size=bench.experiment.complexity_size,
         cache=subpath(output.record, parent=True),
-        key=lambda wildcards: bench.complexity_key(wildcards.method),
     message:
         "Counting parameters and FLOPs of {wildcards.method}"
     shell:
-        "dmtbench complexity {wildcards.method} --config {resources.experiment}"
-        " --size {params.size} --cache {params.cache} > {log} 2>&1"
+        "dmtbench complexity {wildcards.method:q} --config {resources.experiment:q}"
+        " --size {params.size:q} --cache {params.cache:q} > {log:q} 2>&1"

@@ -1,15 +1,10 @@
 rule table1:
     input:
-        results=bench.result_records(bench.table1_methods),
-        complexity=bench.complexity_records(bench.table1_methods),
-        published="reports/published/table1.csv",
+        content.input("table1", bench.inputs("table1")),
     output:
-        csv="reports/table1.csv",
-        text=["reports/table1.md", "reports/table1.tex"],
-        groups=["reports/groups.csv", "reports/groups.md", "reports/groups.tex"],
-        metrics="reports/metrics.json",
+        bench.outputs("table1"),
     log:
-        "logs/table1.log",
+        f"logs/{bench.experiment.name}/table1.log",
     conda:
         "../../environment.yml"
     threads: 1
@@ -17,28 +12,19 @@ rule table1:
         experiment=bench.config,
         mem_mb=2000,
         runtime=10,
-    params:
-        results=lambda wildcards, input: bench.folder_of_runs(input.results),
-        key=bench.report_key(),
-        lost=lambda wildcards: bench.lost("reports/table1.csv", bench.table1_methods),
     message:
         "Table 1"
     shell:
-        "dmtbench table1 --config {resources.experiment} --results {params.results}"
-        " --complexity results/complexity --published reports/published --output reports"
-        " > {log} 2>&1"
+        "dmtbench table1 --config {resources.experiment:q} > {log:q} 2>&1"
 
 
 rule table2:
     input:
-        results=bench.result_records(bench.table2_methods),
-        complexity=bench.complexity_records(bench.table2_methods),
-        published="reports/published/table2.csv",
+        content.input("table2", bench.inputs("table2")),
     output:
-        csv="reports/table2.csv",
-        text=["reports/table2.md", "reports/table2.tex"],
+        bench.outputs("table2"),
     log:
-        "logs/table2.log",
+        f"logs/{bench.experiment.name}/table2.log",
     conda:
         "../../environment.yml"
     threads: 1
@@ -46,57 +32,47 @@ rule table2:
         experiment=bench.config,
         mem_mb=2000,
         runtime=10,
-    params:
-        results=lambda wildcards, input: bench.folder_of_runs(input.results),
-        key=bench.report_key(),
-        lost=lambda wildcards: bench.lost("reports/table2.csv", bench.table2_methods),
     message:
         "Table 2"
     shell:
-        "dmtbench table2 --config {resources.experiment} --results {params.results}"
-        " --complexity results/complexity --published reports/published --output reports"
-        " > {log} 2>&1"
+        "dmtbench table2 --config {resources.experiment:q} > {log:q} 2>&1"
 
 
 rule plot:
     input:
-        table=rules.table1.output.csv,
+        content.input("plot", bench.inputs("plot")),
     output:
-        expand("reports/psnr_vs_params.{suffix}", suffix=["png", "svg", "pdf"]),
+        bench.outputs("plot"),
     log:
-        "logs/plot.log",
+        f"logs/{bench.experiment.name}/plot.log",
     conda:
         "../../environment.yml"
     threads: 1
     resources:
+        experiment=bench.config,
         mem_mb=2000,
         runtime=10,
     message:
         "PSNR over parameters"
     shell:
-        "dmtbench plot --table {input.table} --output reports > {log} 2>&1"
+        "dmtbench plot --config {resources.experiment:q} > {log:q} 2>&1"
 
 
 rule track:
     input:
-        records=bench.result_records(bench.all_methods),
-        tables=[rules.table1.output.csv, rules.table2.output.csv, *rules.plot.output],
+        content.input("track", bench.inputs("track")),
     output:
-        f"{bench.results}/tracking.json",
+        bench.outputs("track"),
     log:
-        f"{bench.logs}/track.log",
+        f"logs/{bench.experiment.name}/track.log",
     conda:
         "../../environment.yml"
     threads: 1
     resources:
+        experiment=bench.config,
         mem_mb=4000,
         runtime=30,
-    params:
-        runs=bench.runs,
-        results=lambda wildcards, input: bench.folder_of_runs(input.records),
-        tables=lambda wildcards, input: [f"--table {path}" for path in input.tables],
     message:
         "Records into MLflow"
     shell:
-        "dmtbench track --runs {params.runs} --results {params.results} {params.tables}"
-        " --output {output} > {log} 2>&1"
+        "dmtbench track --config {resources.experiment:q} > {log:q} 2>&1"

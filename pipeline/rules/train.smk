@@ -1,15 +1,24 @@
 rule train:
     input:
-        manifest=f"{bench.data}/manifest.csv",
-        index=f"{bench.data}/store/index.json",
-        patches=rules.patches.output,
-        companion=lambda wildcards: bench.companion_index(wildcards.method),
+        manifest=content.input(
+            "train {method}-seed{repetition}", f"data/{bench.dataset}/manifest.csv"
+        ),
+        index=content.input(
+            "train {method}-seed{repetition}",
+            f"data/{bench.dataset}/store/index.json",
+        ),
+        patches=content.input(
+            "train {method}-seed{repetition}", rules.patches.output.patches
+        ),
+        companion=lambda wildcards: content.input(
+            "train {method}-seed{repetition}", bench.companion_index(wildcards.method)
+        )(wildcards),
     output:
-        weights=f"{bench.runs}/{{method}}-seed{{repetition}}/weights.safetensors",
-        curve=f"{bench.runs}/{{method}}-seed{{repetition}}/curve.csv",
-        record=f"{bench.runs}/{{method}}-seed{{repetition}}/record.json",
+        weights=f"runs/{bench.dataset}/{{method}}-seed{{repetition}}/weights.safetensors",
+        curve=f"runs/{bench.dataset}/{{method}}-seed{{repetition}}/curve.csv",
+        record=f"runs/{bench.dataset}/{{method}}-seed{{repetition}}/record.json",
     log:
-        f"{bench.logs}/train-{{method}}-seed{{repetition}}.log",
+        f"logs/{bench.dataset}/train-{{method}}-seed{{repetition}}.log",
     conda:
         "../../environment.yml"
     threads: bench.threads
@@ -22,14 +31,12 @@ rule train:
         store=subpath(input.index, parent=True),
         companion=lambda wildcards, input: bench.companion_option(input.companion),
         folder=subpath(output.record, parent=True),
-        state=f"{bench.states}/{{method}}-seed{{repetition}}",
-        progress=f"{bench.logs}/train-{{method}}-seed{{repetition}}.progress.json",
-        key=lambda wildcards: bench.train_key(wildcards.method),
+        state=f"state/{bench.dataset}/{{method}}-seed{{repetition}}",
+        progress=f"logs/{bench.dataset}/train-{{method}}-seed{{repetition}}.progress.json",
     message:
-        "Training {wildcards.method}, repetition {wildcards.repetition}"
+        "Training {wildcards.method}, repetition {wildcards.repetition:q}"
     shell:
-        "dmtbench train {wildcards.method} --config {resources.experiment}"
-        " --repetition {wildcards.repetition} --store {params.store} --patches {input.patches}"
-        " --manifest {input.manifest} {params.companion} --output {params.folder}"
-        " --state {params.state}"
-        " --progress-file {params.progress} > {log} 2>&1"
+        "dmtbench train {wildcards.method:q} --config {resources.experiment:q}"
+        " --repetition {wildcards.repetition:q} --store {params.store:q} --patches {input.patches:q}"
+        " --manifest {input.manifest:q} {params.companion:q} --output {params.folder:q}"
+        " --state {params.state:q} --progress-file {params.progress:q} > {log:q} 2>&1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -15,7 +16,9 @@ from pipeline.errors import DataError
 from pipeline.evaluation.inference import predict
 from pipeline.evaluation.loading import check_origin, load_method
 from pipeline.evaluation.protocol import Tiling
+from pipeline.files import need_writable
 from pipeline.methods import Method
+from pipeline.records import Label
 from pipeline.run import Run, WeightsOrigin
 
 Progress = Callable[[int, int], None]
@@ -25,11 +28,13 @@ class Deblurred(NamedTuple):
     """How an image was deblurred.
 
     `settings`: those of the publication, if the method ran with them and without a run.
-    `mean_for_combined`: whether the combined view was made as the mean of the other two.
+    `mean_for_combined`: whether the combined view was made as the mean of the other two. `label`:
+    that of images made with published or given weights; otherwise `None`.
     """
 
     settings: str | None
     mean_for_combined: bool
+    label: Label | None = None
 
 
 def deblur(
@@ -63,7 +68,8 @@ def deblur(
         check_origin(method, origin)
     views, mean = _views(method, images)
     device = prepare_device(compute, run.seed("deblur"))
-    network = load_method(run, origin).network
+    loaded = load_method(run, origin)
+    network = loaded.network
     if hasattr(network, "progress"):
         cast(Any, network).progress = progress
     try:
@@ -79,7 +85,37 @@ def deblur(
     except ValueError as error:
         raise DataError(f"{method.name} cannot deblur {_names(images)}: {error}") from error
     write_png16(target, to_uint16(sharp))
-    return Deblurred(settings, mean)
+    return Deblurred(settings, mean, loaded.label if origin.official else None)
+
+
+def output_file(output: str, images: Mapping[str, Path], *, force: bool = False) -> Path:
+    """The file that `--output` means; nothing is made.
+
+    Args:
+        output: a file, or a folder (one that exists, or any name that ends with a slash), in which
+            the file is named after the first image.
+        images: the images to deblur, by view; none of them is ever replaced.
+        force: whether another file of that name may be replaced.
+
+    Raises:
+        DataError: the file is an image to deblur, or exists, or cannot be written.
+    """
+    if not output:
+        raise DataError("--output is empty; name a file or a folder")
+    target = Path(output)
+    if output.endswith(os.sep) or target.is_dir():
+        first = next(iter(images.values()), Path("sharp"))
+        target = target / f"{first.stem}.png"
+    if target.exists():
+        for view, path in images.items():
+            if path.exists() and target.samefile(path):
+                raise DataError(f"{target}: is the {view} image itself; name another output")
+        if not target.is_file():
+            raise DataError(f"{target}: is not a regular file; name another output")
+        if not force:
+            raise DataError(f"{target}: exists; name another output, or replace it with --force")
+    need_writable(target)
+    return target
 
 
 def _views(method: Method, images: Mapping[str, Path]) -> tuple[dict[str, Image], bool]:

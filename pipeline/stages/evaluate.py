@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from pipeline.artifacts import RECORD
+from pipeline.artifacts import PER_IMAGE_FILE, RECORD
 from pipeline.data.manifest import read_scene
 from pipeline.evaluation.inference import evaluate
 from pipeline.evaluation.loading import prepare
 from pipeline.evaluation.metrics import load_metrics
 from pipeline.evaluation.protocol import Tiling
-from pipeline.files import atomic_folder
+from pipeline.files import atomic_folder, sha256_of
+from pipeline.keys import evaluate_keys
 from pipeline.provenance import collect
 from pipeline.records import ResultRecord, write_record
 from pipeline.run import Run, WeightsOrigin
@@ -68,9 +70,15 @@ def evaluate_method(
             groups=found.groups,
             metric_status=found.metric_status,
             images=found.images,
+            per_image_sha256=sha256_of(folder / PER_IMAGE_FILE),
             provenance=collect(
                 experiment,
                 command=command,
+                keys=evaluate_keys(
+                    run,
+                    tiling=tiling and asdict(tiling),
+                    given_weights=origin.official is not None,
+                ),
                 seeds={"evaluate": run.seed("evaluate")},
                 started=started,
                 manifest=manifest,

@@ -57,7 +57,7 @@ def make_plan(config: Path, targets: list[str], speed: Speed) -> RunPlan:
     """
     workflow = Workflow(config)
     experiment = workflow.experiment
-    images = images_of(experiment.dataset, Path(workflow.data) / "manifest.csv")
+    images = images_of(experiment.dataset, workflow.places.manifest)
     companion = _companion_images(workflow)
     windows = images.windows(experiment.patches)
     jobs = planned_jobs(config, targets)
@@ -74,7 +74,7 @@ def make_plan(config: Path, targets: list[str], speed: Speed) -> RunPlan:
     order = {name: place for place, name in enumerate(workflow.named_runs(workflow.all_methods))}
     trainings.sort(key=lambda cost: order[cost.run])
     disk = disk_use(workflow, images, companion, sum(cost.weight_bytes for cost in trainings))
-    free = free_bytes(Path(workflow.data))
+    free = free_bytes(workflow.places.data)
     known_from = " and ".join(
         dict.fromkeys(known.known_from for known in (images, companion) if known)
     )
@@ -83,7 +83,7 @@ def make_plan(config: Path, targets: list[str], speed: Speed) -> RunPlan:
 
 def _companion_images(workflow: Workflow) -> Images | None:
     block = workflow.experiment.companion
-    if block is None or not workflow.uses_companion():
+    if block is None or block.name not in workflow.datasets:
         return None
     return images_of(block, Path("data") / block.name / "manifest.csv")
 

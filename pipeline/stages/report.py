@@ -1,11 +1,17 @@
-"""Report stages: tables and plots from records."""
+"""Report stages: tables and plots from records whose chain is checked."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.config.experiment import Experiment, load_methods
-from pipeline.records import ComplexityRecord, ResultRecord, read_record
+from pipeline.chain.experiment import Chain
+from pipeline.chain.reports import Report, methods_of, plot_report, table_report
+from pipeline.chain.shown import Shown, shown_records
+from pipeline.chain.steps import write_step
+from pipeline.config.experiment import Experiment
+from pipeline.files import copy_file
+from pipeline.keys import report_keys
+from pipeline.places import PUBLISHED
 from pipeline.reporting.groups import build_groups
 from pipeline.reporting.headings import shown_metrics
 from pipeline.reporting.plots import psnr_vs_params
@@ -16,65 +22,90 @@ from pipeline.reporting.table2 import build_table2
 from pipeline.reporting.tables import read_table
 
 
-def _results(folder: Path, names: list[str]) -> list[ResultRecord]:
-    return [
-        read_record(path, ResultRecord)
-        for name in names
-        for path in sorted(folder.glob(f"{name}-seed*/record.json"))
-    ]
+def make_table1(experiment: Experiment) -> list[Path]:
+    """Make Table 1 of an experiment, the table of further scene groups and `metrics.json`.
+
+    They are written to `reports/<experiment>/` and copied to `reports/`.
+
+    Raises:
+        RecordError: a result does not belong to the experiment, or something on the way to its
+            data is broken.
+        ConfigError: a metric's module breaks the contract.
+    """
+    report = table_report(experiment, "table1")
+    shown = shown_records(experiment, methods_of(experiment, "table1"))
+    write_table1(experiment, shown, PUBLISHED, report.record.parent)
+    return _finish(experiment, report)
 
 
-def _sizes(folder: Path, names: list[str]) -> list[ComplexityRecord]:
-    paths = [folder / f"{name}.json" for name in names]
-    return [read_record(path, ComplexityRecord) for path in paths if path.exists()]
-
-
-def make_table1(
-    experiment: Experiment, results: Path, complexity: Path, published: Path, output: Path
-) -> list[Path]:
+def write_table1(experiment: Experiment, shown: Shown, published: Path, output: Path) -> None:
     """Write `table1.{csv,md,tex}`, `groups.{csv,md,tex}` and `metrics.json` to `output`.
 
+    Args:
+        experiment: its metrics are shown.
+        shown: the checked records.
+        published: folder of the paper's numbers.
+        output: folder to write to.
+
     Raises:
-        RecordError: a record is malformed, or records of one row do not belong together.
-        ConfigError: a metric's module breaks the contract.
+        RecordError: records of one row do not belong together.
     """
-    names = list(experiment.methods)
-    records = _results(results, names)
-    table = build_table1(
-        records, _sizes(complexity, names), read_published_table1(published / "table1.csv")
-    )
-    write_metrics(table, output / "metrics.json")
+    name, stale = shown.experiment, shown.stale
+    paper = read_published_table1(published / "table1.csv")
+    table = build_table1(shown.results, shown.sizes, paper, experiment=name, stale=stale)
+    groups = build_groups(shown.results, experiment=name, stale=stale)
     metrics = shown_metrics(experiment.metrics)
-    return [
-        *write_table(table, output / "table1", metrics),
-        *write_table(build_groups(records), output / "groups", metrics),
-        output / "metrics.json",
-    ]
+    write_table(table, output / "table1", metrics)
+    write_table(groups, output / "groups", metrics)
+    write_metrics(table, output / "metrics.json")
 
 
-def make_table2(
-    experiment: Experiment, results: Path, complexity: Path, published: Path, output: Path
-) -> list[Path]:
-    """Write `table2.{csv,md,tex}` to `output`.
+def make_table2(experiment: Experiment) -> list[Path]:
+    """Make Table 2 of an experiment, in the same places as Table 1.
 
     Raises:
-        RecordError: a record is malformed, or records of one row do not belong together.
+        RecordError: as for `make_table1`.
         ConfigError: a metric's module breaks the contract.
     """
-    rows = experiment.table2_rows()
-    further = experiment.further_ablations()
-    names = [*rows.values(), *further]
+    report = table_report(experiment, "table2")
+    shown = shown_records(experiment, methods_of(experiment, "table2"))
     table = build_table2(
-        _results(results, names),
-        _sizes(complexity, names),
-        read_published_table2(published / "table2.csv"),
-        rows,
-        further,
+        shown.results,
+        shown.sizes,
+        read_published_table2(PUBLISHED / "table2.csv"),
+        experiment.table2_rows(),
+        experiment.further_ablations(),
+        experiment=shown.experiment,
+        stale=shown.stale,
     )
-    return write_table(table, output / "table2", shown_metrics(experiment.metrics))
+    write_table(table, report.record.with_name("table2"), shown_metrics(experiment.metrics))
+    return _finish(experiment, report)
 
 
-def make_plot(table1: Path, output: Path) -> list[Path]:
-    """Write `psnr_vs_params.{png,svg,pdf}` to `output`, from Table 1's CSV."""
-    metrics = shown_metrics(load_methods().metrics)
-    return psnr_vs_params(read_table(table1), output / "psnr_vs_params", metrics)
+def make_plot(experiment: Experiment) -> list[Path]:
+    """Plot PSNR against parameters from the Table 1 of an experiment, in the same places.
+
+    Raises:
+        RecordError: Table 1 is missing, was changed, or is not that of the records of today.
+    """
+    Chain(experiment).standing("table1").require()
+    report = plot_report(experiment)
+    table = read_table(report.inputs["table1"])
+    stem = report.record.with_name("psnr_vs_params")
+    psnr_vs_params(table, stem, shown_metrics(experiment.metrics))
+    return _finish(experiment, report)
+
+
+def _finish(experiment: Experiment, report: Report) -> list[Path]:
+    """Copy the files of a report to `reports/` and write its record."""
+    for copy in report.copies:
+        copy_file(report.record.with_name(copy.name), copy)
+    write_step(
+        report.record,
+        report.name,
+        experiment=experiment,
+        keys=report_keys(experiment),
+        inputs={name: path for name, path in report.inputs.items() if path.exists()},
+        outputs=report.files,
+    )
+    return [*report.files, *report.copies]

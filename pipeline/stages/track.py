@@ -1,4 +1,4 @@
-"""Tracking stage: records into MLflow."""
+"""Tracking stage: records whose chain is checked into MLflow."""
 
 from __future__ import annotations
 
@@ -6,20 +6,41 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from pipeline.chain.experiment import Chain
+from pipeline.chain.reports import track_report
+from pipeline.chain.shown import shown_records
+from pipeline.chain.steps import write_step
+from pipeline.config.experiment import Experiment
 from pipeline.files import write_text
+from pipeline.keys import report_keys
+from pipeline.places import Places
 from pipeline.tracking.ingest import ingest
 
 
-def track_records(
-    runs: Path, results: Path, tables: list[Path], uri: str, artifacts: Path, output: Path | None
-) -> str:
-    """Ingest one data set's records, see `ingest`; return a one-line summary.
+def track_records(experiment: Experiment, uri: str, artifacts: Path) -> str:
+    """Import the runs, results and reports of an experiment into MLflow, see `ingest`.
+
+    Returns:
+        A summary in one line.
 
     Raises:
-        RecordError: a record is malformed.
+        RecordError: a record is foreign or broken.
         DataError: the store cannot be opened or written.
     """
-    summary = asdict(ingest(runs, results, tables, uri, artifacts))
-    if output is not None:
-        write_text(output, json.dumps(summary, indent=1) + "\n")
+    chain, places, report = Chain(experiment), Places.of(experiment), track_report(experiment)
+    shown = shown_records(experiment, [*experiment.methods, *experiment.ablations])
+    names = {f"{record.method}-seed{record.repetition}" for record in shown.results}
+    trained = [name for name in chain.artifacts if name.startswith("train ")]
+    names |= {name.removeprefix("train ") for name in trained if chain.standing(name).usable}
+    tables = [path for path in sorted(places.reports.iterdir()) if path not in report.files]
+    summary = asdict(ingest(places.runs, places.results, tables, uri, artifacts, names))
+    write_text(report.files[0], json.dumps(summary, indent=1) + "\n")
+    write_step(
+        report.record,
+        report.name,
+        experiment=experiment,
+        keys=report_keys(experiment),
+        inputs={name: path for name, path in report.inputs.items() if path.exists()},
+        outputs=report.files,
+    )
     return ", ".join(f"{count} {name}" for name, count in summary.items())

@@ -21,7 +21,9 @@ from pipeline.data.store.reader import PixelStore
 from pipeline.errors import ConfigError
 from pipeline.files import atomic_folder, sha256_of
 from pipeline.finished_runs import keep_finished
+from pipeline.keys import train_keys
 from pipeline.methods import Method
+from pipeline.pins import check_manifest
 from pipeline.provenance import collect
 from pipeline.records import RunRecord, write_record
 from pipeline.run import Run
@@ -132,6 +134,7 @@ def train_method(
 
 def _open(run: Run, files: TrainingFiles) -> _TrainingData:
     companion = _companion_store(run, files.companion)
+    check_manifest(run.experiment, files.manifest)
     store = PixelStore(files.store)
     store.check_manifest(sha256_of(files.manifest))
     windows = read_patch_index(files.patches, store, run.experiment.patches)
@@ -190,6 +193,7 @@ def _write(
             provenance=collect(
                 run.experiment,
                 command=command,
+                keys=train_keys(run),
                 seeds=run.training_seeds,
                 started=started,
                 manifest=files.manifest,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,8 +124,10 @@ class Entry:
             ) from error
 
 
-def read_entries(runs: Path, results: Path) -> list[Entry]:
+def read_entries(runs: Path, results: Path, wanted: Collection[str] | None = None) -> list[Entry]:
     """The entries below `runs/<run>/` and `results/<run>/`, paired by folder name.
+
+    `wanted`: the folder names to read; all of them if `None`.
 
     Raises:
         RecordError: a record is missing a part, malformed, or does not belong to its partner.
@@ -135,7 +137,7 @@ def read_entries(runs: Path, results: Path) -> list[Entry]:
     return [
         _entry(runs / name, results / name)
         for name in sorted(names)
-        if not name.startswith((".", SUPERSEDED))
+        if not name.startswith((".", SUPERSEDED)) and (wanted is None or name in wanted)
     ]
 
 

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -42,14 +42,21 @@ class Summary:
     removed: int
 
 
-def ingest(runs: Path, results: Path, tables: list[Path], uri: str, artifact_root: Path) -> Summary:
+def ingest(
+    runs: Path,
+    results: Path,
+    tables: list[Path],
+    uri: str,
+    artifact_root: Path,
+    names: Collection[str] | None = None,
+) -> Summary:
     """Bring one data set's records into MLflow, as one experiment named after the data set.
 
     `runs` holds `<run>/{record.json, curve.csv}`, `results` holds `<run>/{record.json,
     per_image.csv, images/}`. Each (method, repetition) becomes one MLflow run with parameters,
     curves (step = epoch), final metrics (`test_combined_psnr` in dB and the like), tags from the
     records, the data manifest as input, and images, `per_image.csv`, records and `tables` as
-    artifacts. Ingesting the same files again adds nothing; changed files make a new run, and the
+    artifacts. `names` limits them to the run folders of these names. Ingesting the same files again adds nothing; changed files make a new run, and the
     run they replace gets the tag `superseded`.
 
     Raises:
@@ -57,7 +64,7 @@ def ingest(runs: Path, results: Path, tables: list[Path], uri: str, artifact_roo
         ConfigError: `uri` names a folder, which MLflow no longer supports.
         DataError: the store cannot be opened or written.
     """
-    entries = read_entries(runs, results)
+    entries = read_entries(runs, results, names)
     if not entries:
         raise RecordError(f"{results}: no records; run the experiment first")
     names = sorted({entry.record.dataset for entry in entries})

@@ -9,7 +9,8 @@ import os
 import pickle
 import re
 import sys
-from collections.abc import Iterator, Mapping
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,24 @@ GENERATIONS = 2
 _NAME = re.compile(r"step-(\d{9})\.state")
 _DIGEST_BYTES = 64
 _SHOWN = 10
+_SHOWN_CHARACTERS = 200
+
+_UNREADABLE = (
+    # What torch.load documents, and what its zip reader raises.
+    *(pickle.UnpicklingError, RuntimeError),
+    # What the pickle module documents for damaged content ("including, but not limited to").
+    *(AttributeError, EOFError, ImportError, IndexError),
+    # What damaged content made the restricted unpickler raise besides (tests/fuzz).
+    *(AssertionError, KeyError, OverflowError, TypeError, ValueError),
+)
+
+
+class StateError(ValueError):
+    """A state that cannot be used, although its checksum is right: it is not what we wrote."""
+
+
+def _accept(snapshot: Snapshot, foreign: bool) -> None:
+    """Accept any snapshot."""
 
 
 class CheckpointStore:
@@ -73,11 +92,18 @@ class CheckpointStore:
         for torn in self.folder.glob(".tmp-*"):
             torn.unlink(missing_ok=True)
 
-    def load(self, *, any_fingerprint: bool = False) -> Snapshot | None:
+    def load(
+        self,
+        *,
+        any_fingerprint: bool = False,
+        check: Callable[[Snapshot, bool], None] = _accept,
+    ) -> Snapshot | None:
         """The newest state that is intact; `None` if there is none at all.
 
         Args:
             any_fingerprint: accept a state of another fingerprint.
+            check: raises `StateError` if a snapshot lacks something; it also learns whether the
+                snapshot is of another fingerprint. Such a state counts as damaged.
 
         Raises:
             ConfigError: it belongs to another configuration, code or data; the differences are
@@ -85,15 +111,19 @@ class CheckpointStore:
             DataError: every state is damaged.
         """
         damaged: list[Path] = []
-        for path, content in self._intact(damaged):
+        for path, known, snapshot in self._intact(damaged):
+            foreign = known != self.fingerprint
+            if foreign and not any_fingerprint:
+                raise ConfigError(self._refusal(path, known))
+            try:
+                check(snapshot, foreign)
+            except StateError:
+                damaged.append(path)
+                continue
             if damaged:
                 names = ", ".join(str(bad) for bad in damaged)
                 print(f"warning: damaged: {names}; resuming from {path}", file=sys.stderr)
-            known = json.loads(content["fingerprint"])
-            self.foreign = known != self.fingerprint
-            if self.foreign and not any_fingerprint:
-                raise ConfigError(self._refusal(path, known))
-            snapshot: Snapshot = content["snapshot"]
+            self.foreign = foreign
             return snapshot
         if damaged:
             raise DataError(f"{self.folder}: every state is damaged; remove the folder, train anew")
@@ -115,20 +145,12 @@ class CheckpointStore:
         found = [path for path in self.folder.glob("*.state") if _NAME.fullmatch(path.name)]
         return sorted(found, reverse=True)
 
-    def _intact(self, damaged: list[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
+    def _intact(self, damaged: list[Path]) -> Iterator[tuple[Path, dict[str, Any], Snapshot]]:
         for path in self._newest_first():
-            content = path.read_bytes()
-            digest, rest = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
-            if hashlib.sha256(rest).hexdigest().encode() != digest:
-                damaged.append(path)
-                continue
             try:
-                loaded = torch.load(io.BytesIO(rest), map_location="cpu", weights_only=True)
-            except pickle.UnpicklingError:
-                # Not a file of ours, but with a valid digest.
+                yield (path, *_read(path))
+            except (OSError, StateError):
                 damaged.append(path)
-                continue
-            yield path, loaded
 
     def _refusal(self, path: Path, known: Mapping[str, Any]) -> str:
         found = differences(known, self.fingerprint)
@@ -137,6 +159,41 @@ class CheckpointStore:
             f"{path}: belongs to another training ({'; '.join(found[:_SHOWN])}{more}); undo the "
             "change, start a new training from these weights with --fork, or remove the folder"
         )
+
+
+def _read(path: Path) -> tuple[dict[str, Any], Snapshot]:
+    """Fingerprint and snapshot of a state file.
+
+    Raises:
+        OSError: it cannot be read.
+        StateError: it is not a whole state file.
+    """
+    content = path.read_bytes()
+    digest, rest = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+    if hashlib.sha256(rest).hexdigest().encode() != digest:
+        raise StateError("its checksum differs")
+    _check_archive(rest)
+    try:
+        loaded = torch.load(io.BytesIO(rest), map_location="cpu", weights_only=True)
+        fingerprint, snapshot = json.loads(loaded["fingerprint"]), loaded["snapshot"]
+    except _UNREADABLE as error:
+        raise StateError(str(error)) from error
+    if not isinstance(fingerprint, dict) or not isinstance(snapshot, dict):
+        raise StateError("it holds no snapshot")
+    return fingerprint, snapshot
+
+
+def _check_archive(content: bytes) -> None:
+    """Refuse what torch.load would take for a file of another kind, or inflate."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            sizes = [entry.file_size for entry in archive.infolist()]
+            stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in archive.infolist())
+    # The last two: damaged names and fields of a zip directory.
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise StateError(str(error)) from error
+    if not stored or sum(sizes) > len(content):
+        raise StateError("it is not an archive of torch.save")
 
 
 def differences(old: Any, new: Any, where: str = "") -> list[str]:
@@ -149,4 +206,9 @@ def differences(old: Any, new: Any, where: str = "") -> list[str]:
                 old.get(key), new.get(key), f"{where}.{key}" if where else str(key)
             )
         ]
-    return [] if old == new else [f"{where}: {json.dumps(old)} -> {json.dumps(new)}"]
+    return [] if old == new else [f"{where}: {_shown(old)} -> {_shown(new)}"]
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"

@@ -12,11 +12,12 @@ from typing import Any
 import torch
 
 from pipeline.compute.distributed import World
-from pipeline.errors import Stopped
-from pipeline.training.checkpoint import CheckpointStore, Snapshot
+from pipeline.errors import ConfigError, Stopped
+from pipeline.training.checkpoint import CheckpointStore, Snapshot, StateError
 from pipeline.training.loop import CurvePoint, TrainState
 from pipeline.training.precision import NonFinite
 from pipeline.training.run_lock import RunLock
+from pipeline.training.state_check import check_snapshot, check_weights
 from pipeline.training.stop import StopRequest
 from pipeline.training.train_step import TrainStep
 
@@ -63,11 +64,16 @@ class FileCheckpointer:
         """Restore `train_step` to the newest state, if there is one.
 
         Raises:
-            ConfigError: the state is of another configuration, code or data.
+            ConfigError: the state is of another configuration, code or data; with `fork`, its
+                weights do not fit the network.
             DataError: every state is damaged.
         """
-        fork = self.policy.fork
-        found = self.store.load(any_fingerprint=fork) if self.world.is_main else None
+        found = None
+        if self.world.is_main:
+            found = self.store.load(
+                any_fingerprint=self.policy.fork,
+                check=lambda snapshot, foreign: self._check(snapshot, foreign, train_step),
+            )
         # All processes start from the state that the main process found intact.
         snapshot, foreign = self.world.gather((found, self.store.foreign))[0]
         if snapshot is None:
@@ -83,6 +89,19 @@ class FileCheckpointer:
         if len(rng_states) == self.world.size:
             restore_rng_state(rng_states[self.world.rank])
         return _state_of(snapshot["state"])
+
+    def _check(self, snapshot: Snapshot, foreign: bool, train_step: TrainStep) -> None:
+        if not foreign:
+            check_snapshot(snapshot, train_step, self.world.size)
+            return
+        try:
+            check_weights(snapshot, train_step)
+        except StateError as error:
+            # Another network is no damage.
+            raise ConfigError(
+                f"{self.policy.folder}: its weights do not fit this network ({error}); "
+                "remove the folder and train without --fork"
+            ) from error
 
     def after_step(self, state: TrainState, train_step: TrainStep) -> None:
         """Save if it is time to, and end the run if it was asked to stop.

@@ -7,7 +7,9 @@ import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from pipeline.files import write_text
 from pipeline.progress_bars import training_bar
@@ -18,15 +20,26 @@ if TYPE_CHECKING:
 _WRITE_EVERY_S = 0.5
 
 
+_Crops = Annotated[int, Field(ge=0, le=2**53)]
+
+
 class State(NamedTuple):
     """What a progress file holds: crops done and due, last loss, last validation PSNR in dB."""
 
-    name: str
-    samples: int
-    total: int
+    name: Annotated[str, Field(pattern=r"^[^\[\]\x00-\x1f]{1,200}$")]
+    samples: _Crops
+    total: _Crops
     loss: float | None
     psnr: float | None
     rate: float
+
+
+def read_state(path: Path) -> State | None:
+    """Read a progress file; `None` if it is missing, incomplete or damaged."""
+    try:
+        return TypeAdapter(State).validate_json(path.read_bytes(), strict=True)
+    except (OSError, ValidationError):
+        return None
 
 
 def texts(state: State) -> dict[str, Any]:

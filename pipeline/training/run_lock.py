@@ -11,12 +11,21 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from pydantic import BaseModel, Field, ValidationError
 
 from pipeline.errors import UserError
 from pipeline.files import write_text
 
 STALE_S = 600.0
 """Seconds after which a note from another machine no longer counts; its owner renews it before."""
+
+
+class _Owner(BaseModel):
+    """Who holds the lock, since when in seconds of the epoch."""
+
+    host: str = Field(pattern=r"^[^\x00-\x1f]{1,255}$")
+    pid: int = Field(ge=0, lt=2**32)
+    since: float = Field(ge=0, lt=2**40)
 
 
 class RunLock(ExitStack[None]):
@@ -65,24 +74,25 @@ class RunLock(ExitStack[None]):
         """Renew the note, so that other machines see that the training runs."""
         self.note.touch()
 
-    def _read(self) -> dict[str, object]:
+    def _read(self) -> _Owner | None:
+        """The note; `None` if there is none, or it is damaged."""
         try:
-            found = json.loads(self.note.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return found if isinstance(found, dict) else {}
+            return _Owner.model_validate_json(self.note.read_bytes())
+        except (OSError, ValidationError):
+            return None
 
     def _is_held_elsewhere(self) -> bool:
         owner = self._read()
-        if owner.get("host") in (None, socket.gethostname()):
+        if owner is None or owner.host == socket.gethostname():
             return False
         return time.time() - self.note.stat().st_mtime < STALE_S
 
     def _owner(self) -> str:
         owner = self._read()
-        since = owner.get("since")
-        age = f", for {_age(time.time() - since)}" if isinstance(since, float) else ""
-        return f"process {owner.get('pid', '?')} on {owner.get('host', '?')}{age}"
+        if owner is None:
+            return "an unknown process"
+        age = _age(max(0.0, time.time() - owner.since))
+        return f"process {owner.pid} on {owner.host}, for {age}"
 
     def _taken(self) -> str:
         return (

@@ -21,11 +21,35 @@ MAX_BYTES = 1 << 31
 """Most bytes that the arrays of one file may take: ten times the largest published network."""
 
 MAX_ARRAYS = 20_000
+MAX_RATIO = 20
+"""Most bytes of arrays per byte of the file: weights are noise, which hardly compresses."""
+
+SMALL_BYTES = 1 << 26
+"""Arrays of up to this size in all may expand further."""
+
 _NUMBERS = "fiub"
 
 
 class Unreadable(ValueError):
-    """Why the content of a file cannot be used; the message does not name the file."""
+    """Why the content of a file cannot be used, without its name; and what the user can do."""
+
+    def __init__(
+        self, reason: str, remedy: str = "download the file again from the authors' own address"
+    ) -> None:
+        super().__init__(reason)
+        self.remedy = remedy
+
+
+def check_expansion(size: int, file_bytes: int) -> None:
+    """Make sure that a file is not much smaller than the bytes that it unpacks to.
+
+    Raises:
+        Unreadable: `size` is beyond `MAX_BYTES`, or too large for a file of `file_bytes`.
+    """
+    if size > MAX_BYTES:
+        raise Unreadable(f"claims {size} bytes, more than any published network")
+    if size > max(SMALL_BYTES, MAX_RATIO * file_bytes):
+        raise Unreadable(f"claims {size} bytes in a file of {file_bytes}, so it is not of weights")
 
 
 def check_size(shapes: Iterable[tuple[tuple[int, ...], int]]) -> None:
@@ -37,8 +61,7 @@ def check_size(shapes: Iterable[tuple[tuple[int, ...], int]]) -> None:
     sizes = [math.prod(shape) * size for shape, size in shapes]
     if len(sizes) > MAX_ARRAYS:
         raise Unreadable(f"holds {len(sizes)} arrays, more than any published network")
-    if sum(sizes) > MAX_BYTES:
-        raise Unreadable(f"claims {sum(sizes)} bytes, more than any published network")
+    check_expansion(sum(sizes), MAX_BYTES)
 
 
 def plain(weights: Weights) -> Weights:

@@ -10,8 +10,9 @@ from zipfile import ZipFile
 
 import numpy as np
 
-from pipeline.weights.arrays import MAX_BYTES, Array, Unreadable, check_size
+from pipeline.weights.arrays import MAX_BYTES, Array, Unreadable
 from pipeline.weights.pickled import read_array_of_arrays
+from pipeline.weights.zip_members import checked_members
 
 _MAX_HEADER = 10_000
 _SUFFIX = ".npy"
@@ -25,10 +26,8 @@ def read_npz(path: Path) -> dict[str, Array] | list[Array]:
         OSError, zipfile.BadZipFile: the file cannot be read.
     """
     with ZipFile(path) as archive:
-        members = archive.infolist()
-        check_size(((member.file_size,), 1) for member in members)
         contents: dict[str, bytes] = {}
-        for member in members:
+        for member in checked_members(archive).values():
             with archive.open(member) as stream:
                 content = stream.read(MAX_BYTES)
             contents[member.filename.removesuffix(_SUFFIX)] = content

@@ -47,6 +47,8 @@ def load_weights(path: Path, network: nn.Module, method: str) -> None:
         WeightsError: the file is missing, damaged, or belongs to another method or architecture.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise OSError("not a regular file")
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

@@ -6,18 +6,22 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pipeline.chain.experiment import Chain
 from pipeline.errors import ConfigError
+from pipeline.workflow.experiment import Workflow
 
 SNAKEFILE = Path(__file__).resolve().parents[2] / "Snakefile"
 _TAIL = 300
+_FORCED = "Forced execution"
 
 
 @dataclass(frozen=True)
 class Job:
-    """One job: its rule and wildcards, Snakemake's reasons, its outputs, and its resources.
+    """One job: its rule and wildcards, the reasons, its outputs, and its resources.
 
     `mem_mb` is main memory in MB, `runtime` minutes, `gpu` the number of GPUs.
     """
@@ -61,7 +65,7 @@ def planned_jobs(config: Path, targets: list[str]) -> list[Job]:
         ConfigError: Snakemake cannot make a target; the message gives its reason.
     """
     command = [sys.executable, "-m", "pipeline.workflow.dry_run", "--snakefile", str(SNAKEFILE)]
-    command += ["--cores", "1", *targets, "--configfile", str(config)]
+    command += ["--cores", "1", *targets, "--configfile", str(config.absolute())]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     try:
         found = json.loads(done.stdout)
@@ -71,4 +75,16 @@ def planned_jobs(config: Path, targets: list[str]) -> list[Job]:
         reason = " ".join(" ".join(found["errors"] or [done.stderr[-_TAIL:]]).split())
         raise ConfigError(f"{config}: cannot be planned ({reason}); check the targets")
     # A rule without outputs only collects the outputs of others.
-    return [Job(**job) for job in found["jobs"] if job["output"]]
+    jobs = [Job(**job) for job in found["jobs"] if job["output"]]
+    return _with_reasons(jobs, config) if any(_FORCED in job.reason for job in jobs) else jobs
+
+
+def _with_reasons(jobs: list[Job], config: Path) -> list[Job]:
+    """The jobs with our own reasons in place of Snakemake's for a forced job."""
+    chain = Workflow(config).chain
+    found = {chain.artifacts[name].outputs[0].as_posix(): why for name, why in _made(chain)}
+    return [replace(job, reason=found.get(job.output[0], job.reason)) for job in jobs]
+
+
+def _made(chain: Chain) -> Iterable[tuple[str, str]]:
+    return ((name, why[0].upper() + why[1:]) for name, why in chain.to_make().items())

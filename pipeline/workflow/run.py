@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from rich.live import Live
 from rich.progress import Progress as Bar
 
 from pipeline.progress_bars import training_bar, workflow_bar
-from pipeline.training.progress import State, texts
+from pipeline.training.progress import read_state, texts
 from pipeline.workflow.experiment import Workflow
 
 _STEPS = re.compile(r"(\d+) of (\d+) steps")
@@ -42,14 +41,14 @@ def run_workflow(targets: list[str], config: Path, cores: str) -> int:
     """
     workflow = Workflow(config)
     command = [sys.executable, "-m", "snakemake", "--cores", cores, *targets]
-    command += ["--configfile", str(config)]
+    command += ["--configfile", str(config.absolute())]
     if not sys.stderr.isatty():
         return subprocess.run(command, check=False).returncode
     _LOG.parent.mkdir(exist_ok=True)
     with _LOG.open("w", encoding="utf-8") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         try:
-            _show(process, Path(workflow.logs))
+            _show(process, workflow.places.logs)
         except KeyboardInterrupt:
             # Snakemake got the same signal and stops its jobs; wait until it has cleaned up.
             process.wait()
@@ -91,14 +90,6 @@ def _update(bar: Bar, known: dict[str, int], logs: Path) -> None:
             total=state.total or None,
             **texts(state),
         )
-
-
-def read_state(path: Path) -> State | None:
-    """Read a training's progress file; `None` if it is missing or incomplete."""
-    try:
-        return State(**json.loads(path.read_bytes()))
-    except (OSError, ValueError, TypeError):
-        return None
 
 
 def _steps(log: Path) -> tuple[int, int | None]:

@@ -13,6 +13,7 @@ import yaml
 from conftest import Run, Tiny
 from support.image_sets import SCENES, folder_of, official_scenes, write_image, write_set
 
+from pipeline.data import canon
 from pipeline.data.manifest import read_manifest
 from pipeline.data.png import read_png
 from pipeline.records import DoctorReport, ResultRecord, read_record
@@ -32,6 +33,11 @@ def config(tiny: Tiny, tmp_path: Path) -> Config:
         return path
 
     return write
+
+
+@pytest.fixture(autouse=True)
+def size_of_the_official_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(canon, "CANON_SIZE", (6, 8))
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +78,8 @@ def test_label_arrays_take_precedence_with_a_warning(
     root = tmp_path / "set"
     shutil.copytree(official, root)
     labels = [
-        row.category for row in read_manifest(_manifest(run, config, official, tmp_path / "a.csv"))
+        row.category
+        for row in read_manifest(_manifest(run, config, official, tmp_path / "a.csv", "folder"))
     ][-76:]
     one, other = labels.index("indoor"), labels.index("outdoor")
     labels[one], labels[other] = labels[other], labels[one]
@@ -128,7 +135,8 @@ def test_the_doctor_continues_and_lists_everything(
     assert all("convert it to 16-bit RGB PNG" in line for line in done.out[:2])
     assert done.out[-1] == "2 problems"
     written = read_record(report, DoctorReport)
-    assert list(written.problems) == done.out[:2]
+    assert list(written.problems) == [line.replace(str(root), ".../set") for line in done.out[:2]]
+    assert str(tmp_path) not in report.read_text()
     assert len(written.images) == 18
     # Without an experiment it should have been the official set.
     assert len(run("doctor", "--root", root, "--workers", 1).out) > len(done.out)

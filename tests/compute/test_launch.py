@@ -188,7 +188,7 @@ def test_a_killed_launcher_frees_nothing_that_is_in_use(tmp_path: Path) -> None:
 def test_the_processes_of_torchrun_end_as_they_choose(tmp_path: Path) -> None:
     trainer = tmp_path / "trainer.py"
     trainer.write_text(TRAINER)
-    command = [sys.executable, "-m", "pipeline.compute.torchrun", "--standalone"]
+    command = [sys.executable, "-m", "pipeline.compute.torchrun"]
     command += ["--nproc-per-node", "2", str(trainer), str(tmp_path)]
     process = subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True)
     wait_for(lambda: (tmp_path / "0").exists() and (tmp_path / "1").exists())

@@ -88,6 +88,8 @@ METHOD = {"module": "dmtnet", "row": "Mine", "recipe": "dmtnet"}
         ({"dataset/name": "My Set"}, ["name"]),
         # Results on other images must not pass for those on the official set.
         ({"dataset": {"kind": "folder", "name": "canon", "root": "x"}}, ["name", "another one"]),
+        ({"dataset/name": "canon"}, ["name", "another one"]),
+        ({"companion/name": "canon"}, ["name", "another one"]),
         ({"compute/precision": "float8"}, ["precision"]),
         ({"protocol": "dpdd-12"}, ["protocol"]),
         ({"methods": 3}, ["methods"]),

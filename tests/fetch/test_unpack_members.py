@@ -18,7 +18,10 @@ ESCAPES = {
     "drive": "C:/job",
     "drive-relative": "c:job",
     "backslash": "..\\..\\job",
-    "inner-backslash": "set\\job",
+    "inner-parent-backslash": "set\\..\\..\\..\\job",
+    "absolute-backslash": "\\job",
+    "share": "\\\\host\\share\\job",
+    "drive-backslash": "C:\\job",
 }
 
 
@@ -26,7 +29,12 @@ ESCAPES = {
 @pytest.mark.parametrize("maker", [zip_of, tar_of])
 def test_no_member_leaves_the_target(tmp_path: Path, maker: Make, name: str) -> None:
     line = refused(tmp_path, maker({**FILES, name: b"x"}))
-    assert f"its member {name!a} would leave the target" in line
+    shown = name.replace("\\", "/") if maker is zip_of else name
+    assert f"its member {shown!a} would leave the target" in line
+
+
+def test_a_backslash_is_no_separator_in_a_tar_archive(tmp_path: Path) -> None:
+    assert "would leave the target" in refused(tmp_path, tar_of({"set\\job": b"x"}))
 
 
 IMPOSSIBLE = {"newline": "a\nb", "escape": "a\x1b[2Jb", "long": "x" * 256, "deep": "x/" * 600 + "x"}
@@ -85,7 +93,8 @@ def test_encrypted_members_are_refused(tmp_path: Path) -> None:
     spoilt = bytearray(zip_of({"a.png": b"secret"}))
     for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         spoilt[spoilt.index(signature) + offset] |= 1
-    assert "'a.png' is encrypted" in refused(tmp_path, bytes(spoilt))
+    line = refused(tmp_path, bytes(spoilt))
+    assert "'a.png' is encrypted; unpack it yourself" in line
 
 
 @pytest.mark.parametrize("maker", [zip_of, tar_of])
@@ -96,8 +105,11 @@ def test_encrypted_members_are_refused(tmp_path: Path) -> None:
         ("a.png", "A.PNG"),
         ("\u00e9.png", "e\u0301.png"),
         ("b/a.png", "B//a.png"),
+        ("a.png", "a.png. "),
+        ("b/a.png", "b ./a.png"),
+        ("stra\u00dfe", "STRASSE"),
     ],
-    ids=["dot", "case", "accent", "folder-case"],
+    ids=["dot", "case", "accent", "folder-case", "trailing", "trailing-folder", "long-s"],
 )
 def test_two_members_of_one_name(tmp_path: Path, maker: Make, first: str, second: str) -> None:
     assert "is there twice" in refused(tmp_path, maker({first: b"1", second: b"2"}))

@@ -70,7 +70,7 @@ def test_markdown_is_readable(tmp_path: Path, table1: pd.DataFrame) -> None:
     first = table1.iloc[0]
     assert f"| {first['combined_psnr']:.2f} |" in " ".join(table[2].split())
     assert f"{first['combined_ssim']:.3f}" in table[2]
-    assert r"Input \| 100 % & more_" in text
+    assert r"Input \| 100 % \& more\_" in text
     note = next(line for line in lines if "labeled demo" in line)
     assert "narrow networks" in note
     assert "synthetic" in note
@@ -122,7 +122,7 @@ def test_latex_is_booktabs(tmp_path: Path, table1: pd.DataFrame) -> None:
     rows = body.strip().splitlines()
     assert len(rows) == len(table1)
     assert all(row.replace(r"\&", "").count("&") == 15 for row in rows)
-    assert r"Input | 100 \% \& more\_ & demo & 19.12" in body
+    assert r"Input \textbar{} 100 \% \& more\_ & demo & 19.12" in body
     assert "narrow networks" in text.split(r"\end{tabular}")[1]
 
 
@@ -150,6 +150,15 @@ def test_a_surrogate_is_said_to_be_one(tmp_path: Path, table1: pd.DataFrame) -> 
     said = "they are not results of those methods"
     published = read_published_table1(PUBLISHED / "table1.csv")
     record = result("mrnet", "MRNet", dataset="canon", label="surrogate")
+    for text in write_table(build_table1([record], [], published), tmp_path / "with")[1:]:
+        assert said in text.read_text(encoding="utf-8")
+    assert said not in write_table(table1, tmp_path / "without")[1].read_text(encoding="utf-8")
+
+
+def test_given_weights_are_said_to_be_such(tmp_path: Path, table1: pd.DataFrame) -> None:
+    said = "nobody has confirmed to be the authors' weights"
+    published = read_published_table1(PUBLISHED / "table1.csv")
+    record = result("dpdnet", "DPDNet", dataset="canon", label="given weights")
     for text in write_table(build_table1([record], [], published), tmp_path / "with")[1:]:
         assert said in text.read_text(encoding="utf-8")
     assert said not in write_table(table1, tmp_path / "without")[1].read_text(encoding="utf-8")

@@ -184,6 +184,29 @@ def test_a_surrogate_stands_in_a_row_of_its_own(published: pd.DataFrame, dataset
     assert own["combined_psnr_verdict"] == ""
 
 
+@pytest.mark.parametrize("dataset", ["synthetic", "canon"])
+def test_given_weights_fill_no_row_of_the_paper(published: pd.DataFrame, dataset: str) -> None:
+    given = result("dpdnet", "DPDNet", 48.5, dataset=dataset, label="given weights")
+    size = complexity("dpdnet", "DPDNet")
+    frame = build_table1([given], [size], published)
+    assert list(frame["method"][:16]) == list(published["method"])
+    row = _row(frame, "DPDNet")
+    assert row["label"] == "published"
+    assert row["combined_psnr"] == row["combined_psnr_published"]
+    own = _row(frame, "DPDNet (given weights)")
+    assert (own["label"], own["combined_psnr"]) == ("given weights", 48.5)
+    # The file fits the full model, whose cost is known.
+    assert own["params"] == row["params"] == size.params
+    for cell in ("combined_psnr_published", "combined_psnr_diff", "params_published_m"):
+        assert pd.isna(own[cell])
+    assert own["combined_psnr_verdict"] == ""
+    # The authors' weights stand beside it.
+    official = result("dpdnet", "DPDNet", 25.0, dataset=dataset, label="official weights")
+    both = build_table1([given, official], [size], published)
+    assert _row(both, "DPDNet")["combined_psnr"] == 25.0
+    assert _row(both, "DPDNet (given weights)")["combined_psnr"] == 48.5
+
+
 def test_contradicting_sizes_are_refused(published: pd.DataFrame) -> None:
     with pytest.raises(RecordError, match="complexity"):
         build_table1([], [complexity(), complexity(params=1)], published)

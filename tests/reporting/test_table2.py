@@ -6,6 +6,7 @@ from support.factories import complexity, result, scores
 from support.paths import PUBLISHED
 
 from pipeline.errors import RecordError
+from pipeline.records import Label
 from pipeline.reporting.groups import build_groups
 from pipeline.reporting.published import read_published_table2
 from pipeline.reporting.table2 import build_table2
@@ -44,6 +45,22 @@ def test_rows_not_run_stay_as_published(published: pd.DataFrame) -> None:
     assert set(frame["combined_psnr_verdict"]) == {"not run"}
     assert frame["row"].iloc[0] == "Bare"
     assert frame["params"].notna().tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize("label", ["given weights", "surrogate"])
+def test_stand_ins_fill_no_row_of_the_paper(published: pd.DataFrame, label: Label) -> None:
+    results = [
+        result(dataset="canon", label=label, psnr=48.5),
+        result(dataset="canon", label="reproduced"),
+        result("stranger", "Stranger", label=label),
+    ]
+    for made, expected in ((results, "reproduced"), (results[:1], "published")):
+        frame = build_table2(made, [complexity()], published, ROWS)
+        assert frame["label"].iloc[2] == expected
+        assert list(frame["row"])[3:] == [f"DMTNet-B ({label})"]
+        assert frame["combined_psnr"].iloc[3] == 48.5
+        assert frame["combined_psnr_verdict"].iloc[3] == ""
+        assert frame["params"].iloc[3] == complexity().params
 
 
 def test_demo_is_not_comparable(published: pd.DataFrame) -> None:

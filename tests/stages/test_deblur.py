@@ -124,7 +124,8 @@ def test_views_of_two_sizes(run: Run, shot: dict[str, Path], tmp_path: Path) -> 
     write_png16(shot["right"], views()["right"][:-1])
     target = tmp_path / "sharp.png"
     target.write_bytes(b"before")
-    done = run("deblur", shot["left"], shot["right"], "--method", "ebdb", "-o", target)
+    images = [shot["left"], shot["right"]]
+    done = run("deblur", *images, "--method", "ebdb", "-o", target, "--force")
     assert done.code == 1
     assert f"{shot['left']} 112x96, {shot['right']} 112x95" in done.err[0]
     assert target.read_bytes() == b"before"

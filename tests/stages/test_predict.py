@@ -65,7 +65,7 @@ def test_predicting_with_published_weights(
     predict = ["predict", "dpdnet", *where, "--weights", weights, "--output", tmp_path / "sharp"]
     assert not run(monkeypatch, *predict)
     origin = json.loads((tmp_path / "sharp" / ORIGIN).read_text())
-    assert origin["label"] == "official weights"
+    assert origin["label"] == "given weights"
     assert origin["arguments"] == {"width": 2}
     assert origin["weights_sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
     assert len(images(tmp_path / "sharp")) == 2

@@ -168,7 +168,7 @@ def test_published_weights_of_the_learned_map(run: Run, small: Tiny, tmp_path: P
     given = ["--weights", tmp_path / "DMENet_BDCS.npz"]
     assert run("evaluate", "dmenet", *where, *given, "--output", tmp_path / "result").code == 0
     record = read_record(tmp_path / "result" / "record.json", ResultRecord)
-    assert record.label == "official weights"
+    assert record.label == "given weights"
     assert record.method_kind == "two-stage learned map"
     assert record.trained_params == sum(value.numel() for value in network.parameters())
     # Its map is what decides: another one gives another score.

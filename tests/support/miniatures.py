@@ -54,17 +54,18 @@ def write_store(
 ) -> PixelStore:
     """A store with these scenes, `(split, pixels)` each, written without `build_store`."""
     folder.mkdir(parents=True)
-    content, index = b"", []
+    content, index, checksums = b"", [], []
     for number, (split, pixels) in enumerate(scenes):
         stored = as_tiles(pixels)
         place = {"offset": len(content) // 2, "height": pixels.shape[1], "width": pixels.shape[2]}
         checksum = {"sha256": hashlib.sha256(stored).hexdigest()}
         source = names[number] if names else f"{number}.png"
+        checksums.append(checksum["sha256"])
         index.append({"split": split, "source": source, **place, **checksum})
         content += stored
     (folder / "pixels.u16").write_bytes(content)
     head = {"format": "tiles of 64, 1", "manifest_sha256": "0" * 64}
-    checksum = {"sha256": hashlib.sha256(content).hexdigest()}
+    checksum = {"sha256": hashlib.sha256("".join(checksums).encode()).hexdigest()}
     (folder / "index.json").write_text(json.dumps({**head, **checksum, "scenes": index}))
     return PixelStore(folder)
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.training.loop import CurvePoint, Step
-from pipeline.training.progress import Progress, State, texts
-from pipeline.workflow.run import read_state
+from pipeline.training.progress import Progress, State, read_state, texts
 
 
 def point(psnr: float | None, epoch: int = 3) -> CurvePoint:

@@ -102,8 +102,6 @@ def test_not_a_file_of_weights(tmp_path: Path) -> None:
     path = tmp_path / "x.pth"
     with pytest.raises(WeightsError, match="cannot be read"):
         read_weights(path)
-    with pytest.raises(WeightsError, match="cannot be read"):
-        read_weights(tmp_path)
     for content, message in (
         (b"", "is neither"),
         (b"<!DOCTYPE html><html>", "is a web page"),

@@ -239,7 +239,7 @@ def test_evaluating_with_published_weights(tiny: Tiny, tmp_path: Path) -> None:
     this = Run.of(experiment, "dpdnet")
     evaluate_method(this, origin=WeightsOrigin(official=path), command="test", **images)
     record = read_record(target / "record.json", ResultRecord)
-    assert record.label == "official weights"
+    assert record.label == "given weights"
     assert record.provenance.weights_sha256 == hashlib.sha256(CONTENT).hexdigest()
     assert json.loads((target / "record.json").read_text())["protocol"]["views"] == [
         "left",

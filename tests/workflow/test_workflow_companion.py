@@ -13,6 +13,8 @@ from conftest import Tiny
 from support.companions import CLIPS, NEEDY, OTHERS, write_experiment
 from support.paths import PUBLISHED, REPOSITORY
 
+from pipeline.keys import Keys, data_keys, train_keys
+from pipeline.run import Run
 from pipeline.stages.plan import Speed, make_plan
 from pipeline.workflow.experiment import Workflow
 from pipeline.workflow.jobs import Job, planned_jobs
@@ -34,37 +36,33 @@ def workflow(folder: Path, tiny: Tiny, **changes: Any) -> Workflow:
     return Workflow(write_experiment(path, tiny, {**CLIPS, **changes}))
 
 
-def train_keys(made: Workflow) -> dict[str, str]:
-    return {name: made.train_key(name) for name in (NEEDY, *OTHERS)}
+def keys(made: Workflow) -> dict[str, Keys]:
+    experiment = made.experiment
+    found = {name: train_keys(Run.of(experiment, name)) for name in (NEEDY, *OTHERS)}
+    parts = {block.name: part for part, block in experiment.sets().items()}
+    return found | {name: data_keys(experiment, part) for name, part in parts.items()}
 
 
 def test_another_companion_set_trains_those_methods_anew(tmp_path: Path, tiny: Tiny) -> None:
-    before = workflow(tmp_path, tiny)
-    keys, data = train_keys(before), before.data_key("tiny")
-    clips = before.data_key("tiny-clips")
-    after = workflow(tmp_path, tiny, coc_far=[9.0, 14.0])
-    changed = {name for name, key in train_keys(after).items() if key != keys[name]}
-    assert changed == {NEEDY}
-    assert after.data_key("tiny") == data
-    assert after.data_key("tiny-clips") != clips
+    before = keys(workflow(tmp_path, tiny))
+    after = keys(workflow(tmp_path, tiny, coc_far=[9.0, 14.0]))
+    assert {name for name in after if after[name] != before[name]} == {NEEDY, "tiny-clips"}
 
 
 def test_methods_that_do_without_have_the_keys_of_an_experiment_without(
     tmp_path: Path, tiny: Tiny
 ) -> None:
     with_companion, without = workflow(tmp_path, tiny), Workflow(tiny.config)
-    for name in OTHERS:
-        assert with_companion.train_key(name) == without.train_key(name)
-    assert with_companion.data_key("tiny") == without.data_key("tiny")
+    for name in (*OTHERS, "tiny"):
+        assert keys(with_companion)[name] == keys(without)[name]
     assert without.datasets == ["tiny"]
-    assert not without.uses_companion()
 
 
 def test_where_the_images_of_both_sets_lie(tmp_path: Path, tiny: Tiny) -> None:
     made = workflow(tmp_path, tiny)
     assert made.datasets == ["tiny", "tiny-clips"]
     assert made.raw_of("tiny-clips") == "data/tiny-clips/raw"
-    assert [made.data_option(name) for name in made.datasets] == ["", "--companion"]
+    assert [made.data_option(name) for name in made.datasets] == [[], ["--companion"]]
     assert made.companion_index(NEEDY) == ["data/tiny-clips/store/index.json"]
     assert not any(made.companion_index(name) for name in OTHERS)
     own = {"kind": "folder", "name": "street", "root": "/somewhere/SYNTHIA"}

@@ -14,11 +14,21 @@ from support.paths import REPOSITORY
 
 from pipeline.errors import ConfigError
 from pipeline.progress_bars import training_bar
-from pipeline.training.progress import State
+from pipeline.training.progress import State, read_state
 from pipeline.workflow import run as watch
-from pipeline.workflow.run import read_state, run_workflow
+from pipeline.workflow.run import run_workflow
 
 STATE = State("dmtnet-b", 8, 80, 0.25, None, 12.5)
+
+
+WRONG = [
+    json.dumps({**STATE._asdict(), **change}).encode()
+    for change in (
+        *({"samples": "8"}, {"samples": -1}, {"samples": 10**30}, {"total": 0.5}, {"loss": "x"}),
+        # Rich would take this for markup.
+        *({"name": "[/]"}, {"name": "a\nb"}, {"name": ["a"]}, {"rate": None}, {"psnr": {}}),
+    )
+]
 
 
 def write(path: Path, state: State) -> None:
@@ -30,7 +40,7 @@ def test_states_are_read_back(tmp_path: Path) -> None:
     assert read_state(tmp_path / "file") == STATE
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"3", b'{"name": "x"}', b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"3", b'{"name": "x"}', b"\xff", *WRONG])
 def test_states_that_cannot_be_read_are_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "file").write_bytes(content)
     assert read_state(tmp_path / "file") is None

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shlex
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.data.inspection.layout import Location, image_folders, locate, splits_of
+from pipeline.data.canon import FOLDER_REMEDY
+from pipeline.data.inspection.layout import (
+    Location,
+    image_folders,
+    locate,
+    other_images,
+    splits_of,
+)
 from pipeline.data.inspection.official_split import (
     check_categories,
     check_official,
@@ -22,8 +31,9 @@ class Inventory(NamedTuple):
 
     `place`: layout and folder. `scenes`: train, val, test; sorted by source within a split. A
     scene of an incomplete set may lack files. `loose`: images that belong to no scene.
-    `labels_from`: where labels were read. `truth`: whether there are sharp images. `problems`,
-    `notes`: errors and remarks, one line each.
+    `labels_from`: where labels were read. `truth`: whether there are sharp images. `official`:
+    whether it must be the official Canon set. `problems`, `notes`: errors and remarks, one line
+    each.
     """
 
     place: Location
@@ -31,6 +41,7 @@ class Inventory(NamedTuple):
     loose: list[str]
     labels_from: str
     truth: bool
+    official: bool
     problems: list[str]
     notes: list[str]
 
@@ -61,8 +72,16 @@ def _take(root: Path, official: bool | None) -> Inventory:
     place = locate(root)
     splits = splits_of(place)
     truth = splits != ["test"] or image_folders(place, "test")["target"].exists()
+    other = {split: _other_images(place, split) for split in splits}
+    unreadable = {split for split, paths in other.items() if paths}
     pairings = [pair_split(root, place, split, truth=truth) for split in splits]
-    problems = [problem for pairing in pairings for problem in pairing.problems]
+    problems = _in_other_format(place, [path for paths in other.values() for path in paths])
+    problems += [
+        problem
+        for split, pairing in zip(splits, pairings, strict=True)
+        for problem in pairing.problems
+        if split not in unreadable
+    ]
     scenes = [_named_officially(scene) for pairing in pairings for scene in pairing.scenes]
     problems += _in_two_splits(root, scenes)
     label_file = own_labels(root, place)
@@ -75,7 +94,7 @@ def _take(root: Path, official: bool | None) -> Inventory:
     try:
         if truth or label_file:
             labels = read_labels(root, place, tests)
-            problems += _without_scene(labels, scenes)
+            problems += _without_scene(labels, scenes, unreadable)
             problems += _without_label(place, labels, scenes)
     except DataError as error:
         problems.append(str(error))
@@ -84,7 +103,22 @@ def _take(root: Path, official: bool | None) -> Inventory:
         problems += check_categories(place, scenes)
     loose = [path for pairing in pairings for path in pairing.loose]
     notes = list(labels.differences)
-    return Inventory(place, scenes, loose, labels.read_from, truth, problems, notes)
+    return Inventory(place, scenes, loose, labels.read_from, truth, official, problems, notes)
+
+
+def _other_images(place: Location, split: str) -> list[Path]:
+    folders = image_folders(place, split).values()
+    return [path for folder in folders for path in other_images(folder)]
+
+
+def _in_other_format(place: Location, paths: Sequence[Path]) -> list[str]:
+    """One problem for all images of a format that would have to be converted."""
+    where = shlex.quote(str(place.folder))
+    return [
+        f"{place.folder}: found {count} {suffix} files; PNG is read: convert with "
+        f"`find {where} -name '*{suffix}' -exec mogrify -format png {{}} +`"
+        for suffix, count in Counter(path.suffix for path in paths).items()
+    ]
 
 
 def _named_officially(scene: SceneFiles) -> SceneFiles:
@@ -94,11 +128,12 @@ def _named_officially(scene: SceneFiles) -> SceneFiles:
 
 
 def _not_official(place: Location, label_file: Path | None, truth: bool) -> list[str]:
-    remedy = "set `dataset.kind: folder` in a copy of the experiment file"
     if label_file is not None:
-        return [f"{label_file}: a set with its own labels is not the official one; {remedy}"]
+        return [f"{label_file}: a set with its own labels is not the official one; {FOLDER_REMEDY}"]
     if not truth:
-        return [f"{place.folder}: no ground truth, so this is not the official set; {remedy}"]
+        return [
+            f"{place.folder}: no ground truth, so this is not the official set; {FOLDER_REMEDY}"
+        ]
     return []
 
 
@@ -113,14 +148,16 @@ def _in_two_splits(root: Path, scenes: Sequence[SceneFiles]) -> list[str]:
     return problems
 
 
-def _without_scene(labels: SceneLabels, scenes: Sequence[SceneFiles]) -> list[str]:
+def _without_scene(
+    labels: SceneLabels, scenes: Sequence[SceneFiles], unreadable: Collection[str]
+) -> list[str]:
     if not labels.complete:
         return []
     present = {(scene.split, scene.source) for scene in scenes}
     return [
         f"{labels.read_from}: {source} of {split} has no images; make the set again"
         for split, source in labels.by_scene
-        if (split, source) not in present
+        if (split, source) not in present and split not in unreadable
     ]
 
 

@@ -31,6 +31,12 @@ SUFFIXES = {"combined": "", "left": "_L", "right": "_R"}
 
 LayoutName = Literal["official", "restormer", "flat"]
 
+OTHER_FORMATS = (
+    *(".tif", ".tiff", ".jpg", ".jpeg", ".jp2", ".bmp", ".webp", ".gif", ".exr", ".ppm", ".npy"),
+    *(".dng", ".cr2", ".cr3", ".nef", ".arw"),
+)
+"""Endings of files that are images, but not read."""
+
 _LETTERS = {"combined": "c", "left": "l", "right": "r"}
 _INPUTS = {"combined": "inputC", "left": "inputL", "right": "inputR"}
 # Restormer's training code expects a folder of this name inside each split.
@@ -111,6 +117,18 @@ def is_image(path: Path) -> bool:
     return path.suffix.lower() == ".png" and not path.name.startswith(".")
 
 
+def other_images(folder: Path) -> list[Path]:
+    """Images of other formats in a folder that holds no PNG file."""
+    paths = [*folder.iterdir()] if folder.is_dir() else []
+    if any(is_image(path) for path in paths):
+        return []
+    return sorted(
+        path
+        for path in paths
+        if path.suffix.lower() in OTHER_FORMATS and not path.name.startswith(".")
+    )
+
+
 def _search(folder: Path, depth: int, seen: set[Path]) -> Iterator[Location]:
     real = folder.resolve()
     if real in seen:
@@ -140,7 +158,11 @@ def _subfolders(folder: Path) -> list[str]:
 def _official_or_flat(folder: Path, splits: set[str]) -> LayoutName:
     if any((folder / name / inner).exists() for name in splits for inner in ("source", "target")):
         return "official"
-    images = any(is_image(path) for name in splits for path in (folder / name).iterdir())
+    images = any(
+        is_image(path) or path.suffix.lower() in OTHER_FORMATS
+        for name in splits
+        for path in (folder / name).iterdir()
+    )
     return "flat" if images else "official"
 
 

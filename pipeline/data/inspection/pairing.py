@@ -46,7 +46,8 @@ def pair_split(root: Path, place: Location, split: str, *, truth: bool) -> Pairi
     """Group the images of a split into scenes.
 
     Sources and targets pair up by position in sorted order; their capture numbers differ by 1 or
-    2, or their names are equal: in mirrors that renamed the targets, and for frames of clips. Left
+    2, or their names are equal: in mirrors that renamed the targets, for frames of clips, and in
+    sets that name most of them alike, where a pair of different names is an error. Left
     and right views have the name of their source, with or without `_L` and `_R`.
 
     Args:
@@ -122,20 +123,28 @@ def _targets(
         loose += targets.values()
         return {}
     renamed = place.layout == "restormer"
+    # A set of one's own may name sources and targets alike; then another name is a wrong pair.
+    alike = 2 * len(sources.keys() & targets.keys()) > len(sources)
     # Frames are numbered consecutively: if names are equal, a neighboring number is a wrong pair.
     framed = {stem for stem in sources if stem in targets and clip_of(stem)}
     for (stem, path), target in zip(sources.items(), targets, strict=True):
-        if stem == target and (renamed or stem in framed):
+        if stem == target and (renamed or alike or stem in framed):
             continue
         numbers = [_number(stem), _number(target)]
-        if None in numbers:
+        if framed or alike or None not in numbers:
+            if framed or alike or not _are_neighbors(*numbers):
+                problems.append(
+                    f"{path}: does not belong to target {target}.png; "
+                    "find the missing or surplus image"
+                )
+        else:
             wrong = path if numbers[0] is None else targets[target]
             problems.append(f"{wrong}: has no capture number; names look like 1P0A0917.png")
-        elif framed or not 1 <= abs((numbers[0] or 0) - (numbers[1] or 0)) <= MAX_NUMBER_DIFFERENCE:
-            problems.append(
-                f"{path}: does not belong to target {target}.png; find the missing or surplus image"
-            )
     return dict(zip(sources, targets.values(), strict=True))
+
+
+def _are_neighbors(source: int | None, target: int | None) -> bool:
+    return 1 <= abs((source or 0) - (target or 0)) <= MAX_NUMBER_DIFFERENCE
 
 
 def _number(stem: str) -> int | None:

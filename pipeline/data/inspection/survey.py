@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline.data import canon
 from pipeline.data.inspection.inventory import Inventory, take_inventory
 from pipeline.data.inspection.registration import Registration
 from pipeline.data.inspection.scan import FileFacts, SceneFacts, scan
@@ -58,7 +59,9 @@ def survey(
     facts = scan(root, jobs, workers, journal=journal, progress=progress)
     problems = [*inventory.problems, *(problem for scene in facts for problem in scene.problems)]
     examined = Survey(inventory, facts, problems)
-    problems = [*problems, *_same_twice(root, examined), *_mixed(root, examined)]
+    problems += [*_same_twice(root, examined), *_mixed(root, examined)]
+    if inventory.official:
+        problems += _not_canon_size(root, examined)
     return examined._replace(problems=[shown(problem) for problem in problems])
 
 
@@ -96,6 +99,24 @@ def _same_twice(root: Path, examined: Survey) -> list[str]:
         "copy or download the set again"
         for name, facts, _ in examined.images()
         if first.setdefault(facts.sha256, name) != name
+    ]
+
+
+def _not_canon_size(root: Path, examined: Survey) -> list[str]:
+    """Names are no evidence: noise under the official names is not the official set."""
+    other = [
+        (name, facts)
+        for name, facts, _ in examined.images()
+        if sorted((facts.height, facts.width)) != sorted(canon.CANON_SIZE)
+    ]
+    if not other:
+        return []
+    (name, facts), count = other[0], len(other)
+    size, (height, width) = f"{facts.width}x{facts.height}", canon.CANON_SIZE
+    more = f" ({count - 1} other images neither)" if count > 1 else ""
+    return [
+        f"{root / name}: is {size}, not {width}x{height} as in the official set{more}; "
+        f"download the set again, or for another set {canon.FOLDER_REMEDY}"
     ]
 
 

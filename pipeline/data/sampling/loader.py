@@ -21,6 +21,7 @@ from pipeline.data.sampling.crop_reader import CropReader, batch_view
 from pipeline.data.sampling.sampler import BatchSampler, BatchSpec, shard
 from pipeline.data.sampling.windows import Window
 from pipeline.data.store.reader import PixelStore
+from pipeline.errors import DataError
 
 Job = tuple[int, BatchSpec]
 """Number of the buffer to fill, and the batch to fill it with."""
@@ -122,7 +123,7 @@ class CropLoader:
             bits=input_bits,
             flip_swaps_views=recipe.flip_swaps_views,
         )
-        self._loader: DataLoader[_Filled] = DataLoader(
+        self._loader: DataLoader[_Filled | DataError] = DataLoader(
             _Filling(reader, self._ring),
             batch_size=None,
             sampler=self._jobs,
@@ -145,11 +146,16 @@ class CropLoader:
 
         Yields:
             The crops; pixels in page-locked memory where there is a GPU.
+
+        Raises:
+            DataError: a scene of the store differs from its checksum.
         """
         self._jobs.batches = shard(
             self.sampler.epoch(number), self.world.rank, self.world.size, start
         )
         for filled in self._loader:
+            if isinstance(filled, DataError):
+                raise filled
             buffer = self._ring[filled.buffer].numpy()
             planes = batch_view(buffer, len(filled.origins), len(self.views) + 1, filled.side)
             yield Batch(
@@ -189,16 +195,22 @@ class _Filled(NamedTuple):
     scenes: list[str]
 
 
-class _Filling(Dataset[_Filled]):
-    """Runs in the workers: fills a buffer and describes it."""
+class _Filling(Dataset[_Filled | DataError]):
+    """Runs in the workers: fills a buffer and describes it.
+
+    An error is a result: PyTorch would make one with the worker's traceback of it.
+    """
 
     def __init__(self, reader: CropReader, ring: Tensor) -> None:
         self.reader = reader
         self.ring = ring
 
-    def __getitem__(self, job: Job) -> _Filled:
+    def __getitem__(self, job: Job) -> _Filled | DataError:
         buffer, batch = job
-        crops = self.reader.read_batch(self.ring[buffer].numpy(), batch)
+        try:
+            crops = self.reader.read_batch(self.ring[buffer].numpy(), batch)
+        except DataError as error:
+            return error
         scenes = self.reader.stores[batch.companion].scenes
         images = [scenes[crop.window.scene] for crop in crops]
         return _Filled(

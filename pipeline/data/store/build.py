@@ -22,7 +22,15 @@ from filelock import FileLock, Timeout
 from pipeline.compute.process_pool import map_processes
 from pipeline.data.journal import Journal
 from pipeline.data.manifest import ManifestRow, read_manifest, read_scene
-from pipeline.data.store.reader import FORMAT, INDEX, PIXELS, STORED_VIEWS, PixelStore, StoredScene
+from pipeline.data.store.reader import (
+    FORMAT,
+    INDEX,
+    PIXELS,
+    STORED_VIEWS,
+    PixelStore,
+    StoredScene,
+    sha256_of_scenes,
+)
 from pipeline.data.store.tiles import scene_elements, tile_rows
 from pipeline.errors import DataError
 from pipeline.files import need_room, sha256_of, writing
@@ -167,7 +175,7 @@ def _fill(
         "views": STORED_VIEWS,
         "manifest_sha256": manifest_sha256,
         # Hash of the scenes' checksums, so that scenes can be verified one at a time.
-        "sha256": hashlib.sha256("".join(scene.sha256 for scene in scenes).encode()).hexdigest(),
+        "sha256": sha256_of_scenes(scenes),
         "scenes": [vars(scene) for scene in scenes],
     }
     (work / INDEX).write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")

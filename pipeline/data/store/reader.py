@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import mmap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from multiprocessing.context import get_spawning_popen
+from multiprocessing.sharedctypes import RawArray
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +45,16 @@ class StoredScene:
 class PixelStore:
     """Read access to a pixel store.
 
-    It is pickled as its folder's path: every process maps the file itself.
+    The bytes of a scene are compared with its checksum when it is first read. A store is pickled as
+    its folder's path: every process maps the file itself. Processes that get it when they are
+    started share the marks of the scenes that were compared, so that none is compared twice.
 
     Args:
         folder: folder made by `build_store`.
 
     Raises:
-        DataError: the folder is not a store, or its pixel file doesn't have the length given in
-            its index.
+        DataError: the folder is not a store, its pixel file doesn't have the length given in its
+            index, or the checksums in the index contradict each other.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -59,6 +63,12 @@ class PixelStore:
         self.manifest_sha256 = str(index["manifest_sha256"])
         self.sha256 = str(index["sha256"])
         self.scenes: list[StoredScene] = index["scenes"]
+        if self.sha256 != sha256_of_scenes(self.scenes):
+            raise DataError(
+                f"{folder / INDEX}: its checksums contradict each other; delete {folder} and rebuild it"
+            )
+        # One byte a scene, not 0 once its pixels have been compared with the checksum.
+        self._compared: Any = RawArray("B", len(self.scenes))
         path = folder / PIXELS
         expected = _ITEM * sum(scene.elements for scene in self.scenes)
         if not path.is_file() or path.stat().st_size != expected:
@@ -73,8 +83,11 @@ class PixelStore:
             self._map.madvise(mmap.MADV_RANDOM)
             self._pixels = np.frombuffer(self._map, dtype="<u2")
 
-    def __reduce__(self) -> tuple[Callable[[Path], PixelStore], tuple[Path]]:
-        return PixelStore, (self.folder,)
+    def __reduce__(self) -> tuple[Callable[..., PixelStore], tuple[Path, str, Any]]:
+        # Shared memory can be handed over only to a process that is being started.
+        starting = get_spawning_popen() is not None
+        compared = self._compared if starting else bytes(self._compared)
+        return _reopened, (self.folder, self.sha256, compared)
 
     def check_manifest(self, sha256: str) -> None:
         """Verify that the store was built from the manifest with this hash.
@@ -93,10 +106,11 @@ class PixelStore:
         Raises:
             DataError: a checksum differs; the message names the scenes.
         """
+        numbers = range(len(self.scenes))
         damaged = [
-            scene.source
-            for scene in watched(self.scenes, len(self.scenes), "Checking pixels", progress)
-            if hashlib.sha256(self._stored(scene).data).hexdigest() != scene.sha256
+            self.scenes[number].source
+            for number in watched(numbers, len(numbers), "Checking pixels", progress)
+            if not self._matches(number)
         ]
         if damaged:
             raise DataError(
@@ -132,6 +146,9 @@ class PixelStore:
 
         Returns:
             uint16 `[height, width, 3]` by view, RGB; copies, with planar memory layout.
+
+        Raises:
+            DataError: the scene differs from its checksum.
         """
         scene = self.scenes[number]
         place = window or (0, 0, scene.height, scene.width)
@@ -155,7 +172,12 @@ class PixelStore:
             number: index in `scenes`.
             window: top, left, height, width in pixels.
             views: which of `STORED_VIEWS`, in the order of `planes`.
+
+        Raises:
+            DataError: the scene differs from its checksum.
         """
+        if not self._compared[number]:
+            self._compare(number)
         scene = self.scenes[number]
         pixels = self._stored(scene)
         shape = (len(views), CHANNELS, *planes.shape[1:])
@@ -187,12 +209,46 @@ class PixelStore:
             plane = _ITEM * CHANNELS * piece.height * piece.width
             start = _ITEM * (scene.offset + piece.offset) + plane * min(order)
             end = start + plane * (max(order) - min(order) + 1)
-            start -= start % mmap.PAGESIZE
-            if self._map is not None:
-                self._map.madvise(mmap.MADV_WILLNEED, start, end - start)
+            self._prefetch(start, end)
+
+    def _prefetch(self, start: int, end: int) -> None:
+        start -= start % mmap.PAGESIZE
+        if self._map is not None:
+            self._map.madvise(mmap.MADV_WILLNEED, start, end - start)
+
+    def _compare(self, number: int) -> None:
+        if not self._matches(number):
+            raise DataError(
+                f"{self.folder / PIXELS}: {self.scenes[number].source} differs from its checksum; "
+                f"delete {self.folder} and rebuild it"
+            )
+
+    def _matches(self, number: int) -> bool:
+        scene = self.scenes[number]
+        self._prefetch(_ITEM * scene.offset, _ITEM * (scene.offset + scene.elements))
+        same = hashlib.sha256(self._stored(scene).data).hexdigest() == scene.sha256
+        self._compared[number] = same
+        return same
 
     def _stored(self, scene: StoredScene) -> NDArray[np.uint16]:
         return self._pixels[scene.offset : scene.offset + scene.elements]
+
+
+def sha256_of_scenes(scenes: Iterable[StoredScene]) -> str:
+    """SHA-256 over the scenes' checksums, which stands for all pixels of a store."""
+    return hashlib.sha256("".join(scene.sha256 for scene in scenes).encode()).hexdigest()
+
+
+def _reopened(folder: Path, sha256: str, compared: Any) -> PixelStore:
+    """The store in another process; `compared` is shared memory or a copy of it."""
+    store = PixelStore(folder)
+    if store.sha256 != sha256:
+        raise DataError(f"{folder}: was replaced while in use; start again")
+    if isinstance(compared, bytes):
+        store._compared[:] = compared
+    else:
+        store._compared = compared
+    return store
 
 
 def _read_index(path: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from pydantic.dataclasses import dataclass as validated
 
 from pipeline.config.methods import MetricEntry
 from pipeline.plugins import Contract, function_field
+from pipeline.public_text import public_text
 
 Image = NDArray[np.float64]
 _COMPUTED = "computed"
@@ -59,9 +60,9 @@ class Metric:
         return None if value is None else float(value)
 
     def status(self) -> str:
-        """`computed`, or the reason why this metric has no value."""
+        """`computed`, or the reason why this metric has no value; paths as others may see them."""
         report = self.declaration.status
-        return _COMPUTED if report is None else report()
+        return _COMPUTED if report is None else public_text(report())
 
 
 def load_metrics(entries: Mapping[str, MetricEntry]) -> dict[str, Metric]:

@@ -1,0 +1,1 @@
+"""The chain behind every number: whether each artifact is what the experiment requests."""

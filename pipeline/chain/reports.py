@@ -1,0 +1,144 @@
+"""Reports: what each is made from, and whether it still is."""
+
+from __future__ import annotations
+
+import filecmp
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.artifacts import RECORD
+from pipeline.chain.standing import Standing
+from pipeline.chain.steps import judge_step
+from pipeline.config.experiment import Experiment
+from pipeline.config.methods import WITHOUT_NETWORK
+from pipeline.keys import report_keys
+from pipeline.places import PUBLISHED, REPORTS, Places
+
+_TABLE = ("csv", "md", "tex")
+_FILES = {
+    "table1": (
+        *(f"table1.{ending}" for ending in _TABLE),
+        *(f"groups.{ending}" for ending in _TABLE),
+        "metrics.json",
+    ),
+    "table2": tuple(f"table2.{ending}" for ending in _TABLE),
+    "track": ("tracking.json",),
+    "plot": tuple(f"psnr_vs_params.{ending}" for ending in ("png", "svg", "pdf")),
+}
+TABLES = ("table1", "table2")
+_COPIED = (*TABLES, "plot")
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report of an experiment.
+
+    `name`: of its rule and command. `record`: its step record. `files`: in the experiment's own
+    folder. `copies`: the same files in `reports/`, which holds those of the experiment that was
+    requested last. `inputs`: what it is made from, by part. `needs`: names of the artifacts that
+    the inputs belong to.
+    """
+
+    name: str
+    record: Path
+    files: tuple[Path, ...]
+    copies: tuple[Path, ...]
+    inputs: Mapping[str, Path]
+    needs: tuple[str, ...]
+
+
+def methods_of(experiment: Experiment, table: str) -> list[str]:
+    """Methods and ablations that may have a row in `table1` or `table2`."""
+    if table == "table1":
+        return list(experiment.methods)
+    return [*experiment.table2_rows().values(), *experiment.further_ablations()]
+
+
+def counted(experiment: Experiment, methods: list[str]) -> list[str]:
+    """Those of the methods that are run and have a network to count."""
+    return [
+        name
+        for name in methods
+        if experiment.runs(name) and experiment.entry(name).kind not in WITHOUT_NETWORK
+    ]
+
+
+def given(experiment: Experiment, methods: list[str]) -> dict[str, Path]:
+    """Result records of methods that were evaluated with given weights."""
+    places = Places.of(experiment)
+    paths = {name: places.given(name) / RECORD for name in methods}
+    return {name: path for name, path in paths.items() if path.exists()}
+
+
+def reports(experiment: Experiment) -> dict[str, Report]:
+    """All reports of an experiment by name; each comes after those that it needs."""
+    made = [table_report(experiment, name) for name in TABLES]
+    made += [plot_report(experiment), track_report(experiment)]
+    return {report.name: report for report in made}
+
+
+def table_report(experiment: Experiment, name: str) -> Report:
+    """The report `table1` or `table2`."""
+    places, methods = Places.of(experiment), methods_of(experiment, name)
+    runs, sizes = experiment.runs_of(methods), counted(experiment, methods)
+    records = {f"{m}-seed{r}": places.record(m, r) for m, r in runs}
+    inputs = {
+        **{f"evaluate {run}": path for run, path in records.items()},
+        **{f"complexity {method}": Places.complexity(method) for method in sizes},
+    }
+    further = {f"given {method}": path for method, path in given(experiment, methods).items()}
+    return _report(
+        experiment,
+        name,
+        inputs={**inputs, **further, "published": PUBLISHED / f"{name}.csv"},
+        needs=tuple(inputs),
+    )
+
+
+def plot_report(experiment: Experiment) -> Report:
+    """The report `plot`."""
+    table = Places.of(experiment).reports / "table1.csv"
+    return _report(experiment, "plot", inputs={"table1": table}, needs=("table1",))
+
+
+def track_report(experiment: Experiment) -> Report:
+    """The report `track`: the summary of the last import into MLflow."""
+    places, inputs = Places.of(experiment), dict[str, Path]()
+    for method, repetition in experiment.runs_of([*experiment.methods, *experiment.ablations]):
+        name = f"{method}-seed{repetition}"
+        if experiment.entry(method).recipe is not None:
+            inputs[f"train {name}"] = places.run(method, repetition) / RECORD
+        inputs[f"evaluate {name}"] = places.record(method, repetition)
+    inputs |= {name: places.reports / f"{name}.record.json" for name in _COPIED}
+    return _report(experiment, "track", inputs=inputs, needs=tuple(inputs))
+
+
+def _report(
+    experiment: Experiment, name: str, *, inputs: Mapping[str, Path], needs: tuple[str, ...]
+) -> Report:
+    folder = Places.of(experiment).reports
+    return Report(
+        name=name,
+        record=folder / f"{name}.record.json",
+        files=tuple(folder / file for file in _FILES[name]),
+        copies=tuple(REPORTS / file for file in _FILES[name] if name in _COPIED),
+        inputs=inputs,
+        needs=needs,
+    )
+
+
+def judge_report(experiment: Experiment, report: Report) -> Standing:
+    """How a report stands: by its inputs, its keys, and its copies in `reports/`."""
+    standing = judge_step(
+        report.record, keys=report_keys(experiment), inputs=report.inputs, outputs=report.files
+    )
+    if not standing.usable:
+        return standing
+    for copy in report.copies:
+        file = report.record.with_name(copy.name)
+        if not copy.exists():
+            return Standing("missing", copy)
+        if not filecmp.cmp(file, copy, shallow=False):
+            return Standing("foreign", copy, f"is not a copy of {file}")
+    return standing

@@ -1,0 +1,151 @@
+"""Runs and results: from the per-image scores back to weights, configuration, data and code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipeline.artifacts import PER_IMAGE_FILE, RECORD, WEIGHTS
+from pipeline.chain.standing import Standing, judged_by_keys
+from pipeline.errors import RecordError
+from pipeline.evaluation.scores import aggregate, read_per_image
+from pipeline.files import sha256_of
+from pipeline.keys import evaluate_keys, train_keys
+from pipeline.places import Places
+from pipeline.records import ResultRecord, RunRecord, read_record
+from pipeline.run import Run
+from pipeline.weights.trust import known_source
+
+
+def judge_run(run: Run, places: Places) -> Standing:
+    """How a trained (or fitted) network stands: weights, record, manifests and keys."""
+    folder = places.run(run.method.name, run.repetition)
+    path = folder / RECORD
+    for file in (path, folder / WEIGHTS):
+        if not file.exists():
+            return Standing("missing", file)
+    try:
+        record = read_record(path, RunRecord)
+    except RecordError as error:
+        return _unreadable(path, error)
+    if problem := _of_another_run(record, run):
+        return Standing("foreign", path, problem)
+    known = record.provenance
+    if known.weights_sha256 != sha256_of(folder / WEIGHTS):
+        return Standing("broken", folder / WEIGHTS, "was changed after it was made")
+    companion = run.experiment.companion if run.needs_companion else None
+    manifests = {places.manifest: known.manifest_sha256}
+    if companion is not None:
+        manifests[places.manifest_of(companion.name)] = known.companion_sha256
+    if problem := _other_manifest(manifests):
+        return Standing("foreign", path, problem)
+    return judged_by_keys(
+        path,
+        keys=train_keys(run),
+        configuration_key=known.configuration_key,
+        code=known.code,
+    )
+
+
+def judge_result(run: Run, places: Places, *, given: bool = False) -> Standing:
+    """How a result stands: per-image scores, means, weights, manifest and keys.
+
+    The network that was scored must be the one in the run folder; how that one stands is for
+    `judge_run` to say.
+
+    Args:
+        run: what must have been evaluated.
+        places: of its experiment.
+        given: whether the result is that of given weights.
+    """
+    name = run.method.name
+    folder = places.given(name) if given else places.result(name, run.repetition)
+    path, per_image = folder / RECORD, folder / PER_IMAGE_FILE
+    for file in (path, per_image):
+        if not file.exists():
+            return Standing("missing", file)
+    try:
+        record = read_record(path, ResultRecord)
+    except RecordError as error:
+        return _unreadable(path, error)
+    if problem := _of_another_run(record, run):
+        return Standing("foreign", path, problem)
+    if (record.row, record.method_kind) != (run.method.entry.row, run.method.entry.kind):
+        return Standing("foreign", path, f"is for the row {record.row!r} ({record.method_kind})")
+    if record.per_image_sha256 != sha256_of(per_image):
+        return Standing("broken", per_image, "was changed after it was made")
+    if problem := _wrong_means(record, per_image):
+        return Standing("broken", path, problem)
+    if given:
+        problem = _unknown_weights(record, run)
+    else:
+        problem = _wrong_weights(record, run, places) or _wrong_label(record, run)
+    if problem:
+        return Standing("foreign", path, problem)
+    if problem := _other_manifest({places.manifest: record.provenance.manifest_sha256}):
+        return Standing("foreign", path, problem)
+    return judged_by_keys(
+        path,
+        keys=evaluate_keys(run, given_weights=given),
+        configuration_key=record.provenance.configuration_key,
+        code=record.provenance.code,
+    )
+
+
+def _unreadable(path: Path, error: RecordError) -> Standing:
+    return Standing("broken", path, str(error).removeprefix(f"{path}: "))
+
+
+def _of_another_run(record: RunRecord | ResultRecord, run: Run) -> str:
+    found = (record.method, record.dataset, record.repetition)
+    wanted = (run.method.name, run.experiment.dataset.name, run.repetition)
+    if found == wanted:
+        return ""
+    method, dataset, repetition = found
+    return f"holds {method}, repetition {repetition}, on {dataset}"
+
+
+def _wrong_means(record: ResultRecord, per_image: Path) -> str:
+    try:
+        scores, groups = aggregate(read_per_image(per_image))
+    except RecordError as error:
+        return str(error)
+    same = (scores, groups) == (record.scores, record.groups)
+    return "" if same else f"its means are not those of {PER_IMAGE_FILE}"
+
+
+def _unknown_weights(record: ResultRecord, run: Run) -> str:
+    """What is wrong with the label of a result of given weights; empty if nothing is."""
+    used = record.provenance.weights_sha256
+    known = used is not None and known_source(run.method.name, used, run.experiment.pins)
+    wrong = record.label == "official weights" and not known
+    return "is labeled official weights, but their checksum is not known" if wrong else ""
+
+
+def _wrong_weights(record: ResultRecord, run: Run, places: Places) -> str:
+    """What is wrong with where the weights come from; empty if nothing is."""
+    name, used = run.method.name, record.provenance.weights_sha256
+    if run.method.entry.recipe is None:
+        return "" if used is None else f"scores weights, but {name} has nothing to learn"
+    try:
+        trained = read_record(places.run(name, run.repetition) / RECORD, RunRecord)
+    except RecordError:
+        return "the run that it scores is missing or damaged"
+    if used != trained.provenance.weights_sha256:
+        return "scores other weights than those of the run"
+    if record.trained_params != trained.trained_params:
+        return "states another number of parameters than the run"
+    return ""
+
+
+def _wrong_label(record: ResultRecord, run: Run) -> str:
+    wanted = run.label
+    return "" if record.label == wanted else f"is labeled {record.label} instead of {wanted}"
+
+
+def _other_manifest(manifests: Mapping[Path, str | None]) -> str:
+    """Compare with the manifests that exist: one that is missing is made again."""
+    for path, known in manifests.items():
+        if path.exists() and known != sha256_of(path):
+            return f"was made with another {path}"
+    return ""

@@ -1,0 +1,64 @@
+"""The records that a table may show: each with its chain checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.chain.complexity import judge_complexity
+from pipeline.chain.experiment import Chain
+from pipeline.chain.reports import counted, given
+from pipeline.chain.results import judge_result
+from pipeline.config.experiment import Experiment
+from pipeline.places import Places
+from pipeline.records import ComplexityRecord, ResultRecord, read_record
+from pipeline.run import Run
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a table of one experiment shows.
+
+    `stale`: names of the methods whose records were made by other code than that of today.
+    """
+
+    experiment: str
+    results: list[ResultRecord]
+    sizes: list[ComplexityRecord]
+    stale: frozenset[str]
+
+
+def shown_records(experiment: Experiment, methods: list[str]) -> Shown:
+    """The results and sizes of these methods, each checked back to data and code.
+
+    A method that has not been evaluated yet is left out. So is one that the experiment does not
+    run, unless there is a result with given weights.
+
+    Raises:
+        RecordError: a result is foreign or broken; the message names the file and the remedy.
+    """
+    chain, places = Chain(experiment), Places.of(experiment)
+    results: list[ResultRecord] = []
+    sizes: list[ComplexityRecord] = []
+    stale: set[str] = set()
+    for method, repetition in experiment.runs_of(methods):
+        path = places.record(method, repetition)
+        if not path.exists():
+            continue
+        name = f"{method}-seed{repetition}"
+        links = (f"data {experiment.dataset.name}", f"train {name}", f"evaluate {name}")
+        for standing in (chain.standing(link) for link in links if link in chain.artifacts):
+            standing.require()
+            stale |= {method} if standing.state == "stale" else set()
+        results.append(read_record(path, ResultRecord))
+    for method, path in given(experiment, methods).items():
+        standing = judge_result(Run.of(experiment, method), places, given=True)
+        standing.require()
+        results.append(read_record(path, ResultRecord))
+        stale |= {method} if standing.state == "stale" else set()
+    for method in counted(experiment, methods):
+        standing = judge_complexity(experiment, method)
+        if standing.state != "missing":
+            standing.require()
+            stale |= {method} if standing.state == "stale" else set()
+            sizes.append(read_record(Places.complexity(method), ComplexityRecord))
+    return Shown(experiment.name, results, sizes, frozenset(stale))

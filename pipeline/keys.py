@@ -1,0 +1,140 @@
+"""What each artifact depends on beyond rounding: a part of the configuration, and code.
+
+A record holds both. If the experiment at hand requests another configuration, the artifact is
+foreign to it; if only the code differs, the artifact is stale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pipeline.code_hash import PYTHON, source_hash
+from pipeline.config.blocks import Clips, Synthetic
+from pipeline.config.experiment import Experiment, digest_of
+from pipeline.errors import ConfigError
+from pipeline.results_versions import MAKERS_OF_WEIGHTS, results_versions
+from pipeline.run import Run
+
+SCORING = (
+    "pipeline.data.bit_depth",
+    "pipeline.data.png",
+    "pipeline.evaluation.inference",
+    "pipeline.evaluation.loading",
+    "pipeline.evaluation.metrics",
+    "pipeline.evaluation.protocol",
+    "pipeline.evaluation.scores",
+    "pipeline.evaluation.tiling",
+)
+"""Modules whose code is part of every score. An evaluation is cheap, so that every change of them
+counts, even if results stay the same."""
+
+
+@dataclass(frozen=True)
+class Keys:
+    """What an artifact depends on.
+
+    `configuration`: SHA-256 of the values that were requested, such as recipe, seed and repetition.
+    `code`: hash or version of each part of the code, by the name of the part.
+    """
+
+    configuration: str
+    code: Mapping[str, str]
+
+    def changed_code(self, earlier: Mapping[str, str]) -> list[str]:
+        """Names of the parts of the code that differ from `earlier`, sorted."""
+        names = {*self.code, *earlier}
+        return sorted(name for name in names if self.code.get(name) != earlier.get(name))
+
+
+def data_keys(experiment: Experiment, part: str) -> Keys:
+    """Keys of images and manifest.
+
+    Args:
+        experiment: defines the set.
+        part: `dataset` or `companion`.
+
+    Raises:
+        ConfigError: the experiment has no such set.
+    """
+    block = experiment.companion if part == "companion" else experiment.dataset
+    if block is None:
+        raise ConfigError("the experiment has no companion set; add `companion:` to its file")
+    made = isinstance(block, Synthetic | Clips)
+    requested = [block.model_dump(mode="json"), experiment.seed if made else None]
+    return Keys(digest_of(requested), _versions("pipeline.data.synthetic"))
+
+
+def store_keys() -> Keys:
+    """Keys of a pixel store; its manifest is one of its inputs."""
+    return Keys(digest_of([]), _versions("pipeline.data.store"))
+
+
+def patches_keys(experiment: Experiment) -> Keys:
+    """Keys of a patch index."""
+    return Keys(experiment.digest("patches"), _versions("pipeline.data.sampling"))
+
+
+def train_keys(run: Run) -> Keys:
+    """Keys of a training, apart from its data."""
+    experiment, recipe = run.experiment, run.recipe
+    requested = {
+        "method": _requested(run),
+        "patches": experiment.patches.model_dump(mode="json") if recipe else None,
+        "recipe": recipe.key(strict=experiment.compute.strict) if recipe else None,
+        "companion": experiment.digest("companion") if run.needs_companion else None,
+    }
+    return Keys(digest_of(requested), _method_code(run) | _versions(*MAKERS_OF_WEIGHTS))
+
+
+def evaluate_keys(run: Run, *, tiling: object = None, given_weights: bool = False) -> Keys:
+    """Keys of an evaluation, apart from weights and data.
+
+    Args:
+        run: what is evaluated.
+        tiling: tiles of the images, as JSON-like data; `None` for whole images.
+        given_weights: whether the weights come from a file instead of a run.
+
+    Raises:
+        ConfigError: a module does not exist or is not valid Python.
+    """
+    experiment, entry = run.experiment, run.method.entry
+    requested = {
+        "method": _requested(run),
+        "blocks": experiment.digest("protocol", "metrics", "sample_images"),
+        # Tables find a record by its row.
+        "row": [entry.row, entry.kind],
+        "tiling": tiling,
+        "given_weights": given_weights,
+    }
+    code = _method_code(run) | _versions("pipeline.evaluation")
+    code |= {f"metric {n}": source_hash(m.module) for n, m in experiment.metrics.items()}
+    code["scoring"] = digest_of([source_hash(module) for module in SCORING])
+    return Keys(digest_of(requested), code)
+
+
+def report_keys(experiment: Experiment) -> Keys:
+    """Keys of tables and plots; the records are their inputs."""
+    blocks = ("name", "methods", "ablations", "metrics", "not_run", "repetitions")
+    code = {"reporting": source_hash("pipeline.reporting"), "python": PYTHON}
+    return Keys(experiment.digest(*blocks), code)
+
+
+def _requested(run: Run) -> object:
+    experiment = run.experiment
+    return {
+        "name": run.method.name,
+        "module": run.method.entry.module,
+        "kwargs": run.kwargs,
+        "seed": experiment.seed,
+        "repetition": run.repetition,
+        "compute": experiment.compute.key(),
+    }
+
+
+def _method_code(run: Run) -> dict[str, str]:
+    return {"method": run.method.code_hash(), "python": PYTHON}
+
+
+def _versions(*packages: str) -> dict[str, str]:
+    return {name: str(version) for name, version in results_versions(*packages).items()}

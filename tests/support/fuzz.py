@@ -1,0 +1,168 @@
+"""Fuzzing of a reader: damaged inputs in, only declared errors out, each in time and in memory.
+
+Example, a test of one reader:
+
+    def test_run_records(tmp_path: Path) -> None:
+        read = from_file(tmp_path / "record.json", lambda path: read_record(path, RunRecord))
+        fuzz(read, mutations([run().model_dump_json().encode()]), refusals=(RecordError,))
+
+`DMTBENCH_FUZZ=50000 pytest tests/fuzz -rP` tries so many inputs per reader and prints the figures.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import signal
+import sys
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import psutil
+
+from pipeline.errors import UserError
+
+COUNT = int(os.environ.get("DMTBENCH_FUZZ", "300"))
+"""Number of inputs per reader."""
+
+LIMIT_S = 5.0
+LIMIT_BYTES = 1 << 30
+"""Memory that a reader may take for one input, beyond what the process has."""
+
+_SHOWN_FAILURES, _SHOWN_BYTES = 10, 300
+
+Read = Callable[[bytes], object]
+Inputs = Callable[[random.Random], bytes]
+"""Makes one input; equal states of the generator give equal inputs."""
+
+
+class TooSlow(BaseException):
+    """An input took longer than `LIMIT_S`; no `except Exception` of a reader catches it."""
+
+
+@dataclass
+class Report:
+    """What became of the inputs: their number by outcome, failures, and the slowest."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    failures: dict[str, str] = field(default_factory=dict)
+    slowest_s: float = 0.0
+    slowest: int = 0
+
+    def __str__(self) -> str:
+        shares = ", ".join(f"{name} {count}" for name, count in self.outcomes.most_common())
+        total = self.outcomes.total()
+        return f"{total} inputs: {shares}; slowest {self.slowest_s:.3f} s (number {self.slowest})"
+
+
+def from_file(path: Path, reader: Callable[[Path], object]) -> Read:
+    """`reader`, which takes a path, as a reader of bytes."""
+
+    def read(content: bytes) -> object:
+        path.write_bytes(content)
+        return reader(path)
+
+    return read
+
+
+def fuzz(
+    read: Read,
+    inputs: Inputs,
+    *,
+    refusals: tuple[type[Exception], ...],
+    count: int = COUNT,
+    seed: int = 0,
+) -> Report:
+    """Feed `count` inputs to a reader.
+
+    Input `n` is `inputs(random.Random(f"{seed}/{n}"))`, so a failure is reproduced by its number.
+
+    Args:
+        read: must return, or raise one of `refusals` with a message of one line.
+        inputs: see `support.mutations`.
+        refusals: the errors that the reader declares.
+        count: number of inputs.
+        seed: another one gives other inputs.
+
+    Raises:
+        AssertionError: another error came out, a message has several lines, an input took longer
+            than `LIMIT_S` or more memory than `LIMIT_BYTES`. One line for each place of failure.
+    """
+    report = Report()
+    with _less_memory():
+        for number in range(count):
+            content = inputs(random.Random(f"{seed}/{number}"))
+            started = time.perf_counter()
+            try:
+                outcome = _outcome(read, content, refusals)
+            except (Exception, TooSlow) as error:
+                outcome = f"FAILED {type(error).__name__}"
+                place = _place(error)
+                shown = repr(content[:_SHOWN_BYTES])
+                report.failures.setdefault(place, f"input {number}: {error!r:.200} {shown}")
+            seconds = time.perf_counter() - started
+            report.outcomes[outcome] += 1
+            if seconds > report.slowest_s:
+                report.slowest_s, report.slowest = seconds, number
+    print(report)
+    listed = [f"{place}: {what}" for place, what in report.failures.items()][:_SHOWN_FAILURES]
+    assert not report.failures, "\n".join([str(report), *listed])
+    return report
+
+
+def _outcome(read: Read, content: bytes, refusals: tuple[type[Exception], ...]) -> str:
+    try:
+        with _limited_time():
+            read(content)
+    except refusals as error:
+        if isinstance(error, UserError):
+            text = str(error)
+            assert text.isprintable(), f"not one printable line: {text!r:.300}"
+            assert len(text) < 2000, f"a message of {len(text)} characters: {text:.300}"
+        return type(error).__name__
+    return "accepted"
+
+
+def _place(error: BaseException) -> str:
+    """Type of an error and where it was raised, so that each cause is listed once."""
+    frames = traceback.extract_tb(error.__traceback__)
+    # A limit strikes anywhere: its place is that of the reader under test.
+    ours = [frame for frame in frames if "/pipeline/" in frame.filename]
+    last = (ours or frames)[-1]
+    return f"{type(error).__name__} in {Path(last.filename).name}:{last.lineno}"
+
+
+@contextmanager
+def _limited_time() -> Iterator[None]:
+    def stop(_: int, __: FrameType | None) -> None:
+        raise TooSlow(f"longer than {LIMIT_S} s")
+
+    before: Any = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, LIMIT_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@contextmanager
+def _less_memory() -> Iterator[None]:
+    if sys.platform != "linux":
+        yield
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = psutil.Process().memory_info().vms + LIMIT_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

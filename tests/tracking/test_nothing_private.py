@@ -1,0 +1,106 @@
+"""What people publish names no user, no host and no absolute path: records, reports, MLflow."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+import shutil
+import socket
+import sqlite3
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from conftest import Run, Tiny
+
+from pipeline.evaluation.metrics import lpips
+
+USER, HOST, PROJECT = "marker-anna", "marker-host", "marker-project"
+# They say where files lie on this machine, which only the tracker itself needs.
+LOCATIONS = {"artifact_uri", "artifact_location"}
+MLFLOW = ("runs", "tags", "params", "metrics", "datasets", "input_tags", "inputs", "experiments")
+
+
+@pytest.fixture
+def project(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project in a home folder, both with telling names, on a telling host."""
+    home = tmp_path / USER
+    folder = home / PROJECT
+    folder.mkdir(parents=True)
+    shutil.copytree(tiny.raw, home / "set")
+    for name in ("HOME", "USER", "LOGNAME", "HOSTNAME"):
+        monkeypatch.setenv(name, {"HOME": str(home), "HOSTNAME": HOST}.get(name, USER))
+    monkeypatch.delenv("TORCH_HOME", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(getpass, "getuser", lambda: USER)
+    monkeypatch.setattr(socket, "gethostname", lambda: HOST)
+    monkeypatch.setattr(platform, "node", lambda: HOST)
+    uname = os.uname()
+    named = os.uname_result((uname.sysname, HOST, uname.release, uname.version, uname.machine))
+    monkeypatch.setattr(os, "uname", lambda: named)
+    monkeypatch.chdir(folder)
+    data = yaml.safe_load(tiny.config.read_text())
+    data["dataset"] = {"kind": "folder", "name": "mine", "root": str(home / "set")}
+    (home / "mine.yaml").write_text(yaml.safe_dump(data))
+    lpips._loaded.cache_clear()
+    assert torch.hub.get_dir().startswith(str(home))
+    return folder
+
+
+def texts(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder that is not a database, and every name."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".db"]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def stored(database: Path) -> dict[str, bytes]:
+    """Every cell of what MLflow knows of the runs, but for its own locations."""
+    with sqlite3.connect(database) as connection:
+        connection.row_factory = sqlite3.Row
+        return {
+            f"{table}.{row.get('key')}.{column}": str(value).encode()
+            for table in MLFLOW
+            for row in map(dict[str, object], connection.execute(f"select * from {table}"))
+            for column, value in row.items()
+            if column not in LOCATIONS
+        }
+
+
+def test_no_user_host_or_absolute_path_is_written(run: Run, tiny: Tiny, project: Path) -> None:
+    home = project.parent
+    config = ["--config", home / "mine.yaml"]
+    manifest = ["--manifest", project / "data" / "manifest.csv"]
+    root, results = ["--root", home / "set"], project / "results"
+    trained = ["--store", project / "data" / "store", "--patches", "data/patches.csv"]
+    commands: list[list[object]] = [
+        ["doctor", *root, *config, "--report", results / "doctor.json"],
+        ["data", *root, *manifest, *config],
+        ["store", *root, *manifest, "--output", project / "data" / "store"],
+        ["patches", *trained[:2], f"--output={project}/data/patches.csv", *config],
+        ["train", "unsharp", *trained, *manifest, *config, "--output", "runs/unsharp-seed0"],
+        [
+            *("evaluate", "unsharp", *root, *manifest, *config),
+            *(f"--run={project}/runs/unsharp-seed0", "--output", results / "unsharp-seed0"),
+        ],
+        [
+            *("evaluate", "input", *root, *manifest, *config),
+            *("--output", f"../{PROJECT}/results/input-seed0"),
+        ],
+        ["complexity", "dmtnet-t", "--size", 64, 64, "--cache", project / "complexity", *config],
+    ]
+    for command in commands:
+        done = run(*command)
+        assert done.code == 0 or command[0] == "doctor", done.err
+    tracking = ["--uri", f"sqlite:///{project}/mlflow.db", "--artifacts", project / "artifacts"]
+    summary = ["--output", project / "results" / "tracking.json"]
+    runs = ["--runs", project / "runs", "--results", project / "results"]
+    assert run("track", *runs, *tracking, *summary).code == 0
+    found = {**texts(project), **stored(project / "mlflow.db")}
+    assert len(found) > 100
+    assert b"not computed: ~/.cache" in found["results/input-seed0/record.json"]
+    assert b'"root": ".../set"' in found["results/input-seed0/record.json"]
+    assert b"--store data/store" in found["runs/unsharp-seed0/record.json"]
+    for marker in (USER, HOST, PROJECT, str(home), "/tmp/"):
+        assert [name for name, text in found.items() if marker.encode() in text] == []
