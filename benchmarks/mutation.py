@@ -76,7 +76,7 @@ def run(todo: Sequence[Mutant], options: argparse.Namespace, table: Path) -> Non
             copies.put(private_copy(Path(folder, str(number))))
         first = copies.queue[0]
         tests = {
-            package: map_of(first, package, options.maps / f"{package}.jsonl")
+            package: map_of(first, package, options.maps / f"{package}.jsonl", options.deselect)
             for package in sorted({package_of(mutant.file) for mutant in todo})
         }
 
@@ -150,6 +150,9 @@ def main() -> None:
     )
     parser.add_argument("--budget", type=float, default=60.0, help="seconds of tests per mutant")
     parser.add_argument("--workers", type=int, choices=(1, 2), default=1)
+    parser.add_argument(
+        "--deselect", nargs="+", default=[], help="tests to leave out, as in pytest"
+    )
     parser.add_argument("--again", action="store_true", help="try the survivors of --csv again")
     options = parser.parse_args()
     equivalent = {key_of(row) for row in rows_of(EQUIVALENT)}

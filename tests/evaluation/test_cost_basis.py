@@ -58,6 +58,19 @@ def test_a_right_one_gives_the_count_of_the_full_run(name: str) -> None:
     assert counts[0].total == 9 * 250 * 331 + 264 * 336
 
 
+def test_height_and_width_are_not_the_same() -> None:
+    class Rows(Padded):
+        """Padded below only."""
+
+        def forward(self, x: Tensor) -> Tensor:
+            height = x.shape[-2]
+            wide = functional.pad(self.plain(x), (0, 0, 0, -height % 24))
+            return self.padded(wide)[..., :height, :]
+
+    count = flops_fvcore(Rows(lambda h, w: (h * w, up(h, 24) * w)), 1, 250, 331)
+    assert count.total == 9 * 250 * 331 + 264 * 331
+
+
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_one_is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match=r"Padded\.cost_basis does not describe .*; fix it"):
