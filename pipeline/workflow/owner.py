@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import signal
 import socket
 import sys
+import threading
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import FrameType
 
 import psutil  # type: ignore[import-untyped]
 
@@ -17,37 +21,36 @@ from pipeline.files import write_text
 LOCKS = Path(".snakemake/locks")
 NOTE = Path(".snakemake/owner.json")
 MARK = "DMTBENCH_WORKFLOW"
-"""Environment variable of a workflow's processes: an `Owner`, as JSON."""
+"""Environment variable of all processes that a workflow starts: its `Owner`, as JSON."""
+
+_PROGRAMS = ("snakemake", "dmtbench", "pipeline")
+# `python -X option -m snakemake …`
+_FIRST_WORDS = 6
 
 
 @dataclass(frozen=True)
 class Owner:
-    """A process that started others: `host`, `pid`, when it was `created`, and in which `folder`.
-
-    `created`: seconds since 1970; tells apart processes that had the same number one after another.
-    """
+    """A process that runs a workflow: `pid` on `host`, in `folder`, `since` seconds of 1970."""
 
     host: str
     pid: int
-    created: float
+    since: float
     folder: str
 
     @classmethod
     def this_process(cls) -> Owner:
-        """The process that calls."""
-        created = psutil.Process().create_time()
-        return cls(socket.gethostname(), os.getpid(), created, str(Path.cwd()))
+        """The process that calls, in its current folder."""
+        return cls(socket.gethostname(), os.getpid(), time.time(), str(Path.cwd()))
 
     @classmethod
     def parse(cls, text: str) -> Owner | None:
-        """Read what `text` holds; `None` if it is anything else."""
+        """Read what `text` returned; `None` if it is anything else."""
         try:
             found = cls(**json.loads(text))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             return None
-        types = (str, int, float, str)
-        values = (found.host, found.pid, found.created, found.folder)
-        return found if all(map(isinstance, values, types)) else None
+        fields = (found.host, found.pid, found.since, found.folder)
+        return found if [type(field) for field in fields] == [str, int, float, str] else None
 
     def text(self) -> str:
         """As `parse` reads it."""
@@ -55,18 +58,42 @@ class Owner:
 
     @property
     def is_here(self) -> bool:
-        """Whether it is, or was, a process of this machine."""
-        return self.host == socket.gethostname()
+        """Whether it is, or was, a process of this machine that worked in the current folder."""
+        return (self.host, self.folder) == (socket.gethostname(), str(Path.cwd()))
 
-    def process(self) -> psutil.Process | None:
-        """The process, if it lives on this machine."""
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still runs on this machine and is not the calling process.
+
+        Its number may be another process's by now, so program and folder must be right. Start times
+        are not compared: they follow the clock, which may be set.
+        """
+        if self.host != socket.gethostname() or self.pid == os.getpid():
+            return False
         try:
-            found = psutil.Process(self.pid)
-            same = abs(found.create_time() - self.created) < 1
-            alive = found.status() != psutil.STATUS_ZOMBIE
+            process = psutil.Process(self.pid)
         except (psutil.Error, ValueError, OverflowError):
-            return None
-        return found if self.is_here and same and alive else None
+            return False
+        return runs_in(process, self.folder) and is_program(process, *_PROGRAMS)
+
+
+def is_program(process: psutil.Process, *names: str) -> bool:
+    """Whether a process runs one of these programs or Python modules."""
+    try:
+        words = process.cmdline()[:_FIRST_WORDS]
+    except psutil.Error:
+        return False
+    return any(Path(word).name in names for word in words)
+
+
+def runs_in(process: psutil.Process, folder: str) -> bool:
+    """Whether a process lives and works in this folder; true if its folder may not be read."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE and process.cwd() in (folder, "")
+    except psutil.AccessDenied:
+        return True
+    except psutil.Error:
+        return False
 
 
 def mark_jobs() -> None:
@@ -75,12 +102,24 @@ def mark_jobs() -> None:
 
 
 def sign_lock() -> None:
-    """Note that this process holds Snakemake's lock on the current folder."""
+    """Note that this process holds Snakemake's lock; SIGTERM no longer blocks its scheduler.
+
+    Snakemake's handler takes a lock that the interrupted scheduler may hold, and would then wait
+    for itself for ever. It waits in a thread instead.
+    """
     write_text(NOTE, Owner.this_process().text())
+    handler = signal.getsignal(signal.SIGTERM)
+    if not callable(handler) or threading.current_thread() is not threading.main_thread():
+        return
+
+    def in_a_thread(number: int, frame: FrameType | None) -> None:
+        threading.Thread(target=handler, args=(number, frame), daemon=True).start()
+
+    signal.signal(signal.SIGTERM, in_a_thread)
 
 
 def signed() -> Owner | None:
-    """The process that signed last; `None` if none did, or nobody can read the note."""
+    """The process that signed last; `None` if none did or the note is damaged."""
     try:
         return Owner.parse(NOTE.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -88,23 +127,28 @@ def signed() -> Owner | None:
 
 
 def is_locked() -> bool:
-    """Whether the current folder has locks of Snakemake, dead or alive."""
-    return LOCKS.is_dir() and any(LOCKS.iterdir())
+    """Whether the current folder has a lock of Snakemake, of whomever."""
+    try:
+        return any(LOCKS.iterdir())
+    except OSError:
+        return False
+
+
+def unlock_command(config: str) -> str:
+    """The command that removes Snakemake's lock, as typed into a shell."""
+    return shlex.join(["snakemake", "--unlock", "--configfile", config])
 
 
 def advise_on_dead_lock(config: str) -> None:
-    """Print the command that removes the lock, if a process of this machine left one behind.
+    """Print the command that removes the lock if the process that left it was here and is dead.
 
     Args:
         config: the experiment file, as the workflow sees it.
     """
     owner = signed()
-    if not is_locked() or owner is None or not owner.is_here or owner.process() is not None:
-        return
-    folder = Path.cwd()
-    command = shlex.join(["snakemake", "--unlock", "--configfile", config])
-    print(
-        f"{folder} is locked by process {owner.pid}, which was killed; `dmtbench run` removes the "
-        f"lock by itself, for snakemake type: {command}",
-        file=sys.stderr,
-    )
+    if owner is not None and owner.is_here and not owner.is_alive and is_locked():
+        print(
+            f"{owner.folder}: process {owner.pid} was killed and left a lock; `dmtbench run` "
+            f"removes it, for snakemake type: {unlock_command(config)}",
+            file=sys.stderr,
+        )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from rich.console import Console, Group
@@ -15,6 +14,8 @@ from rich.progress import Progress as Bar
 from pipeline.progress_bars import training_bar, workflow_bar
 from pipeline.training.progress import read_state, texts
 from pipeline.workflow.experiment import Workflow
+from pipeline.workflow.stop import StopSignals
+from pipeline.workflow.takeover import only_run_here, remove_dead_lock
 
 _STEPS = re.compile(r"(\d+) of (\d+) steps")
 _LOG = Path("logs/workflow.log")
@@ -26,7 +27,8 @@ def run_workflow(targets: list[str], config: Path, cores: str) -> int:
     """Run Snakemake on an experiment.
 
     On a terminal, progress bars are shown and Snakemake's messages go to `logs/workflow.log`.
-    Elsewhere the messages are passed through.
+    Elsewhere the messages are passed through. What a killed workflow left behind, a lock or jobs
+    that still run, is cleared away first. SIGINT, SIGTERM and SIGHUP stop Snakemake and its jobs.
 
     Args:
         targets: files to make; the default target when empty.
@@ -34,41 +36,46 @@ def run_workflow(targets: list[str], config: Path, cores: str) -> int:
         cores: number of jobs at once, or `all`.
 
     Returns:
-        Snakemake's exit status.
+        Snakemake's exit status, or 128 and the number of the signal that ended it.
 
     Raises:
         ConfigError: the experiment file cannot be used.
+        UserError: somebody else runs a workflow in the current folder.
     """
     workflow = Workflow(config)
     command = [sys.executable, "-m", "snakemake", "--cores", cores, *targets]
     command += ["--configfile", str(config.absolute())]
-    if not sys.stderr.isatty():
-        return subprocess.run(command, check=False).returncode
-    _LOG.parent.mkdir(exist_ok=True)
-    with _LOG.open("w", encoding="utf-8") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-        try:
-            _show(process, workflow.places.logs)
-        except KeyboardInterrupt:
-            # Snakemake got the same signal and stops its jobs; wait until it has cleaned up.
-            process.wait()
-            raise
-    if process.returncode:
+    with StopSignals() as signals, only_run_here():
+        remove_dead_lock(config)
+        if signals.received is not None:
+            return 128 + signals.received
+        if not sys.stderr.isatty():
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+            while signals.wait(process, _POLL_S) is None:
+                pass
+            return signals.status(process)
+        _LOG.parent.mkdir(exist_ok=True)
+        with _LOG.open("w", encoding="utf-8") as log:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            )
+            _show(process, signals, workflow.places.logs)
+        status = signals.status(process)
+    if status:
         print("\n".join(_LOG.read_text(encoding="utf-8").splitlines()[-_TAIL_LINES:]))
         print(f"The workflow stopped; all messages are in {_LOG}", file=sys.stderr)
     else:
         print(f"Everything is up to date; all messages are in {_LOG}", file=sys.stderr)
-    return process.returncode
+    return status
 
 
-def _show(process: subprocess.Popen[bytes], logs: Path) -> None:
+def _show(process: subprocess.Popen[bytes], signals: StopSignals, logs: Path) -> None:
     console = Console(stderr=True)
     whole, trainings = workflow_bar(), training_bar()
     task, known = whole.add_task("workflow", total=None), dict[str, int]()
     done, total = 0, None
     with Live(Group(whole, trainings), console=console, refresh_per_second=4):
-        while process.poll() is None:
-            time.sleep(_POLL_S)
+        while signals.wait(process, _POLL_S) is None:
             done, total = _steps(_LOG)
             whole.update(task, completed=done, total=total)
             _update(trainings, known, logs)

@@ -17,6 +17,7 @@ from pipeline.progress_bars import training_bar
 from pipeline.training.progress import State, read_state
 from pipeline.workflow import run as watch
 from pipeline.workflow.run import run_workflow
+from pipeline.workflow.stop import StopSignals
 
 STATE = State("dmtnet-b", 8, 80, 0.25, None, 12.5)
 
@@ -94,13 +95,13 @@ def test_a_workflow_that_ends_at_once_is_shown(
     monkeypatch.chdir(tmp_path)
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()
-        watch._show(process, tmp_path)
+        watch._show(process, StopSignals(), tmp_path)
 
 
 def test_an_unusable_experiment_is_an_error_before_anything_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch.subprocess, "run", lambda *_, **__: pytest.fail("started"))
+    monkeypatch.setattr(watch.subprocess, "Popen", lambda *_, **__: pytest.fail("started"))
     with pytest.raises(ConfigError, match="cannot be read"):
         run_workflow([], tmp_path / "gone.yaml", "1")
 
