@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,6 +48,23 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     build_store(made.raw, made.manifest, made.store, progress=False)
     write_patch_index(PixelStore(made.store), made.experiment.patches, made.patches)
     return made
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished project, made once; tests must not write into it."""
+    from support.projects import make_project
+
+    return make_project(tmp_path_factory.mktemp("finished"))
+
+
+@pytest.fixture
+def project(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the finished project as the current folder."""
+    copy = tmp_path / "project"
+    shutil.copytree(finished, copy)
+    monkeypatch.chdir(copy)
+    return copy
 
 
 class Done(NamedTuple):

@@ -14,6 +14,7 @@ from pipeline import provenance
 from pipeline.checkout import code_in_use, git_state
 from pipeline.config.experiment import Experiment, load_experiment
 from pipeline.config.methods import MethodEntry, MetricEntry
+from pipeline.keys import Keys
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -153,7 +154,9 @@ def test_a_record_says_that_a_method_is_untracked(
     def dirty() -> bool | None:
         started = time.perf_counter()
         experiment = with_module("net")
-        return provenance.collect(experiment, command="x", seeds={}, started=started).git_dirty
+        return provenance.collect(
+            experiment, command="x", keys=Keys("", {}), seeds={}, started=started
+        ).git_dirty
 
     assert dirty() is False
     touch("net/method.py")(repository)

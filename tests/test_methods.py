@@ -15,13 +15,16 @@ from conftest import Tiny
 from support.paths import PUBLISHED
 
 from dmtnet import DMTNet
+from pipeline.chain.reports import methods_of
+from pipeline.chain.shown import Shown
 from pipeline.config.experiment import load_experiment, load_methods
 from pipeline.errors import ConfigError, WeightsError
+from pipeline.keys import train_keys
 from pipeline.methods import get_method
 from pipeline.records import MAIN_GROUP
 from pipeline.run import Run, WeightsOrigin
 from pipeline.stages.evaluate import evaluate_method
-from pipeline.stages.report import make_table1
+from pipeline.stages.report import write_table1
 from pipeline.workflow.experiment import Workflow
 
 MODULE = '''
@@ -157,8 +160,8 @@ def test_its_row_is_in_the_workflow_and_in_the_table(
 ) -> None:
     path = add()
     workflow = Workflow(path)
-    assert workflow.table1_methods[-1] == "dim"
-    assert "dim" not in workflow.table2_methods
+    assert workflow.experiment.methods_run()[-1] == "dim"
+    assert "dim" not in methods_of(workflow.experiment, "table2")
     assert not workflow.learns("dim")
     assert workflow.named_runs(["dim"]) == ["dim-seed0"]
     # LPIPS takes longer than all the rest.
@@ -174,7 +177,7 @@ def test_its_row_is_in_the_workflow_and_in_the_table(
         target=target,
         command="test",
     )
-    make_table1(experiment, results, tmp_path, PUBLISHED, tmp_path)
+    write_table1(experiment, Shown(experiment.name, [record], [], frozenset()), PUBLISHED, tmp_path)
     table = pd.read_csv(tmp_path / "table1.csv").set_index("method")
     row = table.loc["Dim"]
     assert row["label"] == "demo"
@@ -203,7 +206,7 @@ def test_a_missing_module(add: Adder, module: str) -> None:
             use()
         assert "check `module:`" in str(caught.value)
     with pytest.raises(ConfigError, match=f"module '{module}'"):
-        Workflow(path).train_key("dim")
+        train_keys(Run.of(load_experiment(path), "dim"))
 
 
 @pytest.mark.parametrize("part", ["VIEWS", "CITATION", "LICENCE", "INPUT_BITS"])

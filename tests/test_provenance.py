@@ -16,9 +16,11 @@ from support.paths import CONFIG
 from pipeline import provenance
 from pipeline.config.experiment import load_experiment
 from pipeline.errors import DataError
+from pipeline.keys import Keys
 from pipeline.records import Provenance
 
 DEMO = CONFIG / "demo.yaml"
+KEYS = Keys("a" * 64, {"method": "b" * 64})
 
 
 def collect(manifest: Path | None = None, weights: Path | None = None) -> Provenance:
@@ -27,6 +29,7 @@ def collect(manifest: Path | None = None, weights: Path | None = None) -> Proven
     return provenance.collect(
         experiment,
         command="dmtbench x",
+        keys=KEYS,
         seeds={"init": 3},
         started=started,
         manifest=manifest,
@@ -41,6 +44,7 @@ def test_collect_fills_every_field(tmp_path: Path) -> None:
     found = collect(manifest, weights)
     experiment = load_experiment(DEMO)
     assert found.command == "dmtbench x"
+    assert (found.configuration_key, found.code) == (KEYS.configuration, KEYS.code)
     assert found.config_hash == experiment.digest()
     assert found.config["dataset"]["name"] == experiment.dataset.name
     assert found.manifest_sha256 == hashlib.sha256(b"m").hexdigest()

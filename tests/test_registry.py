@@ -20,6 +20,7 @@ from support.paths import CONFIG, PUBLISHED, REPOSITORY, TESTS
 
 import baselines
 from pipeline.artifacts import WEIGHTS
+from pipeline.chain.shown import Shown
 from pipeline.config.experiment import Experiment, load_experiment, load_methods
 from pipeline.config.methods import MethodList
 from pipeline.errors import ConfigError
@@ -28,7 +29,7 @@ from pipeline.pins import Pins
 from pipeline.run import Run, WeightsOrigin
 from pipeline.stages.evaluate import evaluate_method
 from pipeline.stages.predict import ORIGIN, predict_method
-from pipeline.stages.report import make_table1
+from pipeline.stages.report import write_table1
 from pipeline.stages.train import TrainingFiles, train_method
 from pipeline.training.progress import Progress
 from pipeline.workflow.experiment import Workflow
@@ -178,9 +179,9 @@ def table_of(path: Path, tiny: Tiny, folder: Path) -> pd.DataFrame:
     )
     assert (run / WEIGHTS).exists()
     images: dict[str, Any] = {"origin": origin, "root": tiny.raw, "manifest": tiny.manifest}
-    evaluate_method(this, **images, target=results / "tiny-net-seed0", command="test")
+    record = evaluate_method(this, **images, target=results / "tiny-net-seed0", command="test")
     assert predict_method(this, **images, target=folder / "sharp")[1] == 2
-    make_table1(experiment, results, folder, PUBLISHED, folder)
+    write_table1(experiment, Shown(experiment.name, [record], [], frozenset()), PUBLISHED, folder)
     return pd.read_csv(folder / "table1.csv").set_index("method")
 
 
@@ -188,7 +189,7 @@ def test_the_example_of_the_guide_has_its_row_in_table_1(
     guided: Guided, tiny: Tiny, tmp_path: Path
 ) -> None:
     path = guided()
-    assert Workflow(path).table1_methods[-1] == "tiny-net"
+    assert Workflow(path).experiment.methods_run()[-1] == "tiny-net"
     row = table_of(path, tiny, tmp_path).loc["Tiny net (example)"]
     assert row["label"] == "demo"
     assert 5 < row["combined_psnr"] < 60

@@ -48,7 +48,7 @@ def _written(workflow: Workflow, jobs: Iterable[Job]) -> Iterator[Path]:
     for job in jobs:
         yield from (Path(path).parent for path in job.output)
         if job.rule == "train":
-            yield Path(workflow.states)
+            yield workflow.places.states
         if job.rule == "track":
             # The database lies in the current folder.
             yield from (Path(), _ARTIFACTS)

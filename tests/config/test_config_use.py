@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from support.paths import CONFIG, PUBLISHED, TINY
 
+from pipeline.chain.reports import reports
+from pipeline.chain.shown import Shown
 from pipeline.config.blocks import (
     Budget,
     Canon,
@@ -35,7 +37,7 @@ from pipeline.run import Run, WeightsOrigin
 from pipeline.stages.complexity import count_methods
 from pipeline.stages.data import make_data
 from pipeline.stages.evaluate import evaluate_method
-from pipeline.stages.report import make_table1
+from pipeline.stages.report import write_table1
 from pipeline.stages.train import TrainingFiles, train_method
 from pipeline.training.checkpointing import CheckpointPolicy
 from pipeline.training.progress import Progress
@@ -116,10 +118,11 @@ def run_everything(experiment: Experiment, folder: Path) -> None:
     tiny, canon = TINY, CONFIG / "canon.yaml"
     for config in (tiny, canon, folder / "own.yaml"):
         workflow = Workflow(config)
-        assert workflow.table2_methods
+        for report in reports(workflow.experiment):
+            assert workflow.inputs(report)
+            assert workflow.outputs(report)
         for method in workflow.all_methods:
             workflow.named_runs([method])
-            workflow.complexity_key(method)
             workflow.training_gpus(method)
     raw, manifest, store, run = (folder / name for name in ("raw", "manifest.csv", "store", "run"))
     make_data(experiment, raw, manifest, 1, progress=False)
@@ -141,7 +144,7 @@ def run_everything(experiment: Experiment, folder: Path) -> None:
     metrics = {name: entry for name, entry in experiment.metrics.items() if name != "lpips"}
     quick = experiment.model_copy(update={"metrics": metrics})
     results = folder / "results"
-    evaluate_method(
+    record = evaluate_method(
         Run.of(quick, name),
         origin=WeightsOrigin(run),
         root=raw,
@@ -150,7 +153,7 @@ def run_everything(experiment: Experiment, folder: Path) -> None:
         command="test",
     )
     list(count_methods(experiment, ["dmtnet-t"], (64, 64), None))
-    make_table1(experiment, results, folder, PUBLISHED, folder)
+    write_table1(experiment, Shown(experiment.name, [record], [], frozenset()), PUBLISHED, folder)
 
 
 def draw_every_recipe(

@@ -22,6 +22,8 @@ def provenance(**changes: Any) -> Provenance:
         "command": "dmtbench evaluate --config config/demo.yaml",
         "config": {"seed": 7, "compute": {"device": "cpu"}},
         "config_hash": "c" * 64,
+        "configuration_key": "a" * 64,
+        "code": {"method": "b" * 64, "python": "3.11"},
         "manifest_sha256": "d" * 64,
         "weights_sha256": "e" * 64,
         "git_commit": "f" * 40,
@@ -85,6 +87,7 @@ def result(
         groups=dict(groups or {}),
         metric_status={"psnr": "computed"},
         images=(),
+        per_image_sha256="9" * 64,
         provenance=provenance(**changes),
     )
 
