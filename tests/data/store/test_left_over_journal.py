@@ -28,8 +28,9 @@ def left_over(tiny: Tiny, folder: Path, header: list[str]) -> None:
     pixels[::2] = bytes(len(pixels[::2]))
     (work / "pixels.u16").write_bytes(pixels)
     scenes = json.loads((tiny.store / "index.json").read_bytes())["scenes"]
-    lines = [header, *([number, scene["sha256"]] for number, scene in enumerate(scenes))]
-    (work / "journal.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    journal = Journal(work / "journal.jsonl", header)
+    for number, scene in enumerate(scenes):
+        journal.add([number, scene["sha256"]])
 
 
 @pytest.mark.parametrize(
