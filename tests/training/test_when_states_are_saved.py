@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from pipeline.training import checkpointing as module
 from pipeline.training.checkpoint import CheckpointStore
 from pipeline.training.checkpointing import CheckpointPolicy, FileCheckpointer
 from pipeline.training.loop import CurvePoint, TrainState
-from pipeline.training.progress import Progress
+from pipeline.training.progress import Progress, State, read_state
 from pipeline.training.stop import StopRequest
 from pipeline.training.train_step import TrainStep
 
@@ -193,6 +194,34 @@ def test_nothing_saved_is_a_new_training(tmp_path: Path, monkeypatch: pytest.Mon
     fresh = TrainState()
     assert (fresh.step, fresh.loss_sum, fresh.best_psnr) == (0, 0.0, float("-inf"))
     assert (fresh.best_state, fresh.curve) == ({}, [])
+
+
+PROGRESS = {"name": "mine", "samples": 8, "total": 80, "loss": 0.25, "psnr": None, "rate": 12.5}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"samples": "8"},
+        {"samples": 8.0},
+        {"total": True},
+        {"loss": "0.25"},
+        {"rate": None},
+        {"name": 7},
+        {"name": ""},
+        {"samples": -1},
+    ],
+)
+def test_a_progress_file_of_other_values_is_passed_over(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    path = tmp_path / "file"
+    path.write_text(json.dumps(PROGRESS))
+    assert read_state(path) == State(**PROGRESS)
+    path.write_text(json.dumps({**PROGRESS, **changes}))
+    assert read_state(path) is None
+    path.write_text(json.dumps(PROGRESS)[:-4])
+    assert read_state(path) is None
 
 
 def test_a_progress_file_that_was_never_written_is_not_missed(tmp_path: Path) -> None:
