@@ -1,0 +1,60 @@
+"""A value of a saved state must have the structure of the training's own, at every depth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from pipeline.training.state_check import StateError, _like
+
+WANTED: dict[str, Any] = {
+    "scale": 65536.0,
+    "skipped": 0,
+    "on": True,
+    "name": "adam",
+    "none": None,
+    "pair": (0.9, 0.99),
+    "list": [1, 2],
+    "weight": torch.zeros(2, 3),
+    "inner": {"count": 3},
+}
+
+
+def found(name: str, value: Any) -> dict[str, Any]:
+    return {**WANTED, name: value}
+
+
+def test_other_values_of_the_same_structure_are_fine() -> None:
+    for name, value in (("scale", 1.0), ("skipped", 7), ("on", False), ("name", "x"),
+                        ("pair", (0.0, 1.0)), ("list", [5, 6]), ("weight", torch.ones(2, 3)),
+                        ("inner", {"count": 0})):  # fmt: skip
+        _like("all", found(name, value), WANTED)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("scale", 65536), ("scale", "65536.0"), ("scale", float("nan")), ("scale", float("inf")),
+        ("scale", None), ("skipped", 0.0), ("skipped", False), ("on", 1), ("name", b"adam"),
+        ("none", 0), ("pair", [0.9, 0.99]), ("pair", (0.9,)), ("pair", (0.9, 1)),
+        ("list", (1, 2)), ("list", [1, 2, 3]), ("list", [1, "2"]), ("weight", [[0.0] * 3] * 2),
+        ("weight", torch.zeros(3, 2)), ("weight", torch.zeros(2, 3, dtype=torch.float64)),
+        ("weight", torch.zeros(2, 3).to_sparse()), ("weight", torch.zeros(2, 3, device="meta")),
+        ("weight", torch.zeros(2, 3, requires_grad=True)), ("inner", {}), ("inner", [3]),
+        ("inner", {"count": 3.0}), ("inner", {"count": 3, "more": 1}),
+    ],
+)  # fmt: skip
+def test_another_structure_is_refused_with_its_place(name: str, value: Any) -> None:
+    with pytest.raises(
+        StateError, match=rf"^all\.{name}\S* is missing or of another type or shape"
+    ):
+        _like("all", found(name, value), WANTED)
+
+
+def test_keys_that_are_missing_or_superfluous() -> None:
+    without = {key: value for key, value in WANTED.items() if key != "name"}
+    for state in (without, found("more", 1), [], None):
+        with pytest.raises(StateError, match=r"^all is missing"):
+            _like("all", state, WANTED)
