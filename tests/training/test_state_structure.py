@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from typing import Any
 
 import pytest
 import torch
 
+from pipeline.training.checkpoint import _check_archive
 from pipeline.training.state_check import StateError, _like
 
 WANTED: dict[str, Any] = {
@@ -58,3 +61,30 @@ def test_keys_that_are_missing_or_superfluous() -> None:
     for state in (without, found("more", 1), [], None):
         with pytest.raises(StateError, match=r"^all is missing"):
             _like("all", state, WANTED)
+
+
+def archive(compression: int, size: int = 5000) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", compression) as opened:
+        opened.writestr("state/data.pkl", bytes(size))
+    return stream.getvalue()
+
+
+def test_a_state_is_an_archive_that_is_not_compressed() -> None:
+    """`torch.load` would inflate what is compressed to any size."""
+    _check_archive(archive(zipfile.ZIP_STORED))
+    for compression in (zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2):
+        with pytest.raises(StateError, match=r"is not an archive of torch\.save"):
+            _check_archive(archive(compression))
+    with pytest.raises(StateError):
+        _check_archive(archive(zipfile.ZIP_STORED)[:-30])
+
+
+def test_an_archive_that_claims_more_than_it_holds() -> None:
+    content = bytearray(archive(zipfile.ZIP_STORED))
+    # The size in the directory at the end, 24 bytes into its entry.
+    place = content.rindex(b"PK\x01\x02") + 24
+    assert int.from_bytes(content[place : place + 4], "little") == 5000
+    content[place : place + 4] = (1 << 30).to_bytes(4, "little")
+    with pytest.raises(StateError, match=r"is not an archive of torch\.save"):
+        _check_archive(bytes(content))

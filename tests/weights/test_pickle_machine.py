@@ -22,6 +22,7 @@ from pipeline.weights.keras3 import _ordered
 from pipeline.weights.pickle_machine import Made, Named, Stored, read_pickle_as_data
 from pipeline.weights.reader import read_weights
 from pipeline.weights.state_dict import choose_state
+from pipeline.weights.torch_tensors import Tensor
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 LEAVES = (
@@ -242,3 +243,57 @@ def test_old_files_of_either_byte_order(tmp_path: Path, little: bool) -> None:
     found = read_weights(tmp_path / "x")
     assert isinstance(found, dict)
     assert np.array_equal(found["a"], numbers)
+
+
+def tensor_of(**changes: Any) -> Tensor:
+    parts = {"offset": 0, "shape": (2, 2), "strides": (2, 1), **changes}
+    kind = Named(f"torch.{changes.get('storage', 'Float')}Storage")
+    stored = Stored(("storage", kind, "0", "cpu", 4))
+    arguments = (stored, parts["offset"], parts["shape"], parts["strides"], False, {})
+    return Tensor("w", Made(Named("torch._utils._rebuild_tensor_v2"), arguments))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"strides": (2,)}, r"is damaged \(w\)"),
+        ({"strides": (2, 1, 1)}, r"is damaged \(w\)"),
+        ({"offset": -1}, r"is damaged \(w\)"),
+        ({"offset": True}, r"is damaged \(w\)"),
+        ({"offset": None}, r"is damaged \(w\)"),
+        ({"shape": (2, -2)}, "an impossible shape"),
+        ({"strides": (2, -1)}, "an impossible shape"),
+        ({"shape": [2, 2]}, "of unknown form"),
+        ({"storage": "Quantized"}, "not plain"),
+    ],
+)
+def test_tensors_that_do_not_fit_together(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(Unreadable, match=message):
+        tensor_of(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fits"),
+    [
+        ({}, True),
+        ({"offset": 1}, False),
+        ({"strides": (2, 2)}, False),
+        ({"strides": (1, 2)}, True),
+        ({"shape": (5, 1), "strides": (1, 9)}, False),
+        ({"shape": (4, 1), "strides": (1, 9)}, True),
+        ({"shape": (3, 1), "strides": (1, 9), "offset": 1}, True),
+        ({"shape": (0, 7), "strides": (9, 9)}, True),
+    ],
+)
+def test_tensors_within_their_numbers(changes: dict[str, Any], fits: bool) -> None:
+    content = np.arange(4, dtype="<f4").tobytes()
+    tensor = tensor_of(**changes)
+    if not fits:
+        with pytest.raises(Unreadable, match="w is larger than its numbers"):
+            tensor.array(content, "<")
+        return
+    found = tensor.array(content, "<")
+    assert found.shape == tensor.shape
+    if found.size:
+        assert found.flat[0] == changes.get("offset", 0)
+        assert found.flat[-1] == 3
