@@ -35,7 +35,7 @@ JOBS: dict[str, tuple[str, ...]] = {
 """The jobs, and what to delete so that one of them has work to do."""
 FOLDERS = ("data", "runs", "results", "reports/*.*", "state", ".snakemake", "mlflow.db", "logs")
 TIMEOUT_S, LOG = 900.0, "drill.log"
-_WIPE = 0.04
+_WIPE = 0.02
 
 
 class Failed(Exception):
@@ -162,8 +162,8 @@ class Project:
         patterns = (
             "reports/*.*",
             "results/tiny/*/per_image.csv",
-            "runs/tiny/*/weights.safetensors",
-            "runs/tiny/*/curve.csv",
+            "runs/tiny/*-seed0/weights.safetensors",
+            "runs/tiny/*-seed0/curve.csv",
         )
         paths = [path for pattern in patterns for path in sorted(self.folder.glob(pattern))]
         return {str(path.relative_to(self.folder)): path.read_bytes() for path in paths}
