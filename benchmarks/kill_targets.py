@@ -76,6 +76,7 @@ class Project:
                 start_new_session=True,
                 stdout=log,
                 stderr=log,
+                preexec_fn=_as_on_a_terminal,
             )
 
     def wait(self, run: subprocess.Popen[bytes], *, survivors: bool = False) -> int:
@@ -193,6 +194,12 @@ class Project:
                     continue
                 if process.cwd() == str(self.folder.resolve()):
                     yield process
+
+
+def _as_on_a_terminal() -> None:
+    # A drill in the background of a script ignores them, and so would all that it starts.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _is(kind: str, words: list[str]) -> bool:
