@@ -22,6 +22,7 @@ import pytest
 _OPTIMIZED = 0x1
 """Set on functions, not on modules and classes, which run once in a process."""
 _seen: set[CodeType] = set()
+_failed: set[str] = set()
 _CHILD = "from benchmarks import mutation_trace\nmutation_trace.follow_child()\n"
 
 
@@ -77,6 +78,12 @@ def _children(folder: Path) -> set[str]:
     return found
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note the tests that fail: they cannot notice anything."""
+    if report.failed:
+        _failed.add(report.nodeid)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Note the functions of this test, and its seconds."""
@@ -94,5 +101,6 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
             "seconds": round(time.monotonic() - started, 3),
             "functions": sorted(_take() | _children(folder)),
         }
-        with (folder / "tests.jsonl").open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(line) + "\n")
+        if item.nodeid not in _failed:
+            with (folder / "tests.jsonl").open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(line) + "\n")

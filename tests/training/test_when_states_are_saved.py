@@ -150,7 +150,7 @@ def test_every_part_comes_back(
     state = TrainState(
         step=3,
         loss_sum=0.7,
-        best_state={"weight": torch.ones(2)},
+        best_state={name: value + 1 for name, value in first.network.state_dict().items()},
         best_epoch=1,
         best_psnr=20.5,
         curve=[CurvePoint(1, 4, 1e-3, 0.5, 20.5), CurvePoint(2, 8, 1e-3, 0.4, None)],
