@@ -30,10 +30,20 @@ JOBS: dict[str, tuple[str, ...]] = {
     "table1": ("reports/table1.csv",),
     "table2": ("reports/table2.csv",),
     "plot": ("reports/psnr_vs_params.png",),
-    "track": ("results/tiny/tracking.json",),
+    "track": ("reports/tiny/tracking.json",),
 }
 """The jobs, and what to delete so that one of them has work to do."""
-FOLDERS = ("data", "runs", "results", "reports/*.*", "state", ".snakemake", "mlflow.db", "logs")
+FOLDERS = (
+    "data",
+    "runs",
+    "results",
+    "reports/*.*",
+    "reports/tiny",
+    "state",
+    ".snakemake",
+    "mlflow.db",
+    "logs",
+)
 TIMEOUT_S, LOG = 900.0, "drill.log"
 _WIPE = 0.02
 
