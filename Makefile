@@ -32,7 +32,7 @@ lint: $(READY)
 
 # Removes what the workflow made; keeps data, environment and MLflow's history.
 clean:
-	rm -rf runs results state logs reports/*.csv reports/*.md reports/*.tex reports/*.json reports/psnr_vs_params.*
+	rm -rf runs results state logs $(filter-out reports/published,$(wildcard reports/*))
 
 # Run after changing dependencies in pyproject.toml (needs uv).
 lock:

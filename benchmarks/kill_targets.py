@@ -30,12 +30,22 @@ JOBS: dict[str, tuple[str, ...]] = {
     "table1": ("reports/table1.csv",),
     "table2": ("reports/table2.csv",),
     "plot": ("reports/psnr_vs_params.png",),
-    "track": ("results/tiny/tracking.json",),
+    "track": ("reports/tiny/tracking.json",),
 }
 """The jobs, and what to delete so that one of them has work to do."""
-FOLDERS = ("data", "runs", "results", "reports/*.*", "state", ".snakemake", "mlflow.db", "logs")
+FOLDERS = (
+    "data",
+    "runs",
+    "results",
+    "reports/*.*",
+    "reports/tiny",
+    "state",
+    ".snakemake",
+    "mlflow.db",
+    "logs",
+)
 TIMEOUT_S, LOG = 900.0, "drill.log"
-_WIPE = 0.04
+_WIPE = 0.02
 
 
 class Failed(Exception):
@@ -76,6 +86,7 @@ class Project:
                 start_new_session=True,
                 stdout=log,
                 stderr=log,
+                preexec_fn=_as_on_a_terminal,
             )
 
     def wait(self, run: subprocess.Popen[bytes], *, survivors: bool = False) -> int:
@@ -162,8 +173,8 @@ class Project:
         patterns = (
             "reports/*.*",
             "results/tiny/*/per_image.csv",
-            "runs/tiny/*/weights.safetensors",
-            "runs/tiny/*/curve.csv",
+            "runs/tiny/*-seed0/weights.safetensors",
+            "runs/tiny/*-seed0/curve.csv",
         )
         paths = [path for pattern in patterns for path in sorted(self.folder.glob(pattern))]
         return {str(path.relative_to(self.folder)): path.read_bytes() for path in paths}
@@ -193,6 +204,12 @@ class Project:
                     continue
                 if process.cwd() == str(self.folder.resolve()):
                     yield process
+
+
+def _as_on_a_terminal() -> None:
+    # A drill in the background of a script ignores them, and so would all that it starts.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _is(kind: str, words: list[str]) -> bool:

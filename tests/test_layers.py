@@ -15,7 +15,7 @@ PACKAGES = ("dmtnet", "baselines", "pipeline")
 LAYERS = (
     {"cli"},
     {"stages"},
-    {"training", "evaluation", "reporting", "tracking", "workflow", "planning"},
+    {"training", "evaluation", "reporting", "tracking", "workflow", "planning", "chain"},
     {"compute", "weights", "fetch", "data", "config"},
 )
 """The packages of `pipeline`, from top to bottom; CONTRIBUTING.md explains them."""

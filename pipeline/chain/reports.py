@@ -84,6 +84,7 @@ def table_report(experiment: Experiment, name: str) -> Report:
     runs, sizes = experiment.runs_of(methods), counted(experiment, methods)
     records = {f"{m}-seed{r}": places.record(m, r) for m, r in runs}
     inputs = {
+        f"data {places.dataset}": places.manifest,
         **{f"evaluate {run}": path for run, path in records.items()},
         **{f"complexity {method}": Places.complexity(method) for method in sizes},
     }
@@ -131,7 +132,11 @@ def _report(
 def judge_report(experiment: Experiment, report: Report) -> Standing:
     """How a report stands: by its inputs, its keys, and its copies in `reports/`."""
     standing = judge_step(
-        report.record, keys=report_keys(experiment), inputs=report.inputs, outputs=report.files
+        report.record,
+        keys=report_keys(experiment),
+        inputs=report.inputs,
+        outputs=report.files,
+        needs_inputs=True,
     )
     if not standing.usable:
         return standing

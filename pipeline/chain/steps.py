@@ -47,16 +47,22 @@ def write_step(
 
 
 def judge_step(
-    path: Path, *, keys: Keys, inputs: Mapping[str, Path], outputs: Sequence[Path]
+    path: Path,
+    *,
+    keys: Keys,
+    inputs: Mapping[str, Path],
+    outputs: Sequence[Path],
+    needs_inputs: bool = False,
 ) -> Standing:
     """How a step stands: by its record, and by the content of what it read and made.
 
     Args:
         path: the record.
         keys: what the experiment requests.
-        inputs: files that it must have been made from, by their part in the step. One that does
-            not exist is not compared.
+        inputs: files that it must have been made from, by their part in the step.
         outputs: files that it must have made.
+        needs_inputs: whether it is foreign if an input no longer exists. Otherwise that one is not
+            compared.
     """
     for file in (*outputs, path):
         if not file.exists():
@@ -71,6 +77,8 @@ def judge_step(
     if record.inputs.keys() != inputs.keys():
         return Standing("foreign", path, "made from other files")
     for name, file in inputs.items():
+        if needs_inputs and not file.exists():
+            return Standing("foreign", path, f"made from {file}, which is missing")
         if file.exists() and record.inputs[name] != sha256_of(file):
             return Standing("foreign", path, f"made from another {file.name} ({file})")
     return judged_by_keys(

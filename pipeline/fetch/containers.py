@@ -44,7 +44,10 @@ _BROKEN = (
     OverflowError,
     IndexError,
     RuntimeError,
+    # LZMA asks for as much memory as the file claims to need.
+    MemoryError,
 )
+_LONGEST = 200
 
 Reader = Callable[[Member], Iterator[bytes]]
 
@@ -204,6 +207,8 @@ def _explained(archive: Path, member: Member | None = None) -> Iterator[None]:
         yield
     except _BROKEN as error:
         where = f"its member {str(member.path)!a} is damaged" if member else "is damaged"
+        # The libraries quote what the archive holds.
+        reason = ascii(str(error))[1:-1][:_LONGEST] or type(error).__name__
         raise Unavailable(
-            f"{archive}: {where} ({error or type(error).__name__}); delete it and download it again"
+            f"{archive}: {where} ({reason}); delete it and download it again"
         ) from error

@@ -27,6 +27,7 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 _MAX_NAME_BYTES, _MAX_PATH_BYTES = 255, 1024
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
 _UTF8 = 0x800
+_SHOWN = 300
 
 
 class Member(NamedTuple):
@@ -134,4 +135,5 @@ def _folded(path: PurePosixPath) -> str:
 
 
 def _refused(archive: Path, name: str, reason: str) -> DataError:
-    return DataError(f"{archive}: its member {name!a} {reason}; check where the archive came from")
+    shown = f"{name!a:.{_SHOWN}}"
+    return DataError(f"{archive}: its member {shown} {reason}; check where the archive came from")

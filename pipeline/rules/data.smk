@@ -25,7 +25,7 @@ rule data:
 
 rule store:
     input:
-        manifest=content.input("store {dataset}", rules.data.output.manifest),
+        manifest=content.input("store {dataset}", [rules.data.output.manifest]),
     output:
         index="data/{dataset}/store/index.json",
         pixels="data/{dataset}/store/pixels.u16",
@@ -50,7 +50,7 @@ rule store:
 
 rule patches:
     input:
-        index=content.input("patches", f"data/{bench.dataset}/store/index.json"),
+        index=content.input("patches", [f"data/{bench.dataset}/store/index.json"]),
     output:
         patches=f"data/{bench.dataset}/patches.csv",
         record=f"data/{bench.dataset}/patches.record.json",
@@ -64,7 +64,7 @@ rule patches:
         mem_mb=4000,
         runtime=240,
     params:
-        store=subpath(input.index, parent=True),
+        store=f"data/{bench.dataset}/store",
     message:
         "Training windows of {params.store}"
     shell:

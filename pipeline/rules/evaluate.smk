@@ -2,7 +2,7 @@ rule evaluate:
     input:
         manifest=content.input(
             "evaluate {method}-seed{repetition}",
-            f"data/{bench.dataset}/manifest.csv",
+            [f"data/{bench.dataset}/manifest.csv"],
         ),
         weights=lambda wildcards: content.input(
             "evaluate {method}-seed{repetition}",

@@ -1,14 +1,14 @@
 rule train:
     input:
         manifest=content.input(
-            "train {method}-seed{repetition}", f"data/{bench.dataset}/manifest.csv"
+            "train {method}-seed{repetition}", [f"data/{bench.dataset}/manifest.csv"]
         ),
         index=content.input(
             "train {method}-seed{repetition}",
-            f"data/{bench.dataset}/store/index.json",
+            [f"data/{bench.dataset}/store/index.json"],
         ),
         patches=content.input(
-            "train {method}-seed{repetition}", rules.patches.output.patches
+            "train {method}-seed{repetition}", [rules.patches.output.patches]
         ),
         companion=lambda wildcards: content.input(
             "train {method}-seed{repetition}", bench.companion_index(wildcards.method)
@@ -28,7 +28,7 @@ rule train:
         mem_mb=8000,
         runtime=7200,
     params:
-        store=subpath(input.index, parent=True),
+        store=f"data/{bench.dataset}/store",
         companion=lambda wildcards, input: bench.companion_option(input.companion),
         folder=subpath(output.record, parent=True),
         state=f"state/{bench.dataset}/{{method}}-seed{{repetition}}",

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from pipeline.workflow.experiment import Workflow
@@ -17,6 +18,7 @@ class Content:
     Snakemake compares modification times, which copies and data tools change, and parameters of
     its last run in the same folder. Here, what to make again follows from records and checksums
     (`pipeline.chain`). The inputs of all other jobs are marked `ancient`: their times do not count.
+    Jobs that the user forces follow Snakemake's own rules.
 
     Args:
         snakemake: Snakemake's `workflow`.
@@ -26,27 +28,31 @@ class Content:
     def __init__(self, snakemake: Any, bench: Workflow) -> None:
         self.snakemake, self.bench = snakemake, bench
 
-    def input(
-        self, artifact: str, paths: str | Sequence[str] = ()
-    ) -> Callable[[Any], str | list[str]]:
+    def input(self, artifact: str, paths: Sequence[str] = ()) -> Callable[[Any], list[str]]:
         """A rule's input function for these files; both arguments may contain wildcards.
 
         Args:
             artifact: name of what the rule makes.
-            paths: the file or files that it needs.
+            paths: the files that it needs.
         """
 
-        def files(wildcards: Any) -> str | list[str]:
+        def files(wildcards: Any) -> list[str]:
             from snakemake.io import ancient
 
-            again = artifact.format(**wildcards) in self._to_make
-            if isinstance(paths, str):
-                found = paths.format(**wildcards)
-                return found if again else ancient(found)
-            several = [path.format(**wildcards) for path in paths]
-            return several if again else [ancient(path) for path in several]
+            found = [path.format(**wildcards) for path in paths]
+            if artifact.format(**wildcards) in self._to_make or self._by_hand:
+                return found
+            # What is missing would make Snakemake run the job.
+            return [ancient(path) for path in found if Path(path).exists()]
 
         return files
+
+    @property
+    def _by_hand(self) -> bool:
+        """Whether this is the process of a single job, or the user forces jobs."""
+        settings = self.snakemake.dag_settings
+        forced = settings.forceall or settings.forcetargets or settings.forcerun
+        return bool(forced) or not self.snakemake.is_main_process
 
     @cached_property
     def _to_make(self) -> dict[str, str]:

@@ -77,3 +77,27 @@ def test_an_empty_archive(tmp_path: Path, make: Make) -> None:
 
 def test_a_page_saved_by_a_browser(tmp_path: Path) -> None:
     assert "is a web page" in refused(tmp_path, b"<html><body>Quota exceeded</body></html>")
+
+
+def test_a_message_does_not_quote_the_whole_archive(tmp_path: Path) -> None:
+    line = refused(tmp_path, zip_of({"\x01" * 20_000: b"2"}))
+    assert len(line) < len(str(tmp_path)) + 600
+    # The name of a member in its own header: longer, with what follows it.
+    spoilt = bytearray(zip_of({"a.png": noise(3000)}, zipfile.ZIP_STORED))
+    spoilt[26:28] = (2000).to_bytes(2, "little")
+    with pytest.raises(DataError) as caught:
+        unpacked(tmp_path, bytes(spoilt))
+    line = str(caught.value)
+    assert len(line) < len(str(tmp_path)) + 600
+    assert line.isprintable()
+
+
+def test_an_lzma_member_that_asks_for_all_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def explode(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("zipfile.ZipExtFile.read", explode)
+    with pytest.raises(DataError, match=r"is damaged \(MemoryError\)"):
+        unpacked(tmp_path, zip_of({"a.png": b"x"}, zipfile.ZIP_LZMA))

@@ -115,7 +115,7 @@ def test_a_process_that_loops_or_crashes(tmp_path: Path, monkeypatch: pytest.Mon
         refused(path, message)
     monkeypatch.setattr(hdf5, "_PATIENCE", 0.5)
     (script / "keras_process.py").write_text("import time\ntime.sleep(100)")
-    refused(path, "not read within 0 s")
+    refused(path, "not read within 1 s")
 
 
 def many_splits(file: Any) -> None:
