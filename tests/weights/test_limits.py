@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from support.weight_files import as_objects, npz, python2, python2_type, refused
 
+from pipeline.weights import hdf5
 from pipeline.weights import npz as npz_reader
 from pipeline.weights.arrays import Unreadable, check_size, plain
 from pipeline.weights.keras2 import layers_of_keras2
@@ -186,3 +187,8 @@ def test_tensors_start_at_multiples_of_eight_bytes(tmp_path: Path, method: str) 
     assert list(header) == sorted(header)
     assert header["__metadata__"] == {"method": method, "kwargs": '{"width": 2}'}
     assert len(content) == 8 + length + 4 * 5
+
+
+def test_the_process_that_reads_keras_runs_the_code_of_this_checkout() -> None:
+    """An installed copy elsewhere may be older."""
+    assert (hdf5._ROOT / "pipeline" / "weights" / "hdf5.py").samefile(hdf5.__file__)
