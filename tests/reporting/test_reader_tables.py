@@ -17,7 +17,7 @@ from pipeline.reporting.complexity import Comparison, comparison_text, heading
 from pipeline.reporting.headings import shown_metrics
 from pipeline.reporting.methods import method_text
 from pipeline.reporting.published import read_published_table1
-from pipeline.reporting.render import latex, markdown, readable_columns
+from pipeline.reporting.render import latex, markdown, notes, readable_columns
 from pipeline.reporting.table1 import build_table1
 
 METRICS = shown_metrics(load_methods().metrics)
@@ -158,3 +158,19 @@ def test_lines_of_a_comparison() -> None:
     assert comparison_text(by_fvcore).endswith("equal by fvcore")
     absent = Comparison("JNB", "", None, {}, {"params": "no network"})
     assert comparison_text(absent).splitlines()[1].strip() == "params: no network"
+
+
+def test_lpips_is_missing_only_where_nobody_has_it() -> None:
+    published = read_published_table1(PUBLISHED / "table1.csv")
+    says = "LPIPS: not computed"
+    without, first, second = (
+        build_table1(results, [], published)
+        for results in (
+            [result()],
+            [result(extra={"lpips": 0.2})],
+            [result(), result("mine", "Mine", extra={"lpips": 0.2})],
+        )
+    )
+    assert any(line.startswith(says) for line in notes(without))
+    for frame in (first, second):
+        assert not any(line.startswith(says) for line in notes(frame))
