@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from pipeline.data.manifest import read_manifest, write_manifest
 from pipeline.errors import ConfigError, DataError, WeightsError
 from pipeline.evaluation.loading import LoadedMethod, check_origin, load_method, prepare
 from pipeline.evaluation.protocol import Tiling
+from pipeline.files import sha256_of
 from pipeline.methods import get_method
+from pipeline.pins import PinnedWeights, Pins
 from pipeline.run import Run, WeightsOrigin
 from pipeline.weights.own_file import save_weights
 
@@ -103,6 +106,32 @@ def test_published_weights_are_those_of_the_full_size(tiny: Tiny, tmp_path: Path
     assert same(loaded.network, full)
     assert loaded.label != run.label
     assert (loaded.kwargs, loaded.weights) == ({"width": 4}, file)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_label_of_a_file_is_what_is_known_of_it(
+    tiny: Tiny, tmp_path: Path, known: bool
+) -> None:
+    """Names and shapes prove nothing: anyone can save a network under them."""
+    file = tmp_path / "dpdnet.pth"
+    entry = get_method("dpdnet").entry.model_copy(update={"kwargs": {"width": 2}})
+    methods = {**tiny.experiment.methods, "dpdnet": entry}
+    run = Run.of(tiny.experiment.model_copy(update={"methods": methods}), "dpdnet")
+    torch.save({"params": run.method.build().state_dict()}, file)
+    digest = sha256_of(file) if known else "0" * 64
+    pinned = PinnedWeights(sha256=digest, source="a DVD", added=date(2024, 5, 6))
+    pins = Pins(weights={"dpdnet": (pinned,), "kpac": ()})
+    run = Run.of(run.experiment.model_copy(update={"pins": pins}), "dpdnet")
+    loaded = load_method(run, WeightsOrigin(official=file))
+    assert loaded.label == ("official weights" if known else "given weights")
+
+
+def test_a_key_is_for_files_of_weights_only() -> None:
+    method = get_method("dmtnet-t")
+    for folder in (RUN, None):
+        with pytest.raises(ConfigError, match="--key chooses within a file .*; give it with --wei"):
+            check_origin(method, WeightsOrigin(folder, None, "params"))
+    check_origin(method, WeightsOrigin(None, FILE, "params"))
 
 
 def test_the_test_scenes_with_protocol_and_tiles(tiny: Tiny) -> None:
