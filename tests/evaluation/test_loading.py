@@ -129,7 +129,7 @@ def test_the_label_of_a_file_is_what_is_known_of_it(
 def test_a_key_is_for_files_of_weights_only() -> None:
     method = get_method("dmtnet-t")
     for folder in (RUN, None):
-        with pytest.raises(ConfigError, match=r"--key chooses within a file .*; give it with --wei"):
+        with pytest.raises(ConfigError, match=r"--key chooses within a file .*; give it"):
             check_origin(method, WeightsOrigin(folder, None, "params"))
     check_origin(method, WeightsOrigin(None, FILE, "params"))
 
