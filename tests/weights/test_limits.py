@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import pickle
+import subprocess
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -189,6 +191,19 @@ def test_tensors_start_at_multiples_of_eight_bytes(tmp_path: Path, method: str) 
     assert len(content) == 8 + length + 4 * 5
 
 
-def test_the_process_that_reads_keras_runs_the_code_of_this_checkout() -> None:
+def test_the_process_that_reads_keras_runs_the_code_of_this_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An installed copy elsewhere may be older."""
-    assert (hdf5._ROOT / "pipeline" / "weights" / "hdf5.py").samefile(hdf5.__file__)
+    asked: list[dict[str, str]] = []
+
+    def refuse(*_: Any, env: dict[str, str], **__: Any) -> Any:
+        asked.append(env)
+        raise subprocess.TimeoutExpired("python", 1)
+
+    monkeypatch.setattr(hdf5.subprocess, "run", refuse)
+    (tmp_path / "x.h5").write_bytes(b"")
+    with pytest.raises(Unreadable, match="not read within"):
+        hdf5.read_layers(tmp_path / "x.h5")
+    first, *_ = asked[0]["PYTHONPATH"].split(os.pathsep)
+    assert Path(first, "pipeline", "weights", "hdf5.py").samefile(hdf5.__file__)
