@@ -9,7 +9,9 @@ import pytest
 import yaml
 from conftest import Run, Tiny
 
-from pipeline.workflow.experiment import Workflow
+from pipeline.config.experiment import load_experiment
+from pipeline.keys import evaluate_keys
+from pipeline.run import Run as PlannedRun
 
 MODULE = """
 from pathlib import Path
@@ -39,7 +41,7 @@ def ran(config: Path) -> bool:
 
 def test_listing_and_keys_import_nothing(run: Run, tiny: Tiny, config: Path) -> None:
     assert run("methods", "--config", config).code == 0
-    assert Workflow(config).evaluate_key("stranger")
+    assert evaluate_keys(PlannedRun.of(load_experiment(config), "stranger"))
     target = ["--root", tiny.raw, "--manifest", config.with_name("manifest.csv")]
     assert run("data", *target, "--config", config).code == 0
     assert not ran(config)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import shutil
 import string
@@ -204,5 +203,5 @@ def test_names_have_a_pattern(tmp_path: Path, tiny: Tiny, kind: str, nasty: str)
     path.write_text(yaml.safe_dump(data))
     with pytest.raises(ConfigError) as caught:
         load_experiment(path)
-    assert re.match(rf"{re.escape(str(path))}: .*(name|{kind})", str(caught.value))
+    assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
