@@ -29,7 +29,7 @@ from pipeline.errors import ConfigError, RecordError
 from pipeline.evaluation import complexity
 from pipeline.methods import Method
 from pipeline.places import Places
-from pipeline.reporting.plots import marked
+from pipeline.reporting.notes import marked
 from pipeline.results_versions import _VERSIONS
 from pipeline.run import Run, WeightsOrigin
 from pipeline.stages.report import make_plot, make_table1

@@ -17,6 +17,7 @@ import typer
 import yaml
 from conftest import Tiny
 from support.paths import CONFIG, REPOSITORY
+from support.projects import CONFIG as SMALL
 from typer.testing import CliRunner
 
 from pipeline.cli import Panel, app, main
@@ -300,7 +301,7 @@ def test_damaged_records(run: Run, project: Path) -> None:
     record = project / "results" / "tiny" / "input-seed0" / "record.json"
     record.write_text('{"kind": "result"}')
     before = (project / "reports" / "table1.csv").read_bytes()
-    assert "input-seed0/record.json" in run("table1", "--config", CONFIG)
+    assert "input-seed0/record.json" in run("table1", "--config", SMALL)
     assert (project / "reports" / "table1.csv").read_bytes() == before
 
 

@@ -26,6 +26,7 @@ def config(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An experiment whose control is a stranger's module."""
     (tmp_path / "stranger.py").write_text(MODULE)
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
     monkeypatch.delitem(sys.modules, "stranger", raising=False)
     data = yaml.safe_load(tiny.config.read_text())
     entry = {"module": "stranger", "row": "Stranger", "kind": "control"}
