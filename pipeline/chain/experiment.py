@@ -29,7 +29,7 @@ class Artifact:
 
     `name`: unique, such as `train dmtnet-b-seed0`. `outputs`: its files. `needs`: names of the
     artifacts that it is made from. `data`: whether it is a part of a data set, which comes out the
-    same if it is only missing. `kept`: made again if it is missing, even if nothing needs it; a
+    same if it is only missing. `row`: whether a table leaves it out if it is missing. `kept`: made again if it is missing, even if nothing needs it; a
     store or patch index may be deleted when the trainings are finished.
     """
 
@@ -38,6 +38,7 @@ class Artifact:
     needs: tuple[str, ...]
     judge: Callable[[], Standing]
     data: bool = False
+    row: bool = False
     kept: bool = True
 
 
@@ -76,7 +77,8 @@ class Chain:
                 remedy.
         """
         for need in (self.artifacts[need] for need in self.artifacts[name].needs):
-            if need.kept and (need.data or any(path.exists() for path in need.outputs)):
+            left_out = need.row and not any(path.exists() for path in need.outputs)
+            if need.kept and not left_out:
                 self.require(need.name)
         self.standing(name).require()
 
@@ -172,6 +174,7 @@ class Chain:
                 (self.places.per_image(method, repetition), self.places.record(method, repetition)),
                 tuple(needs),
                 partial(judge_result, run, self.places),
+                row=True,
             )
 
     def _sets_of(self, run: Run) -> tuple[str, ...]:
@@ -193,6 +196,7 @@ class Chain:
                 (Places.complexity(method),),
                 (),
                 partial(judge_complexity, experiment, method),
+                row=True,
             )
         for report in made:
             yield Artifact(
