@@ -8,44 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError
 
 from pipeline.errors import RecordError, first_problem
 from pipeline.files import write_text
+from pipeline.record_base import Record
 
 Label = Literal["reproduced", "official weights", "given weights", "published", "surrogate", "demo"]
 CATEGORIES = ("indoor", "outdoor", "combined")
 MAIN_GROUP = "main"
 _AGAIN = "delete the file and run its stage again"
-_TOO_LARGE = 2**63
 
 
-class _Record(BaseModel):
-    # JSON has neither infinities nor NaN: they would be read back as `null`.
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    @field_validator("*")
-    @classmethod
-    def _is_a_sensible_number(cls, value: Any) -> Any:
-        """Tables and plots overflow beyond."""
-        if not all(abs(number) < _TOO_LARGE for number in _numbers(value)):
-            raise ValueError("is beyond any count or measurement")
-        return value
-
-
-def _numbers(value: Any) -> Iterator[float]:
-    if isinstance(value, int | float):
-        yield value
-    elif isinstance(value, dict | tuple | list):
-        for part in value.values() if isinstance(value, dict) else value:
-            yield from _numbers(part)
-
-
-class Provenance(_Record):
+class Provenance(Record):
     """Where a number comes from.
 
     `config`: the whole resolved experiment; `config_hash`: its SHA-256. `configuration_key` and
@@ -76,7 +54,7 @@ class Provenance(_Record):
     created: str
 
 
-class Protocol(_Record):
+class Protocol(Record):
     """How images were scored; results of different protocols are never compared."""
 
     id: str
@@ -89,7 +67,7 @@ class Protocol(_Record):
     views: tuple[str, ...]
 
 
-class RunRecord(_Record):
+class RunRecord(Record):
     """`runs/<set>/<run>/record.json`: one trained (or fitted) network.
 
     `epoch` and `val_psnr` (dB) are those of the best checkpoint, which is kept. `learned`: what a
@@ -110,14 +88,14 @@ class RunRecord(_Record):
     provenance: Provenance
 
 
-class Scores(_Record):
+class Scores(Record):
     """Plain means over `n` images, by metric; `None` for a metric that was not computed."""
 
     n: int
     mean: dict[str, float | None]
 
 
-class ResultRecord(_Record):
+class ResultRecord(Record):
     """`results/<set>/<run>/record.json`: one method scored on the test split.
 
     `scores` maps indoor, outdoor and combined to means over the main group; `groups` maps every
@@ -143,7 +121,7 @@ class ResultRecord(_Record):
     provenance: Provenance
 
 
-class ComplexityRecord(_Record):
+class ComplexityRecord(Record):
     """`results/complexity/<method>.json`: size of the full model, paper configuration.
 
     `flops_fvcore`: fvcore's total at `size`, in multiply-accumulates. `flops_paper`: by the
@@ -167,7 +145,7 @@ class ComplexityRecord(_Record):
     key: str
 
 
-class StepRecord(_Record):
+class StepRecord(Record):
     """`<artifact>.record.json`: a file that has no other record, such as a manifest or a table.
 
     `experiment`: name of the experiment. `configuration_key`, `code`: what it depends on, see
@@ -184,7 +162,7 @@ class StepRecord(_Record):
     outputs: dict[str, str]
 
 
-class ImageReport(_Record):
+class ImageReport(Record):
     """An image that could be decoded.
 
     Size in pixels, bits per channel, length in bytes, SHA-256. `correlation` with the combined
@@ -201,7 +179,7 @@ class ImageReport(_Record):
     shift: tuple[float, float] | None
 
 
-class DoctorReport(_Record):
+class DoctorReport(Record):
     """What `dmtbench doctor` found in a data set.
 
     `layout`: name of the layout and its folder. `labels`: source of the labels indoor and outdoor.
@@ -226,7 +204,7 @@ class DoctorReport(_Record):
 AnyRecord = TypeVar(
     "AnyRecord", RunRecord, ResultRecord, ComplexityRecord, StepRecord, DoctorReport
 )
-RECORD_TYPES: tuple[type[_Record], ...] = (
+RECORD_TYPES: tuple[type[Record], ...] = (
     RunRecord,
     ResultRecord,
     ComplexityRecord,
@@ -237,7 +215,7 @@ CHECKSUM = "record_sha256"
 """Key of a record's checksum: SHA-256 of its other keys as canonical JSON."""
 
 
-def write_record(path: Path, record: _Record) -> None:
+def write_record(path: Path, record: Record) -> None:
     """Write `record` to `path` atomically, as JSON with its checksum.
 
     Raises:

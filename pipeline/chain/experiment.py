@@ -28,14 +28,17 @@ class Artifact:
     """What one job of the workflow makes.
 
     `name`: unique, such as `train dmtnet-b-seed0`. `outputs`: its files. `needs`: names of the
-    artifacts that it is made from. `kept`: made again if it is missing, even if nothing needs it;
-    a store or patch index may be deleted when the trainings are finished.
+    artifacts that it is made from. `data`: whether it is a part of a data set, which comes out the
+    same if it is only missing. `row`: whether a table leaves it out if it is missing. `kept`: made again if it is missing, even if nothing needs it; a
+    store or patch index may be deleted when the trainings are finished.
     """
 
     name: str
     outputs: tuple[Path, ...]
     needs: tuple[str, ...]
     judge: Callable[[], Standing]
+    data: bool = False
+    row: bool = False
     kept: bool = True
 
 
@@ -67,13 +70,16 @@ class Chain:
     def require(self, name: str) -> None:
         """Refuse an artifact unless it and all that it follows may be shown.
 
+        A result or size that has not been made is not in a table, and not required.
+
         Raises:
             RecordError: one is foreign, broken or missing; the message names the file and the
                 remedy.
         """
-        for need in self.artifacts[name].needs:
-            if self.artifacts[need].kept:
-                self.require(need)
+        for need in (self.artifacts[need] for need in self.artifacts[name].needs):
+            left_out = need.row and not any(path.exists() for path in need.outputs)
+            if need.kept and not left_out:
+                self.require(need.name)
         self.standing(name).require()
 
     def to_make(self, targets: Iterable[str] = ()) -> dict[str, str]:
@@ -83,7 +89,6 @@ class Chain:
             targets: files, or names of rules without wildcards; everything if empty.
         """
         needed, reasons = self._needed(list(targets)), dict[str, str]()
-        # What is only missing will be the same again: a store, say, that was deleted.
         changed: set[str] = set()
         for name, artifact in self.artifacts.items():
             if name not in needed:
@@ -96,7 +101,7 @@ class Chain:
                 reasons[name] = f"{standing.reason}: {standing.path}"
             elif again := self._changed(artifact, changed):
                 reasons[name] = f"{again} is made again"
-            if name in reasons and standing.state != "missing":
+            if name in reasons and not (artifact.data and standing.state == "missing"):
                 changed.add(name)
         return reasons
 
@@ -169,6 +174,7 @@ class Chain:
                 (self.places.per_image(method, repetition), self.places.record(method, repetition)),
                 tuple(needs),
                 partial(judge_result, run, self.places),
+                row=True,
             )
 
     def _sets_of(self, run: Run) -> tuple[str, ...]:
@@ -190,6 +196,7 @@ class Chain:
                 (Places.complexity(method),),
                 (),
                 partial(judge_complexity, experiment, method),
+                row=True,
             )
         for report in made:
             yield Artifact(
@@ -213,4 +220,4 @@ def _step(
     """An artifact with a step record."""
     path = record or record_of(output)
     judge = partial(judge_step, path, keys=keys, inputs=inputs or {}, outputs=[output])
-    return Artifact(name, (output, path), needs, judge, kept)
+    return Artifact(name, (output, path), needs, judge, data=True, kept=kept)

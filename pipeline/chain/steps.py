@@ -74,12 +74,14 @@ def judge_step(
     for file in outputs:
         if record.outputs.get(file.relative_to(path.parent).as_posix()) != sha256_of(file):
             return Standing("broken", file, "was changed after it was made")
-    if record.inputs.keys() != inputs.keys():
-        return Standing("foreign", path, "made from other files")
+    there = {name: file for name, file in inputs.items() if file.exists()}
     for name, file in inputs.items():
-        if needs_inputs and not file.exists():
+        if needs_inputs and name in record.inputs and name not in there:
             return Standing("foreign", path, f"made from {file}, which is missing")
-        if file.exists() and record.inputs[name] != sha256_of(file):
+    if record.inputs.keys() - inputs.keys() or there.keys() - record.inputs.keys():
+        return Standing("foreign", path, "made from other files")
+    for name, file in there.items():
+        if record.inputs[name] != sha256_of(file):
             return Standing("foreign", path, f"made from another {file.name} ({file})")
     return judged_by_keys(
         path, keys=keys, configuration_key=record.configuration_key, code=record.code

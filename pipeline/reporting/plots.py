@@ -16,7 +16,7 @@ from pipeline.files import atomic_file
 from pipeline.reporting import tables
 from pipeline.reporting.headings import Metrics, score_heading
 from pipeline.reporting.label_placement import Point, Polyline, place_labels, shown, spread
-from pipeline.reporting.render import marked
+from pipeline.reporting.notes import experiments_of, marked
 
 _SERIES = re.compile(r"DMTNet-[TSBLH]")
 _OURS, _OTHERS, _FAINT = "#c0392b", "#34597f", "#7a7a7a"
@@ -69,7 +69,7 @@ def psnr_vs_params(table1: pd.DataFrame, stem: Path, metrics: Metrics) -> list[P
         _published_panel(axes[0], table1, canon)
         for panel, part in zip(axes[1:], others, strict=True):
             _own_panel(panel, part)
-        for name in sorted({name for name in table1.get("experiment", ()) if name}):
+        for name in experiments_of(table1):
             figure.text(0.004, 0.01, f"Experiment: {name}", fontsize=_FONT, color=_FAINT)
         for panel in axes:
             panel.set_ylabel(f"Combined {score_heading('psnr', metrics)}")

@@ -14,6 +14,7 @@ from pipeline.files import atomic_file, write_text
 from pipeline.records import CATEGORIES
 from pipeline.reporting import tables
 from pipeline.reporting.headings import Metrics, score_heading
+from pipeline.reporting.notes import experiments_of, marked, notes
 from pipeline.reporting.published import PAPER_METRICS
 
 _DIGITS = {"psnr": 2, "ssim": 3, "mae": 3}
@@ -147,47 +148,6 @@ def readable_columns(frame: pd.DataFrame, metrics: Metrics) -> tuple[Column, ...
     return tuple(Column(name, name) for name in frame.columns)
 
 
-def notes(frame: pd.DataFrame) -> list[str]:
-    """What a reader must know about the labels and data sets in `frame`, one sentence each."""
-    sentences = [f"Experiment: {name}." for name in _experiments(frame)]
-    if tables.STALE in set(frame.get("standing", ())):
-        sentences.append(
-            "Rows marked stale were made by other code than that of today; `dmtbench status` says "
-            "which."
-        )
-    if tables.PUBLISHED in set(frame["label"]):
-        sentences.append("Rows labeled published were not run: their numbers are the paper's.")
-    if tables.SURROGATE in set(frame["label"]):
-        sentences.append(
-            "Rows labeled surrogate were made with networks that stand in for methods whose "
-            "publications do not describe them fully: they are not results of those methods."
-        )
-    if tables.GIVEN in set(frame["label"]):
-        sentences.append(
-            "Rows labeled given weights were scored with files that nobody has confirmed to be the "
-            "authors' weights: they are not results of those methods."
-        )
-    pairs = frame[["label", "dataset"]].drop_duplicates().sort_values(["label", "dataset"])
-    for label, dataset in pairs.itertuples(index=False):
-        if label != "demo" and dataset == tables.CANON:
-            continue
-        models = "narrow networks or controls on " if label == "demo" else ""
-        sentences.append(
-            f"Quality cells labeled {label} come from {models}data set {dataset} and are not "
-            "comparable with the published ones, measured on Canon DP."
-        )
-    run = frame[frame["label"] != tables.PUBLISHED]
-    if "combined_lpips" in frame and run["combined_lpips"].isna().all():
-        sentences.append("LPIPS: not computed; the result records say why.")
-    if "params" in frame:
-        sentences.append("Params and FLOPs are those of the full models, under every label.")
-    return sentences
-
-
-def _experiments(frame: pd.DataFrame) -> list[str]:
-    return sorted({name for name in frame.get("experiment", ()) if name})
-
-
 def markdown(frame: pd.DataFrame, metrics: Metrics) -> str:
     """The readable columns of `frame` as a Markdown table, with the notes below it."""
 
@@ -266,13 +226,7 @@ def write_metrics(frame: pd.DataFrame, path: Path) -> None:
         marked(row): {name: row[name] for name in names if pd.notna(row[name])}
         for _, row in run.iterrows()
     }
-    write_text(path, json.dumps({"".join(_experiments(frame)): metrics}, indent=2) + "\n")
-
-
-def marked(row: pd.Series) -> str:
-    """The name of a row, with a mark if it is stale."""
-    name = str(row["method"])
-    return f"{name} ({tables.STALE})" if row.get("standing") == tables.STALE else name
+    write_text(path, json.dumps({"".join(experiments_of(frame)): metrics}, indent=2) + "\n")
 
 
 def escape_latex(text: str) -> str:

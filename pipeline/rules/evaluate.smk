@@ -22,7 +22,7 @@ rule evaluate:
         mem_mb=8000,
         runtime=240,
     params:
-        root=bench.raw,
+        root=lambda wildcards: bench.raw,
         run=lambda wildcards, input: bench.run_option(input.weights),
         folder=subpath(output.record, parent=True),
     message:

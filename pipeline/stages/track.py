@@ -32,7 +32,7 @@ def track_records(experiment: Experiment, uri: str, artifacts: Path) -> str:
     names = {f"{record.method}-seed{record.repetition}" for record in shown.results}
     trained = [name for name in chain.artifacts if name.startswith("train ")]
     names |= {name.removeprefix("train ") for name in trained if chain.standing(name).usable}
-    tables = [path for path in sorted(places.reports.iterdir()) if path not in report.files]
+    tables = [path for path in sorted(places.reports.glob("*.*")) if path not in report.files]
     summary = asdict(ingest(places.runs, places.results, tables, uri, artifacts, names))
     write_text(report.files[0], json.dumps(summary, indent=1) + "\n")
     write_step(

@@ -40,12 +40,15 @@ class Content:
             from snakemake.io import ancient
 
             found = [path.format(**wildcards) for path in paths]
-            if artifact.format(**wildcards) in self._to_make or self._by_hand:
+            if self._by_hand or self._may_run(artifact.format(**wildcards)):
                 return found
-            # What is missing would make Snakemake run the job.
+            # An input that is missing would make Snakemake run the job.
             return [ancient(path) for path in found if Path(path).exists()]
 
         return files
+
+    def _may_run(self, artifact: str) -> bool:
+        return artifact in self._to_make or self.bench.chain.standing(artifact).state == "missing"
 
     @property
     def _by_hand(self) -> bool:

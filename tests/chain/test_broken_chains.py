@@ -138,7 +138,7 @@ def nested(block: str, **values: object) -> Callable[[], object]:
     return configured(**{block: {**known, **values}})
 
 
-RECIPE = {"epochs": 3, "passes_per_epoch": 2, "batch_size": 2, "crop": 32, "learning_rate": 0.001}
+RECIPE = {"epochs": 3, "passes_per_epoch": 2, "batch_size": 2, "crop": 32, "learning_rate": 0.01}
 EVALUATION, TRAINING, DATA = "evaluate dmtnet-t-seed0", "train dmtnet-t-seed0", "data tiny"
 WAYS = [
     Way("a score is changed", change_score, EVALUATION, "broken", RESULT / "per_image.csv"),

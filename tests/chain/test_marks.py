@@ -29,7 +29,7 @@ from pipeline.errors import ConfigError, RecordError
 from pipeline.evaluation import complexity
 from pipeline.methods import Method
 from pipeline.places import Places
-from pipeline.reporting.plots import marked
+from pipeline.reporting.notes import marked
 from pipeline.results_versions import _VERSIONS
 from pipeline.run import Run, WeightsOrigin
 from pipeline.stages.report import make_plot, make_table1
@@ -141,14 +141,14 @@ def test_another_published_number_makes_the_tables_again() -> None:
 
 
 @pytest.fixture
-def given(monkeypatch: Patch) -> Path:
+def given(project: Path, monkeypatch: Patch) -> Path:
     """The result of a network that somebody gives as the authors'."""
     experiment = load_experiment(CONFIG)
     run, path = Run.of(experiment, "dmtnet-t"), Path("given.safetensors")
     network = run.method.build(**run.kwargs)
     save_weights(path, network.state_dict(), "dmtnet-t", {})
     monkeypatch.setattr(Method, "load_official", lambda self, state: network)
-    target = Places.of(experiment).given("dmtnet-t")
+    target = project / Places.of(experiment).given("dmtnet-t")
     evaluate(run, WeightsOrigin(official=path), target)
     return target
 

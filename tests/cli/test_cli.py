@@ -16,7 +16,8 @@ import pytest
 import typer
 import yaml
 from conftest import Tiny
-from support.paths import CONFIG, PUBLISHED, REPOSITORY
+from support.paths import CONFIG, REPOSITORY
+from support.projects import CONFIG as SMALL
 from typer.testing import CliRunner
 
 from pipeline.cli import Panel, app, main
@@ -296,15 +297,12 @@ def test_places_that_cannot_be_written(run: Run, tiny: Tiny, tmp_path: Path, com
     assert (tmp_path / "file").read_text() == "not a folder"
 
 
-def test_damaged_records(run: Run, tiny: Tiny, tmp_path: Path) -> None:
-    record = tmp_path / "results" / "input-seed0" / "record.json"
-    record.parent.mkdir(parents=True)
+def test_damaged_records(run: Run, project: Path) -> None:
+    record = project / "results" / "tiny" / "input-seed0" / "record.json"
     record.write_text('{"kind": "result"}')
-    published = PUBLISHED
-    folders = ["--results", tmp_path / "results", "--complexity", tmp_path / "complexity"]
-    rest = ["--published", published, "--output", tmp_path / "out", "--config", tiny.config]
-    assert str(record) in run("table1", *folders, *rest)
-    assert not (tmp_path / "out").exists()
+    before = (project / "reports" / "table1.csv").read_bytes()
+    assert "input-seed0/record.json" in run("table1", "--config", SMALL)
+    assert (project / "reports" / "table1.csv").read_bytes() == before
 
 
 def test_an_interrupt_has_the_shells_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:

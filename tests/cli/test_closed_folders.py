@@ -9,16 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Done, Run, Tiny
-from support.factories import control
-from support.paths import PUBLISHED
 from support.permissions import permissions_bind, read_only
+from support.projects import CONFIG
 
 from pipeline.data.png import write_png16
-from pipeline.records import write_record
 
 IMAGE = np.zeros((32, 32, 3), np.uint16)
-REPORT = ["--results", "results", "--complexity", "complexity", "--published", PUBLISHED]
-TRACK = ["track", "--runs", "none", "--results", "results"]
+SMALL = ["--config", CONFIG]
+TRACK = ["track", *SMALL]
+REPORTS = "reports/small"
 
 # The command, and the folder (below the current one) that is closed.
 COMMANDS: dict[str, tuple[list[object], str]] = {
@@ -34,12 +33,13 @@ COMMANDS: dict[str, tuple[list[object], str]] = {
     "results": (["evaluate", "input", "SET", "--output", "out/result"], "out"),
     "predict": (["predict", "input", "SET", "--output", "out/images"], "out"),
     "complexity": (["complexity", "dmtnet-t", "--size", 64, 64, "--cache", "out", "CONFIG"], "out"),
-    "table1": (["table1", *REPORT, "--output", "out", "CONFIG"], "out"),
-    "table2": (["table2", *REPORT, "--output", "out", "CONFIG"], "out"),
-    "plot": (["plot", "--table", "table1.csv", "--output", "out"], "out"),
+    "table1": (["table1", *SMALL], REPORTS),
+    "table2": (["table2", *SMALL], REPORTS),
+    "plot": (["plot", *SMALL], REPORTS),
+    "copies": (["plot", *SMALL], "reports"),
     "database": ([*TRACK, "--uri", "sqlite:///out/mlflow.db"], "out"),
     "artifacts": ([*TRACK, "DATABASE", "--artifacts", "out"], "out"),
-    "summary": ([*TRACK, "DATABASE", "--output", "out/tracking.json"], "out"),
+    "summary": ([*TRACK, "DATABASE"], REPORTS),
     "deblur": (["deblur", "a.png", "b.png", "--method", "mean", "-o", "out/c.png"], "out"),
     "profile": (["debug", "profile", "dmtnet-t", "TRIAL", "-o", "out/trace.json"], "out"),
     "schemas": (["schemas", "out"], "out"),
@@ -49,16 +49,11 @@ COMMANDS: dict[str, tuple[list[object], str]] = {
 
 
 @pytest.fixture
-def project(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A current folder with what the commands read."""
-    folder = tmp_path / "project"
-    write_record(folder / "results" / "input-seed0" / "record.json", control("input", "Input", 20))
-    (folder / "results" / "input-seed0" / "per_image.csv").write_text("scene,psnr\na,20\n")
-    shutil.copy(PUBLISHED / "table1.csv", folder / "published.csv")
+def folder(project: Path) -> Path:
+    """A finished project as the current folder, with two images."""
     for name in ("a.png", "b.png"):
-        write_png16(folder / name, IMAGE)
-    monkeypatch.chdir(folder)
-    return folder
+        write_png16(project / name, IMAGE)
+    return project
 
 
 def expanded(command: list[object], tiny: Tiny) -> list[object]:
@@ -87,35 +82,36 @@ def is_one_line(done: Done) -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_read_only_folder(run: Run, tiny: Tiny, project: Path, name: str) -> None:
-    command, folder = COMMANDS[name]
-    if name == "plot":
-        make_table(run, tiny)
+def test_a_read_only_folder(run: Run, tiny: Tiny, folder: Path, name: str) -> None:
+    command, place = COMMANDS[name]
     with ExitStack() as closed:
-        closed.enter_context(read_only(project / folder))
+        closed.enter_context(read_only(folder / place))
         closed.enter_context(permissions_bind())
         done = run(*expanded(command, tiny))
     is_one_line(done)
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if COMMANDS[name][1] == "out"])
-def test_a_file_in_the_place_of_a_folder(run: Run, tiny: Tiny, project: Path, name: str) -> None:
-    if name == "plot":
-        make_table(run, tiny)
-    (project / "out").write_text("kept")
+def test_a_file_in_the_place_of_a_folder(run: Run, tiny: Tiny, folder: Path, name: str) -> None:
+    (folder / "out").write_text("kept")
     is_one_line(run(*expanded(COMMANDS[name][0], tiny)))
-    assert (project / "out").read_text() == "kept"
+    assert (folder / "out").read_text() == "kept"
 
 
-def make_table(run: Run, tiny: Tiny) -> None:
-    done = run(*expanded(["table1", *REPORT, "--output", ".", "CONFIG"], tiny))
-    assert done.code == 0, done.err
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("command", ["table1", "table2", "plot", "track"])
+def test_a_file_in_the_place_of_the_reports(run: Run, command: str) -> None:
+    shutil.rmtree(REPORTS)
+    Path(REPORTS).write_text("kept")
+    is_one_line(run(command, *SMALL))
+    assert Path(REPORTS).read_text() == "kept"
 
 
 UNREADABLE: dict[str, list[object]] = {
     "mine.yaml": ["methods", "--config", "mine.yaml"],
     "a.png": ["deblur", "a.png", "b.png", "--method", "mean", "-o", "c.png"],
-    "results/input-seed0/record.json": ["table1", *REPORT, "--output", ".", "CONFIG"],
+    "results/tiny/input-seed0/record.json": ["table1", *SMALL],
+    "results/tiny/input-seed0": ["table1", *SMALL],
     "results": [*TRACK, "DATABASE"],
     "manifest.csv": ["store", "--root", "RAW", "--manifest", "manifest.csv", "--output", "s"],
     "raw": ["doctor", "--root", "raw", "CONFIG"],
@@ -125,8 +121,9 @@ UNREADABLE: dict[str, list[object]] = {
 }
 
 
+@pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("path", UNREADABLE)
-def test_what_cannot_be_read(run: Run, tiny: Tiny, project: Path, path: str) -> None:
+def test_what_cannot_be_read(run: Run, tiny: Tiny, path: str) -> None:
     shutil.copy(tiny.config, "mine.yaml")
     shutil.copy(tiny.manifest, "manifest.csv")
     shutil.copytree(tiny.raw, "raw")

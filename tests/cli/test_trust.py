@@ -9,7 +9,9 @@ import pytest
 import yaml
 from conftest import Run, Tiny
 
-from pipeline.workflow.experiment import Workflow
+from pipeline.config.experiment import load_experiment
+from pipeline.keys import evaluate_keys
+from pipeline.run import Run as PlannedRun
 
 MODULE = """
 from pathlib import Path
@@ -24,6 +26,7 @@ def config(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An experiment whose control is a stranger's module."""
     (tmp_path / "stranger.py").write_text(MODULE)
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
     monkeypatch.delitem(sys.modules, "stranger", raising=False)
     data = yaml.safe_load(tiny.config.read_text())
     entry = {"module": "stranger", "row": "Stranger", "kind": "control"}
@@ -39,7 +42,7 @@ def ran(config: Path) -> bool:
 
 def test_listing_and_keys_import_nothing(run: Run, tiny: Tiny, config: Path) -> None:
     assert run("methods", "--config", config).code == 0
-    assert Workflow(config).evaluate_key("stranger")
+    assert evaluate_keys(PlannedRun.of(load_experiment(config), "stranger"))
     target = ["--root", tiny.raw, "--manifest", config.with_name("manifest.csv")]
     assert run("data", *target, "--config", config).code == 0
     assert not ran(config)

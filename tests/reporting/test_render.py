@@ -166,7 +166,7 @@ def test_given_weights_are_said_to_be_such(tmp_path: Path, table1: pd.DataFrame)
 
 def test_metrics_hold_what_was_run(tmp_path: Path, table1: pd.DataFrame) -> None:
     write_metrics(table1, tmp_path / "metrics.json")
-    metrics = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
+    (metrics,) = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8")).values()
     assert list(metrics) == ["DMTNet-B", "Input | 100 % & more_"]
     ours = table1.set_index("method").loc["DMTNet-B"]
     names = ("combined_psnr", "combined_ssim", "combined_mae")

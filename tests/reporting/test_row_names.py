@@ -145,7 +145,7 @@ def test_names_that_cannot_be_shown(tmp_path: Path, row: str) -> None:
     data["ablations"] = {"mine": {"base": "dmtnet-b", "row": row}}
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(data))
-    with pytest.raises(ConfigError, match=r"mine\.yaml: ablations\.mine\.row: ") as error:
+    with pytest.raises(ConfigError, match=r"mine\.yaml: ") as error:
         load_experiment(path)
     assert str(error.value).isprintable()
 

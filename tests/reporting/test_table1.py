@@ -38,6 +38,7 @@ def test_columns_exactly(published: pd.DataFrame) -> None:
             expected += [f"{name}_{detail}" for detail in DETAILS]
     expected += ["trained_params", "params", "params_published_m"]
     expected += ["flops_paper_g", "flops_fvcore_g", "flops_published_g"]
+    expected += ["experiment", "standing"]
     assert list(frame.columns) == expected
 
 

@@ -14,6 +14,7 @@ import pytest
 import torch
 import yaml
 from conftest import Run, Tiny
+from support.paths import PUBLISHED
 
 from pipeline.evaluation.metrics import lpips
 
@@ -71,22 +72,23 @@ def stored(database: Path) -> dict[str, bytes]:
 def test_no_user_host_or_absolute_path_is_written(run: Run, tiny: Tiny, project: Path) -> None:
     home = project.parent
     config = ["--config", home / "mine.yaml"]
-    manifest = ["--manifest", project / "data" / "manifest.csv"]
-    root, results = ["--root", home / "set"], project / "results"
-    trained = ["--store", project / "data" / "store", "--patches", "data/patches.csv"]
+    manifest = ["--manifest", project / "data" / "mine" / "manifest.csv"]
+    root, results = ["--root", home / "set"], project / "results" / "mine"
+    data = project / "data" / "mine"
+    trained = ["--store", data / "store", "--patches", "data/mine/patches.csv"]
     commands: list[list[object]] = [
         ["doctor", *root, *config, "--report", results / "doctor.json"],
         ["data", *root, *manifest, *config],
-        ["store", *root, *manifest, "--output", project / "data" / "store"],
-        ["patches", *trained[:2], f"--output={project}/data/patches.csv", *config],
-        ["train", "unsharp", *trained, *manifest, *config, "--output", "runs/unsharp-seed0"],
+        ["store", *root, *manifest, "--output", data / "store"],
+        ["patches", *trained[:2], f"--output={data}/patches.csv", *config],
+        ["train", "unsharp", *trained, *manifest, *config, "--output", "runs/mine/unsharp-seed0"],
         [
             *("evaluate", "unsharp", *root, *manifest, *config),
-            *(f"--run={project}/runs/unsharp-seed0", "--output", results / "unsharp-seed0"),
+            *(f"--run={project}/runs/mine/unsharp-seed0", "--output", results / "unsharp-seed0"),
         ],
         [
             *("evaluate", "input", *root, *manifest, *config),
-            *("--output", f"../{PROJECT}/results/input-seed0"),
+            *("--output", f"../{PROJECT}/results/mine/input-seed0"),
         ],
         ["complexity", "dmtnet-t", "--size", 64, 64, "--cache", project / "complexity", *config],
     ]
@@ -94,13 +96,14 @@ def test_no_user_host_or_absolute_path_is_written(run: Run, tiny: Tiny, project:
         done = run(*command)
         assert done.code == 0 or command[0] == "doctor", done.err
     tracking = ["--uri", f"sqlite:///{project}/mlflow.db", "--artifacts", project / "artifacts"]
-    summary = ["--output", project / "results" / "tracking.json"]
-    runs = ["--runs", project / "runs", "--results", project / "results"]
-    assert run("track", *runs, *tracking, *summary).code == 0
+    shutil.copytree(PUBLISHED, "reports/published")
+    for command in (["table1"], ["table2"], ["plot"], ["track", *tracking]):
+        done = run(*command, *config)
+        assert done.code == 0, done.err
     found = {**texts(project), **stored(project / "mlflow.db")}
     assert len(found) > 100
-    assert b"not computed: ~/.cache" in found["results/input-seed0/record.json"]
-    assert b'"root": ".../set"' in found["results/input-seed0/record.json"]
-    assert b"--store data/store" in found["runs/unsharp-seed0/record.json"]
+    assert b"not computed: ~/.cache" in found["results/mine/input-seed0/record.json"]
+    assert b'"root": ".../set"' in found["results/mine/input-seed0/record.json"]
+    assert b"--store data/mine/store" in found["runs/mine/unsharp-seed0/record.json"]
     for marker in (USER, HOST, PROJECT, str(home), "/tmp/"):
         assert [name for name, text in found.items() if marker.encode() in text] == []

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import pytest
 from support.factories import control, provenance, result, run, scores
 from support.paths import CONFIG
+from support.projects import edit_record
 
 from pipeline.config.experiment import load_experiment
 from pipeline.errors import ConfigError, DataError, RecordError
@@ -279,7 +279,6 @@ def test_user_mistakes_are_explained(own: Lab) -> None:
 
 def test_result_and_run_must_belong_together(own: Lab) -> None:
     record = own.folder / "results" / "dmtnet-b-0" / "record.json"
-    fields = json.loads(record.read_text(encoding="utf-8"))
-    record.write_text(json.dumps({**fields, "repetition": 5}), encoding="utf-8")
+    edit_record(record, repetition=5)
     with pytest.raises(RecordError, match="another network"):
         own.ingest()
