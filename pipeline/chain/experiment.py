@@ -29,8 +29,9 @@ class Artifact:
 
     `name`: unique, such as `train dmtnet-b-seed0`. `outputs`: its files. `needs`: names of the
     artifacts that it is made from. `data`: whether it is a part of a data set, which comes out the
-    same if it is only missing. `row`: whether a table leaves it out if it is missing. `kept`: made again if it is missing, even if nothing needs it; a
-    store or patch index may be deleted when the trainings are finished.
+    same if it is only missing. `row`: whether a table leaves it out if it is missing. `kept`: made
+    again if it is missing, even if nothing needs it; a store or patch index may be deleted when the
+    trainings are finished.
     """
 
     name: str

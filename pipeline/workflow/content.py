@@ -48,7 +48,9 @@ class Content:
         return files
 
     def _may_run(self, artifact: str) -> bool:
-        return artifact in self._to_make or self.bench.chain.standing(artifact).state == "missing"
+        chain = self.bench.chain
+        known = artifact in chain.artifacts
+        return artifact in self._to_make or not known or chain.standing(artifact).state == "missing"
 
     @property
     def _by_hand(self) -> bool:

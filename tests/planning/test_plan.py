@@ -66,7 +66,7 @@ def test_every_job_and_its_reason(here: Path, tiny: Tiny) -> None:
     }
     assert len(jobs) == len(found)
     reasons = {job.rule: job.why for job in jobs}
-    assert reasons["data"] == "Missing output files"
+    assert reasons["data"] == "Missing"
     assert reasons["store"] == "Missing output files; Input files updated by another job"
 
 
@@ -85,7 +85,7 @@ def test_what_is_made_needs_no_job(here: Path, tiny: Tiny) -> None:
     text = config.read_text().replace("coc_far: [10.0, 14.0]", "coc_far: [10.0, 13.0]")
     config.write_text(text)
     (job,) = planned_jobs(config, [target])
-    assert (job.rule, job.why) == ("data", "Params have changed since last execution")
+    assert (job.rule, job.why) == ("data", "Made for another configuration or seed")
 
 
 def test_the_state_of_a_run_that_starts_meanwhile_stays(
