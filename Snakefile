@@ -1,5 +1,4 @@
 # The DAG. Every rule passes paths and scalars to one `dmtbench` command; all logic is in pipeline/.
-from pipeline.config.methods import METHOD_NAME
 from pipeline.workflow.content import Content
 from pipeline.workflow.experiment import load_workflow
 from pipeline.workflow.owner import sign_lock
@@ -21,7 +20,7 @@ onstart:
 
 wildcard_constraints:
     dataset="|".join(bench.datasets),
-    method=METHOD_NAME,
+    method="|".join([*bench.experiment.methods, *bench.experiment.ablations]),
     repetition="[0-9]+",
 
 
