@@ -9,9 +9,7 @@ import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 import pytest
 from support.paths import PUBLISHED
@@ -40,16 +38,6 @@ pytestmark = pytest.mark.usefixtures("project")
 RESULT, RUN = Path("results/tiny/dmtnet-t-seed0"), Path("runs/tiny/dmtnet-t-seed0")
 INPUT, MANIFEST = Path("results/tiny/input-seed0"), Path("data/tiny/manifest.csv")
 COMPLEXITY, TABLE = Path("results/complexity/dmtnet-t.json"), Path("reports/small/table1.csv")
-
-
-class Way(NamedTuple):
-    """A way to break the chain: the artifact that it breaks, how that stands, and which file."""
-
-    name: str
-    breaks: Callable[[], object]
-    artifact: str
-    state: str
-    file: Path
 
 
 def change_score() -> None:
@@ -140,227 +128,74 @@ def nested(block: str, **values: object) -> Callable[[], object]:
 
 RECIPE = {"epochs": 3, "passes_per_epoch": 2, "batch_size": 2, "crop": 32, "learning_rate": 0.01}
 EVALUATION, TRAINING, DATA = "evaluate dmtnet-t-seed0", "train dmtnet-t-seed0", "data tiny"
-WAYS = [
-    Way("a score is changed", change_score, EVALUATION, "broken", RESULT / "per_image.csv"),
-    Way("an image is dropped", drop_image, EVALUATION, "broken", RESULT / "per_image.csv"),
-    Way(
-        "scores of another method",
-        lambda: shutil.copy(INPUT / "per_image.csv", RESULT / "per_image.csv"),
-        EVALUATION,
-        "broken",
-        RESULT / "per_image.csv",
-    ),
-    Way(
-        "scores are deleted",
-        lambda: (RESULT / "per_image.csv").unlink(),
-        EVALUATION,
-        "missing",
-        RESULT / "per_image.csv",
-    ),
-    Way("scores are forged", forge_scores, EVALUATION, "broken", RESULT / "record.json"),
-    Way(
-        "a mean is edited",
-        lambda: edit_text(RESULT / "record.json", '"psnr": ', '"psnr": 4'),
-        EVALUATION,
-        "broken",
-        RESULT / "record.json",
-    ),
-    Way(
-        "a mean is forged",
-        lambda: edit_record(RESULT / "record.json", scores__combined__mean__psnr=48.5),
-        EVALUATION,
-        "broken",
-        RESULT / "record.json",
-    ),
-    Way(
-        "a label is forged",
-        lambda: edit_record(RESULT / "record.json", label="reproduced"),
-        EVALUATION,
-        "foreign",
-        RESULT / "record.json",
-    ),
-    Way(
-        "a row is forged",
-        lambda: edit_record(RESULT / "record.json", row="DMTNet-H"),
-        EVALUATION,
-        "foreign",
-        RESULT / "record.json",
-    ),
-    Way(
-        "a size is forged",
-        lambda: edit_record(RESULT / "record.json", trained_params=1),
-        EVALUATION,
-        "foreign",
-        RESULT / "record.json",
-    ),
-    Way(
-        "a record is no JSON",
-        lambda: (RESULT / "record.json").write_text("{"),
-        EVALUATION,
-        "broken",
-        RESULT / "record.json",
-    ),
-    Way("weights are replaced", replace_weights, TRAINING, "broken", RUN / "weights.safetensors"),
-    Way(
-        "weights are deleted",
-        lambda: (RUN / "weights.safetensors").unlink(),
-        TRAINING,
-        "missing",
-        RUN / "weights.safetensors",
-    ),
-    Way(
-        "runs are deleted", lambda: shutil.rmtree("runs"), TRAINING, "missing", RUN / "record.json"
-    ),
-    Way(
-        "a run record is edited",
-        lambda: edit_text(RUN / "record.json", '"val_psnr": ', '"val_psnr": 4'),
-        TRAINING,
-        "broken",
-        RUN / "record.json",
-    ),
-    Way(
-        "a run record of other weights",
-        lambda: edit_record(RUN / "record.json", provenance__weights_sha256="0" * 64),
-        TRAINING,
-        "broken",
-        RUN / "weights.safetensors",
-    ),
-    Way(
-        "a run of another seed",
-        of_another_experiment(RUN, seed=5),
-        TRAINING,
-        "foreign",
-        RUN / "record.json",
-    ),
-    Way(
-        "a result of another seed",
-        of_another_experiment(RESULT, seed=5),
-        EVALUATION,
-        "foreign",
-        RESULT / "record.json",
-    ),
-    Way(
-        "a result of another recipe",
-        of_another_experiment(RESULT, recipes={"dmtnet": RECIPE}),
-        EVALUATION,
-        "foreign",
-        RESULT / "record.json",
-    ),
-    Way("another repetition", of_repetition_1, TRAINING, "foreign", RUN / "record.json"),
-    Way(
-        "another method's result",
-        copy_result(INPUT, RESULT),
-        EVALUATION,
-        "foreign",
-        RESULT / "record.json",
-    ),
-    Way(
-        "given weights in place of trained ones",
-        lambda: edit_record(RESULT / "record.json", label="official weights"),
-        EVALUATION,
-        "foreign",
-        RESULT / "record.json",
-    ),
-    Way(
-        "another set's result",
-        lambda: edit_record(RESULT / "record.json", dataset="canon"),
-        EVALUATION,
-        "foreign",
-        RESULT / "record.json",
-    ),
-    Way("the manifest is edited", change_manifest, DATA, "broken", MANIFEST),
-    Way(
-        "the manifest is deleted",
-        lambda: MANIFEST.unlink(),
-        DATA,
-        "missing",
-        MANIFEST,
-    ),
-    Way(
-        "the manifest's record is deleted",
-        lambda: MANIFEST.with_name("manifest.record.json").unlink(),
-        DATA,
-        "missing",
-        MANIFEST.with_name("manifest.record.json"),
-    ),
-    Way(
-        "another set of the same name",
-        of_another_experiment(MANIFEST, MANIFEST.with_name("manifest.record.json"), seed=5),
-        DATA,
-        "foreign",
-        MANIFEST.with_name("manifest.record.json"),
-    ),
-    Way(
-        "another seed is requested",
-        configured(seed=5),
-        DATA,
-        "foreign",
-        MANIFEST.with_name("manifest.record.json"),
-    ),
-    Way(
-        "another recipe is requested",
-        configured(recipes={"dmtnet": RECIPE}),
-        TRAINING,
-        "foreign",
-        RUN / "record.json",
-    ),
-    Way(
-        "other windows are requested",
-        nested("patches", overlap=0.5),
-        TRAINING,
-        "foreign",
-        RUN / "record.json",
-    ),
-    Way(
-        "another precision is requested",
-        nested("compute", precision="bfloat16"),
-        TRAINING,
-        "foreign",
-        RUN / "record.json",
-    ),
-    Way(
-        "another protocol is requested",
-        configured(protocol="dpdd-8"),
-        EVALUATION,
-        "foreign",
-        RESULT / "record.json",
-    ),
-    Way(
-        "another metric is requested",
-        configured(metrics={"more": {"module": "pipeline.evaluation.metrics.psnr"}}),
-        EVALUATION,
-        "foreign",
-        RESULT / "record.json",
-    ),
-    Way(
-        "another set is requested",
-        nested("dataset", coc_far=[7.0, 11.0]),
-        DATA,
-        "foreign",
-        MANIFEST.with_name("manifest.record.json"),
-    ),
-    Way(
-        "a count is edited",
-        lambda: edit_text(COMPLEXITY, '"params": ', '"params": 1'),
-        "complexity dmtnet-t",
-        "broken",
-        COMPLEXITY,
-    ),
-    Way(
-        "a count of another size",
-        configured(complexity_size=[32, 32]),
-        "complexity dmtnet-t",
-        "foreign",
-        COMPLEXITY,
-    ),
-    Way(
-        "a count of another method",
-        lambda: edit_record(COMPLEXITY, method="dmtnet-h"),
-        "complexity dmtnet-t",
-        "foreign",
-        COMPLEXITY,
-    ),
-]
+COUNT = "complexity dmtnet-t"
+SCORES, RECORD, RUN_RECORD = RESULT / "per_image.csv", RESULT / "record.json", RUN / "record.json"
+WEIGHTS, DATA_RECORD = RUN / "weights.safetensors", MANIFEST.with_name("manifest.record.json")
+METRIC = {"more": {"module": "pipeline.evaluation.metrics.psnr"}}
+
+# Ways to break the chain, by the broken artifact, how it stands, and the file that is named.
+WAYS: dict[tuple[str, str, Path], dict[str, Callable[[], object]]] = {
+    (EVALUATION, "broken", SCORES): {
+        "a score is changed": change_score,
+        "an image is dropped": drop_image,
+        "scores of another method": lambda: shutil.copy(INPUT / "per_image.csv", SCORES),
+    },
+    (EVALUATION, "missing", SCORES): {"scores are deleted": lambda: SCORES.unlink()},
+    (EVALUATION, "broken", RECORD): {
+        "scores are forged": forge_scores,
+        "a mean is edited": lambda: edit_text(RECORD, '"psnr": ', '"psnr": 4'),
+        "a mean is forged": lambda: edit_record(RECORD, scores__combined__mean__psnr=48.5),
+        "a record is no JSON": lambda: RECORD.write_text("{"),
+    },
+    (EVALUATION, "foreign", RECORD): {
+        "a label is forged": lambda: edit_record(RECORD, label="reproduced"),
+        "a label of given weights": lambda: edit_record(RECORD, label="official weights"),
+        "a row is forged": lambda: edit_record(RECORD, row="DMTNet-H"),
+        "a kind is forged": lambda: edit_record(RECORD, method_kind="control"),
+        "a size is forged": lambda: edit_record(RECORD, trained_params=1),
+        "another set's result": lambda: edit_record(RECORD, dataset="canon"),
+        "a result of another seed": of_another_experiment(RESULT, seed=5),
+        "a result of another recipe": of_another_experiment(RESULT, recipes={"dmtnet": RECIPE}),
+        "another method's result": copy_result(INPUT, RESULT),
+        "another protocol is requested": configured(protocol="dpdd-8"),
+        "another metric is requested": configured(metrics=METRIC),
+    },
+    (TRAINING, "broken", WEIGHTS): {
+        "weights are replaced": replace_weights,
+        "a run record of other weights": lambda: edit_record(
+            RUN_RECORD, provenance__weights_sha256="0" * 64
+        ),
+    },
+    (TRAINING, "missing", WEIGHTS): {"weights are deleted": lambda: WEIGHTS.unlink()},
+    (TRAINING, "missing", RUN_RECORD): {"runs are deleted": lambda: shutil.rmtree("runs")},
+    (TRAINING, "broken", RUN_RECORD): {
+        "a run record is edited": lambda: edit_text(RUN_RECORD, '"val_psnr": ', '"val_psnr": 4'),
+    },
+    (TRAINING, "foreign", RUN_RECORD): {
+        "a run of another seed": of_another_experiment(RUN, seed=5),
+        "another repetition": of_repetition_1,
+        "another recipe is requested": configured(recipes={"dmtnet": RECIPE}),
+        "other windows are requested": nested("patches", overlap=0.5),
+        "another precision is requested": nested("compute", precision="bfloat16"),
+    },
+    (DATA, "broken", MANIFEST): {"the manifest is edited": change_manifest},
+    (DATA, "missing", MANIFEST): {"the manifest is deleted": lambda: MANIFEST.unlink()},
+    (DATA, "missing", DATA_RECORD): {"its record is deleted": lambda: DATA_RECORD.unlink()},
+    (DATA, "foreign", DATA_RECORD): {
+        "another set of the same name": of_another_experiment(MANIFEST, DATA_RECORD, seed=5),
+        "another seed is requested": configured(seed=5),
+        "another set is requested": nested("dataset", coc_far=[7.0, 11.0]),
+    },
+    (COUNT, "broken", COMPLEXITY): {
+        "a count is edited": lambda: edit_text(COMPLEXITY, '"params": ', '"params": 1'),
+    },
+    (COUNT, "foreign", COMPLEXITY): {
+        "a count of another size": configured(complexity_size=[32, 32]),
+        "a count of another method": lambda: edit_record(COMPLEXITY, method="dmtnet-h"),
+    },
+}
+CASES = [(place, breaks) for place, ways in WAYS.items() for breaks in ways.values()]
+NAMES = [name for ways in WAYS.values() for name in ways]
 
 
 def state_of(artifact: str) -> tuple[str, Path]:
@@ -376,15 +211,18 @@ def test_the_chain_of_a_finished_project_is_whole() -> None:
     assert set(chain.to_make()) == {"track"}
 
 
-@pytest.mark.parametrize("way", WAYS, ids=[way.name for way in WAYS])
-def test_a_broken_chain_is_refused_by_every_report_and_made_again(way: Way) -> None:
-    way.breaks()
-    assert state_of(way.artifact) == (way.state, way.file)
+@pytest.mark.parametrize(("place", "breaks"), CASES, ids=NAMES)
+def test_a_broken_chain_is_refused_by_every_report_and_made_again(
+    place: tuple[str, str, Path], breaks: Callable[[], object]
+) -> None:
+    artifact, state, file = place
+    breaks()
+    assert state_of(artifact) == (state, file)
     experiment = load_experiment(CONFIG)
-    assert way.artifact in Chain(experiment).to_make()
+    assert artifact in Chain(experiment).to_make()
     before = TABLE.read_bytes()
     for make in (make_table1, make_plot):
-        with pytest.raises(RecordError, match=f"{way.file}: .*; `dmtbench run`"):
+        with pytest.raises(RecordError, match=f"{file}: .*; `dmtbench run`"):
             make(experiment)
     with pytest.raises(RecordError):
         track_records(experiment, "sqlite:///mlflow.db", Path("mlartifacts"))
@@ -393,5 +231,4 @@ def test_a_broken_chain_is_refused_by_every_report_and_made_again(way: Way) -> N
 
 
 def test_there_are_many_ways() -> None:
-    assert len(WAYS) >= 30
-    assert np.unique([way.name for way in WAYS]).size == len(WAYS)
+    assert len({*NAMES}) == len(NAMES) >= 30
