@@ -221,3 +221,10 @@ def test_the_dimensions_of_a_tensor(dimensions: int, fits: bool) -> None:
         return
     with pytest.raises(Unreadable, match="of unknown form"):
         Tensor("w", made)
+
+
+def test_named_arrays_without_numbers(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", a=np.zeros((0, 3)), b=np.ones(()))
+    found = read_weights(tmp_path / "x.npz")
+    assert isinstance(found, dict)
+    assert {name: array.shape for name, array in found.items()} == {"a": (0, 3), "b": ()}
