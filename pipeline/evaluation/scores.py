@@ -59,6 +59,8 @@ def read_per_image(path: Path) -> list[ImageScores]:
     try:
         with path.open(newline="", encoding="utf-8") as stream:
             rows = list(csv.DictReader(stream, strict=True))
+        if any(None in row.values() for row in rows):
+            raise ValueError("a line is cut short")
         return [
             ImageScores(
                 row.pop("scene"),

@@ -73,3 +73,12 @@ def test_a_record_of_other_counters_is_counted_again(
     new = count_complexity(method, (32, 48), tmp_path)
     assert new.key != old.key
     assert new.key == complexity_key(method, (32, 48))
+
+
+@pytest.mark.parametrize(("name", "surrogate"), [("mrnet", True), ("input", False)])
+def test_a_count_says_whether_it_is_of_a_surrogate(name: str, surrogate: bool) -> None:
+    entry = get_method(name).entry
+    small = {"channels": 8, "num_msrgm": 1, "num_rbm": 1, "num_rm": 1}
+    kwargs = small if surrogate else entry.kwargs
+    method = Method(name, entry.model_copy(update={"kwargs": kwargs}))
+    assert count_complexity(method, (64, 64)).surrogate == surrogate

@@ -24,8 +24,10 @@ from pipeline.weights import npz as npz_reader
 from pipeline.weights.arrays import Unreadable, check_size, plain
 from pipeline.weights.keras2 import layers_of_keras2
 from pipeline.weights.own_file import save_weights
+from pipeline.weights.pickle_machine import Made, Named, Stored
 from pipeline.weights.pickled import read_array_of_arrays
 from pipeline.weights.reader import read_weights
+from pipeline.weights.torch_tensors import Tensor
 
 Limit = Callable[[int], None]
 
@@ -207,3 +209,22 @@ def test_the_process_that_reads_keras_runs_the_code_of_this_checkout(
         hdf5.read_layers(tmp_path / "x.h5")
     first, *_ = asked[0]["PYTHONPATH"].split(os.pathsep)
     assert Path(first, "pipeline", "weights", "hdf5.py").samefile(hdf5.__file__)
+
+
+@pytest.mark.parametrize(("dimensions", "fits"), [(16, True), (17, False)])
+def test_the_dimensions_of_a_tensor(dimensions: int, fits: bool) -> None:
+    stored = Stored(("storage", Named("torch.FloatStorage"), "0", "cpu", 1))
+    arguments = (stored, 0, (1,) * dimensions, (1,) * dimensions, False, {})
+    made = Made(Named("torch._utils._rebuild_tensor_v2"), arguments)
+    if fits:
+        assert Tensor("w", made).shape == (1,) * dimensions
+        return
+    with pytest.raises(Unreadable, match="of unknown form"):
+        Tensor("w", made)
+
+
+def test_named_arrays_without_numbers(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", a=np.zeros((0, 3)), b=np.ones(()))
+    found = read_weights(tmp_path / "x.npz")
+    assert isinstance(found, dict)
+    assert {name: array.shape for name, array in found.items()} == {"a": (0, 3), "b": ()}
