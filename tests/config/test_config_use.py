@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from support.paths import CONFIG, PUBLISHED, TINY
 
+from pipeline.chain.experiment import Chain
 from pipeline.chain.reports import reports
 from pipeline.chain.shown import Shown
 from pipeline.config.blocks import (
@@ -121,6 +122,7 @@ def run_everything(experiment: Experiment, folder: Path) -> None:
         for report in reports(workflow.experiment):
             assert workflow.inputs(report)
             assert workflow.outputs(report)
+        assert Chain(workflow.experiment).standing("complexity dmtnet-t")
         for method in workflow.all_methods:
             workflow.named_runs([method])
             workflow.training_gpus(method)

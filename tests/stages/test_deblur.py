@@ -66,7 +66,7 @@ def test_the_combined_view_of_the_camera(run: Run, shot: dict[str, Path], tmp_pa
 
 def test_published_weights(run: Run, tiny: Tiny, shot: dict[str, Path], tmp_path: Path) -> None:
     data = yaml.safe_load(tiny.config.read_text())
-    entry = {"module": "baselines.dpdnet", "row": "DPDNet", "recipe": "dpdnet"}
+    entry = {"module": "baselines.dpdnet", "row": "Narrow DPDNet", "recipe": "dpdnet"}
     data["methods"] = {"dpdnet": {**entry, "kwargs": {"width": 2}}}
     config = tmp_path / "mine.yaml"
     config.write_text(yaml.safe_dump(data))

@@ -20,7 +20,7 @@ from pipeline.cli import main
 from pipeline.records import ResultRecord, read_record
 from pipeline.stages.predict import ORIGIN
 
-ENTRY = {"module": "baselines.dpdnet", "row": "DPDNet", "recipe": "dpdnet"}
+ENTRY = {"module": "baselines.dpdnet", "row": "Narrow DPDNet", "recipe": "dpdnet"}
 
 
 @pytest.fixture

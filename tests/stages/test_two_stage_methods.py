@@ -147,6 +147,9 @@ def test_from_the_choice_of_settings_to_a_record(
     assert worse.scores["combined"].mean["psnr"] != record.scores["combined"].mean["psnr"]
 
 
+NARROW = {"row": "Narrow DMENet", "kwargs": {"width": 2}}
+
+
 def test_published_weights_of_the_learned_map(run: Run, small: Tiny, tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = dmenet.DMENet(width=2).eval()
@@ -162,7 +165,7 @@ def test_published_weights_of_the_learned_map(run: Run, small: Tiny, tmp_path: P
     np.savez(tmp_path / "DMENet_BDCS.npz", **arrays)
     config = tmp_path / "narrow.yaml"
     data = yaml.safe_load(small.config.read_text())
-    data["methods"] = {"dmenet": ENTRIES["dmenet"].model_dump() | {"kwargs": {"width": 2}}}
+    data["methods"] = {"dmenet": ENTRIES["dmenet"].model_dump() | NARROW}
     config.write_text(yaml.safe_dump(data))
     where = ["--config", config, "--root", small.raw, "--manifest", small.manifest]
     given = ["--weights", tmp_path / "DMENet_BDCS.npz"]

@@ -23,7 +23,7 @@ from pipeline.stages.predict import ORIGIN
 from pipeline.weights import trust
 from pipeline.weights.registry import PublishedWeights
 
-ENTRY = {"module": "baselines.dpdnet", "row": "DPDNet", "recipe": "dpdnet"}
+ENTRY = {"module": "baselines.dpdnet", "row": "Narrow DPDNet", "recipe": "dpdnet"}
 NARROW = {**ENTRY, "kwargs": {"width": 2}}
 SUM = "a" * 64
 
@@ -90,9 +90,9 @@ def test_predictions_and_photographs_bear_the_label(
         assert json.loads((target / ORIGIN).read_text())["label"] == label
         done = run(
             *("deblur", left, right, "--method", "dpdnet", "--config", config),
-            *("--weights", weights, "-o", tmp_path / "sharp.png"),
+            *("--weights", weights, "-o", target / "sharp.png"),
         )
-        assert done.out == [f"{tmp_path / 'sharp.png'}: dpdnet, {label}"]
+        assert done.out == [f"{target / 'sharp.png'}: dpdnet, {label}"]
         trusting = ["weights", "trust", "dpdnet", weights, "--source", "x", "--config", config]
         assert run(*trusting).code == 0
 
