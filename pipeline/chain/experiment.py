@@ -29,9 +29,9 @@ class Artifact:
 
     `name`: unique, such as `train dmtnet-b-seed0`. `outputs`: its files. `needs`: names of the
     artifacts that it is made from. `data`: whether it is a part of a data set, which comes out the
-    same if it is only missing. `row`: whether a table leaves it out if it is missing. `kept`: made
-    again if it is missing, even if nothing needs it; a store or patch index may be deleted when the
-    trainings are finished.
+    same if it is only missing or broken. `row`: whether a table leaves it out if it is missing.
+    `kept`: made again if it is missing, even if nothing needs it; a store or patch index may be
+    deleted when the trainings are finished.
     """
 
     name: str
@@ -102,7 +102,7 @@ class Chain:
                 reasons[name] = f"{standing.reason}: {standing.path}"
             elif again := self._changed(artifact, changed):
                 reasons[name] = f"{again} is made again"
-            if name in reasons and not (artifact.data and standing.state == "missing"):
+            if name in reasons and not (artifact.data and standing.state in ("broken", "missing")):
                 changed.add(name)
         return reasons
 

@@ -11,8 +11,8 @@ from pipeline.errors import RecordError
 from pipeline.evaluation.scores import aggregate, read_per_image
 from pipeline.files import sha256_of
 from pipeline.keys import evaluate_keys, train_keys
-from pipeline.places import Places
-from pipeline.records import ResultRecord, RunRecord, read_record
+from pipeline.places import Places, record_of
+from pipeline.records import ResultRecord, RunRecord, StepRecord, read_record
 from pipeline.run import Run
 from pipeline.weights.trust import known_source
 
@@ -144,8 +144,16 @@ def _wrong_label(record: ResultRecord, run: Run) -> str:
 
 
 def _other_manifest(manifests: Mapping[Path, str | None]) -> str:
-    """Compare with the manifests that exist: one that is missing is made again."""
+    """Compare with the manifests as they were made: one that was changed is made again."""
     for path, known in manifests.items():
-        if path.exists() and known != sha256_of(path):
+        made = _checksum_as_made(path)
+        if made is not None and known != made:
             return f"was made with another {path}"
     return ""
+
+
+def _checksum_as_made(manifest: Path) -> str | None:
+    try:
+        return read_record(record_of(manifest), StepRecord).outputs.get(manifest.name)
+    except RecordError:
+        return sha256_of(manifest) if manifest.exists() else None

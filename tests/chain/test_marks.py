@@ -201,6 +201,13 @@ def test_a_deleted_store_is_not_a_reason_to_train_again() -> None:
     assert set(Chain(load_experiment(CONFIG)).to_make()) == {"track"}
 
 
+def test_an_edited_manifest_is_not_a_reason_to_train_again() -> None:
+    with Path("data/tiny/manifest.csv").open("a") as manifest:
+        manifest.write("\n")
+    again = set(Chain(load_experiment(CONFIG)).to_make())
+    assert again == {"data tiny", "store tiny", "patches", "table1", "table2", "plot", "track"}
+
+
 def test_only_what_the_targets_need_is_made() -> None:
     Path("results/complexity/dmtnet-t.json").unlink()
     edit_text(Path("results/tiny/input-seed0/per_image.csv"), "0.", "0.1")
