@@ -66,7 +66,8 @@ def write_store(folder: Path, scenes: int) -> PixelStore:
     index = {
         "format": FORMAT,
         "views": STORED_VIEWS,
-        "manifest_sha256": "",
+        # There is no manifest; the format wants a checksum.
+        "manifest_sha256": hashlib.sha256().hexdigest(),
         "sha256": sha256_of_scenes(stored),
         "scenes": [vars(stored_scene) for stored_scene in stored],
     }

@@ -26,7 +26,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data["dataset"] |= {"size": [112, 128]}
     listed = yaml.safe_load(METHODS_FILE.read_text())["methods"]
     data["methods"] = {
-        name: listed[name] | {"kwargs": {"candidates": FEW}} for name in ("ebdb", "jnb")
+        name: listed[name] | {"row": f"Quick {name}", "kwargs": {"candidates": FEW}}
+        for name in ("ebdb", "jnb")
     }
     path = folder / "small.yaml"
     path.write_text(yaml.safe_dump(data))

@@ -57,7 +57,7 @@ def trained(
 ) -> Result:
     """Weights after the last step, the losses of the steps and the last validation PSNR."""
     torch.set_num_threads(1)
-    store, settings = PixelStore(folder), recipe(**{**HOW, **changes})
+    store, settings = PixelStore(folder), recipe(**HOW).model_copy(update=changes)
     machine = compute(precision=precision, device=device.type)
     windows = index_windows(store, Patches(size=16, overlap=0.5, discard=0))
     loader = CropLoader(

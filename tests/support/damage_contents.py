@@ -58,7 +58,7 @@ CONTENTS: dict[str, tuple[bytes, str]] = {
     "header-palette": (png((b"IHDR", head(8, 6, 8, 3)), END), "8-bit palette"),
     "header-transparent color": (
         png((b"IHDR", head(8, 6)), (b"tRNS", bytes(6)), (b"IDAT", RAW), END),
-        "without transparency",
+        "has transparency",
     ),
     "pixels-none": (png((b"IHDR", head(8, 6)), END), "cannot hold"),
     "pixels-fewer than claimed": (
@@ -67,7 +67,7 @@ CONTENTS: dict[str, tuple[bytes, str]] = {
     ),
     "pixels-too few rows": (
         png((b"IHDR", head(8, 9)), (b"IDAT", RAW), END),
-        "cannot be decoded",
+        "damaged PNG",
     ),
     "pixels-no end": (png((b"IHDR", head(8, 6)), (b"IDAT", RAW)), "truncated"),
     "pixels-broken stream": (

@@ -314,4 +314,4 @@ def test_ten_kills_and_the_same_bytes(tmp_path: Path) -> None:
     )
     assert hits == 10
     assert content(target) == content(tmp_path / "whole" / "store")
-    assert names(tmp_path) == {"raw", "manifest.csv", "whole", "store"}
+    assert names(tmp_path) == {"raw", "manifest.csv", "whole", "store", "store.record.json"}
