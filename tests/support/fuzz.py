@@ -30,7 +30,7 @@ import psutil
 
 from pipeline.errors import UserError
 
-COUNT = int(os.environ.get("DMTBENCH_FUZZ", "300"))
+COUNT = int(os.environ.get("DMTBENCH_FUZZ", "100"))
 """Number of inputs per reader."""
 
 LIMIT_S = 5.0
