@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.artifacts import RECORD
 from pipeline.chain.standing import Standing
-from pipeline.chain.steps import judge_step
+from pipeline.chain.steps import judge_step, write_step
 from pipeline.config.experiment import Experiment
 from pipeline.config.methods import WITHOUT_NETWORK
 from pipeline.keys import report_keys
@@ -126,6 +126,22 @@ def _report(
         copies=tuple(REPORTS / file for file in _FILES[name] if name in _COPIED),
         inputs=inputs,
         needs=needs,
+    )
+
+
+def record_report(experiment: Experiment, report: Report) -> None:
+    """Write the record of a report when its files are complete.
+
+    Raises:
+        DataError: a file cannot be read, or the record cannot be written.
+    """
+    write_step(
+        report.record,
+        report.name,
+        experiment=experiment,
+        keys=report_keys(experiment),
+        inputs={name: path for name, path in report.inputs.items() if path.exists()},
+        outputs=report.files,
     )
 
 

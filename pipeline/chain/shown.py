@@ -19,12 +19,14 @@ class Shown:
     """What a table of one experiment shows.
 
     `stale`: names of the methods whose records were made by other code than that of today.
+    `folders`: names of the result folders, all of which were checked.
     """
 
     experiment: str
     results: list[ResultRecord]
     sizes: list[ComplexityRecord]
     stale: frozenset[str]
+    folders: frozenset[str] = frozenset()
 
 
 def shown_records(experiment: Experiment, methods: list[str]) -> Shown:
@@ -39,7 +41,7 @@ def shown_records(experiment: Experiment, methods: list[str]) -> Shown:
     chain, places = Chain(experiment), Places.of(experiment)
     results: list[ResultRecord] = []
     sizes: list[ComplexityRecord] = []
-    stale: set[str] = set()
+    stale, folders = set[str](), set[str]()
     for method, repetition in experiment.runs_of(methods):
         path = places.record(method, repetition)
         if not path.exists():
@@ -50,10 +52,12 @@ def shown_records(experiment: Experiment, methods: list[str]) -> Shown:
             standing.require()
             stale |= {method} if standing.state == "stale" else set()
         results.append(read_record(path, ResultRecord))
+        folders.add(path.parent.name)
     for method, path in given(experiment, methods).items():
         standing = judge_result(Run.of(experiment, method), places, given=True)
         standing.require()
         results.append(read_record(path, ResultRecord))
+        folders.add(path.parent.name)
         stale |= {method} if standing.state == "stale" else set()
     for method in counted(experiment, methods):
         standing = judge_complexity(experiment, method)
@@ -61,4 +65,4 @@ def shown_records(experiment: Experiment, methods: list[str]) -> Shown:
             standing.require()
             stale |= {method} if standing.state == "stale" else set()
             sizes.append(read_record(Places.complexity(method), ComplexityRecord))
-    return Shown(experiment.name, results, sizes, frozenset(stale))
+    return Shown(experiment.name, results, sizes, frozenset(stale), frozenset(folders))

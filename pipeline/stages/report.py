@@ -5,12 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.chain.experiment import Chain
-from pipeline.chain.reports import Report, methods_of, plot_report, table_report
+from pipeline.chain.reports import (
+    Report,
+    methods_of,
+    plot_report,
+    record_report,
+    table_report,
+)
 from pipeline.chain.shown import Shown, shown_records
-from pipeline.chain.steps import write_step
 from pipeline.config.experiment import Experiment
 from pipeline.files import copy_file
-from pipeline.keys import report_keys
 from pipeline.places import PUBLISHED
 from pipeline.reporting.groups import build_groups
 from pipeline.reporting.headings import shown_metrics
@@ -100,12 +104,5 @@ def _finish(experiment: Experiment, report: Report) -> list[Path]:
     """Copy the files of a report to `reports/` and write its record."""
     for copy in report.copies:
         copy_file(report.record.with_name(copy.name), copy)
-    write_step(
-        report.record,
-        report.name,
-        experiment=experiment,
-        keys=report_keys(experiment),
-        inputs={name: path for name, path in report.inputs.items() if path.exists()},
-        outputs=report.files,
-    )
+    record_report(experiment, report)
     return [*report.files, *report.copies]

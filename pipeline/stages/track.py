@@ -7,12 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pipeline.chain.experiment import Chain
-from pipeline.chain.reports import track_report
+from pipeline.chain.reports import record_report, track_report
 from pipeline.chain.shown import shown_records
-from pipeline.chain.steps import write_step
 from pipeline.config.experiment import Experiment
 from pipeline.files import write_text
-from pipeline.keys import report_keys
 from pipeline.places import Places
 from pipeline.tracking.ingest import ingest
 
@@ -29,18 +27,12 @@ def track_records(experiment: Experiment, uri: str, artifacts: Path) -> str:
     """
     chain, places, report = Chain(experiment), Places.of(experiment), track_report(experiment)
     shown = shown_records(experiment, [*experiment.methods, *experiment.ablations])
-    names = {f"{record.method}-seed{record.repetition}" for record in shown.results}
     trained = [name for name in chain.artifacts if name.startswith("train ")]
-    names |= {name.removeprefix("train ") for name in trained if chain.standing(name).usable}
+    names = shown.folders | {
+        name.removeprefix("train ") for name in trained if chain.standing(name).usable
+    }
     tables = [path for path in sorted(places.reports.glob("*.*")) if path not in report.files]
     summary = asdict(ingest(places.runs, places.results, tables, uri, artifacts, names))
     write_text(report.files[0], json.dumps(summary, indent=1) + "\n")
-    write_step(
-        report.record,
-        report.name,
-        experiment=experiment,
-        keys=report_keys(experiment),
-        inputs={name: path for name, path in report.inputs.items() if path.exists()},
-        outputs=report.files,
-    )
+    record_report(experiment, report)
     return ", ".join(f"{count} {name}" for name, count in summary.items())

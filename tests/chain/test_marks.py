@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,6 +35,7 @@ from pipeline.results_versions import _VERSIONS
 from pipeline.run import Run, WeightsOrigin
 from pipeline.stages.report import make_plot, make_table1
 from pipeline.stages.status import standings, status_json
+from pipeline.stages.track import track_records
 from pipeline.weights.own_file import save_weights
 
 pytestmark = pytest.mark.usefixtures("project")
@@ -171,6 +173,23 @@ def test_given_weights_do_not_take_the_place_of_trained_ones(given: Path) -> Non
     given.rename("results/tiny/dmtnet-t-seed0")
     with pytest.raises(RecordError, match="scores other weights"):
         make_table1(load_experiment(CONFIG))
+
+
+@pytest.mark.usefixtures("given")
+def test_only_checked_results_are_imported() -> None:
+    experiment = write_config(not_run=["dmtnet-t"])
+    report(experiment)
+    track_records(experiment, "sqlite:///mlflow.db", Path("mlartifacts"))
+    with sqlite3.connect("mlflow.db") as database:
+        labels = [
+            label
+            for (label,) in database.execute(
+                "select tags.value from tags join tags as method using (run_uuid)"
+                " where tags.key = 'label' and method.key = 'dmtbench.method'"
+                " and method.value = 'dmtnet-t'"
+            )
+        ]
+    assert labels == ["given weights"]
 
 
 @pytest.mark.parametrize(

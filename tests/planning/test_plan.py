@@ -247,7 +247,10 @@ def test_memory_follows_the_batch_and_the_precision(tiny: Tiny, tmp_path: Path) 
     ("target", "words"),
     [
         ("reports/table9.csv", "No rule to produce reports/table9.csv"),
-        ("results/tiny/nobody-seed0/record.json", "nobody-seed0"),
+        (
+            "results/tiny/nobody-seed0/record.json",
+            "No rule to produce results/tiny/nobody-seed0/record.json",
+        ),
     ],
 )
 def test_a_target_that_nothing_makes(here: Path, tiny: Tiny, target: str, words: str) -> None:

@@ -123,7 +123,7 @@ def _targets(
         loose += targets.values()
         return {}
     renamed = place.layout == "restormer"
-    # A set of one's own may name sources and targets alike; then another name is a wrong pair.
+    # A set may name sources and targets alike; then another name is a wrong pair.
     alike = 2 * len(sources.keys() & targets.keys()) > len(sources)
     # Frames are numbered consecutively: if names are equal, a neighboring number is a wrong pair.
     framed = {stem for stem in sources if stem in targets and clip_of(stem)}

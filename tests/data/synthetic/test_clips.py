@@ -175,8 +175,8 @@ def test_frames_without_their_own_target_are_no_pair(small: Path, tmp_path: Path
         ({"clips": 1000}, "companion: clips: 1000 exceed the maximum of 999"),
         ({"frames": 2100}, "companion: frames: 2100 of 48x64 may need a scene of 8444x8460"),
         ({"coc_far": [3.0, MAX_RADIUS + 1]}, "companion: coc_far"),
-        ({"focus": [6.0, 2.0]}, "focus"),
-        ({"size": [48, 8]}, "size"),
+        ({"focus": [6.0, 2.0]}, r"focus\s+Value error, the first number must not be larger"),
+        ({"size": [48, 8]}, r"size\.1\s+Input should be greater than or equal to 16"),
     ],
 )
 def test_impossible_sets_are_refused_before_anything_is_written(
