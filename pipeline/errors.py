@@ -52,7 +52,11 @@ def first_problem(
     """
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"]) or whole
-    what = unknown_key if first["type"] == "extra_forbidden" else first["msg"]
+    what = (
+        unknown_key
+        if first["type"] == "extra_forbidden"
+        else first["msg"].removeprefix("Value error, ")
+    )
     return f"{one_line(where)}: {one_line(what)}"
 
 

@@ -29,7 +29,7 @@ from pipeline.config.blocks import (
     Synthetic,
 )
 from pipeline.config.methods import NOT_TRAINED, MethodList
-from pipeline.config.recipe import Recipe
+from pipeline.config.recipe import UNITS, Recipe
 from pipeline.config.rows import check_rows
 from pipeline.config.yaml_files import merged, read_with_bases, read_yaml
 from pipeline.data.canon import CANON_SIZE
@@ -106,6 +106,10 @@ class Experiment(MethodList):
         for name in self.budgets:
             if name not in {*self.methods, *self.ablations}:
                 raise ValueError(f"budgets names unknown method {name!r}")
+            try:
+                self.recipe_of(name)
+            except ValidationError as error:
+                raise ValueError(f"budgets: {name}: {first_problem(error)}") from error
         for module in self.trained_size:
             if module not in modules:
                 raise ValueError(f"trained_size names {module!r}, the module of no method")
@@ -166,11 +170,14 @@ class Experiment(MethodList):
         recipe = self.entry(name).recipe
         if recipe in NOT_TRAINED:
             return None
-        budget = self.budgets.get(name, Budget())
-        fields = ("epochs", "passes_per_epoch", "steps_per_epoch")
-        length = {field: getattr(budget, field) for field in fields}
+        full, budget = self.recipes[recipe], self.budgets.get(name)
+        if budget is None:
+            return full
+        length = {field: getattr(budget, field) for field in ("epochs", *UNITS)}
         given = {field: value for field, value in length.items() if value is not None}
-        return self.recipes[recipe].model_copy(update=given)
+        # Passes and steps are two ways to state one length.
+        unset = dict.fromkeys(UNITS, None) if given.keys() & UNITS else {}
+        return Recipe.model_validate({**full.model_dump(), **unset, **given})
 
     def training_gpus(self, name: str) -> int:
         """Number of GPUs for training method `name`, on a machine with GPUs."""

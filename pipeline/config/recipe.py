@@ -95,6 +95,10 @@ class Batches(Strict):
         return self
 
 
+UNITS = ("passes_per_epoch", "steps_per_epoch")
+"""The two ways to state the length of an epoch; a recipe has one of them."""
+
+
 class Recipe(Batches):
     """One training recipe; docs/deviations.md explains what its publication leaves open.
 
@@ -165,4 +169,15 @@ class Recipe(Batches):
             raise ValueError("the epochs of the phases do not add up to `epochs`")
         if any(phase.crop > self.crop for phase in self.phases):
             raise ValueError("a phase's crop is larger than the recipe's")
+        return self
+
+    @model_validator(mode="after")
+    def _schedule_fits(self) -> Recipe:
+        if isinstance(self.schedule, Cosine):
+            before = self.schedule.warmup_epochs + self.schedule.constant_epochs
+            if before > self.epochs:
+                raise ValueError(
+                    f"warmup_epochs and constant_epochs are {before} epochs, the training only "
+                    f"{self.epochs}"
+                )
         return self

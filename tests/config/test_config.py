@@ -109,6 +109,13 @@ METHOD = {"module": "dmtnet", "row": "Mine", "recipe": "dmtnet"}
         ({"recipes/dmtnet/max_steps": 0}, ["max_steps", "greater"]),
         ({"budgets/dmtnet-x": {"epochs": 8}}, ["'dmtnet-x'", "unknown method"]),
         ({"budgets/dmtnet-t": {"crop": 8}}, ["crop", "unknown key"]),
+        ({"budgets/restormer": {"epochs": 8}}, ["budgets: restormer", "add up"]),
+        ({"budgets/restormer": {"passes_per_epoch": 8}}, ["restormer", "need steps_per_epoch"]),
+        (
+            {"recipes/dmtnet/schedule/warmup_epochs": 9, "budgets/dmtnet-t": {"epochs": 8}},
+            ["dmtnet-t", "are 9 epochs, the training only 8"],
+        ),
+        ({"recipes/uformer-b/schedule/warmup_epochs": 11}, ["11 epochs, the training only 10"]),
     ],
 )
 def test_mistakes(tmp_path: Path, changes: dict[str, Any], words: list[str]) -> None:
@@ -221,6 +228,10 @@ def test_a_budget_changes_the_length_of_one_method_only() -> None:
     assert plain is not None
     assert changed == plain.model_copy(update={"epochs": 77})
     assert longer.recipe_of("dmtnet-b") == plain
+    steps = demo.model_copy(update={"budgets": {"dmtnet-s": Budget(steps_per_epoch=7)}})
+    assert steps.recipe_of("dmtnet-s") == plain.model_copy(
+        update={"passes_per_epoch": None, "steps_per_epoch": 7}
+    )
 
 
 def test_an_ablations_own_arguments_win_over_the_trained_size() -> None:
