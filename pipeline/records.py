@@ -71,7 +71,8 @@ class RunRecord(Record):
     """`runs/<set>/<run>/record.json`: one trained (or fitted) network.
 
     `epoch` and `val_psnr` (dB) are those of the best checkpoint, which is kept. `learned`: what a
-    closed-form method fitted. `samples`: number of crops seen.
+    closed-form method fitted. `samples`: number of crops seen. `crops_per_pass`: the most that one
+    process sent through the network at once, by the side of the crops in pixels.
     """
 
     kind: Literal["run"] = "run"
@@ -85,6 +86,7 @@ class RunRecord(Record):
     epoch: int
     val_psnr: float
     learned: dict[str, float] = Field(default_factory=dict)
+    crops_per_pass: dict[str, int] = Field(default_factory=dict)
     provenance: Provenance
 
 
