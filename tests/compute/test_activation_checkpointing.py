@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-from support.miniatures import compute, recipe
 from support.allocations import kept_bytes
+from support.miniatures import compute, recipe
 from support.steps import TRAINED, batch, make_train_step, trainee
 from torch import Tensor, nn
 

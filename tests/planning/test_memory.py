@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from benchmarks.memory import head, rows, trained
 from pipeline.config.experiment import load_experiment
-from pipeline.config.recipe import Recipe
 from pipeline.planning.costs import training_cost
 from pipeline.planning.live_bytes import LiveBytes
 from pipeline.planning.memory import USABLE, PassMemory, TrainingMemory, part_count
@@ -39,8 +38,13 @@ def real_peak(memory: TrainingMemory, side: int, frames: int, samples: int) -> i
     )
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize("name", [*TRAINED, "rdpd-plus clips"])
+@pytest.mark.parametrize(
+    ("name", "precision"),
+    [
+        *((name, "float32") for name in (*TRAINED, "rdpd-plus clips")),
+        *((name, "bfloat16") for name in ("dmtnet-b", "kpac", "rdpd-plus", "restormer")),
+    ],
+)
 def test_the_allocator_agrees(name: str, precision: str) -> None:
     """Workspaces of operations are extra: `USABLE` leaves room for what is missing here."""
     name, _, clips = name.partition(" ")
@@ -56,12 +60,13 @@ def test_every_storage_counts_once_until_it_is_freed() -> None:
     weight = torch.ones(8, 8)
     with LiveBytes([weight]) as live:
         first = weight + 1
-        view = first.t().reshape(-1)[3:]
+        view = first.t()[3:]
         first.add_(weight)
-        assert (live.now, live.peak) == (512, 512)
+        assert (live.now, live.peak) == (256, 256)
         second = first @ weight
+        del first
         assert live.now == 512
-        del first, view
+        del view
         assert (live.now, live.peak) == (256, 512)
         del second
     assert (live.now, live.peak) == (0, 512)
@@ -69,9 +74,9 @@ def test_every_storage_counts_once_until_it_is_freed() -> None:
 
 def test_the_numbers_in_between_are_never_too_small() -> None:
     memory = accounting("rdpd-plus")
-    chord, exact = memory.one_pass(128, 4, 6), [memory._training_peak(128, 4, n) for n in (1, 3, 6)]
+    chord, exact = memory.one_pass(96, 1, 6), [memory._training_peak(96, 1, n) for n in (1, 2, 6)]
     assert [chord.of(1), chord.of(6)] == pytest.approx([exact[0], exact[2]], abs=8)
-    assert exact[1] < chord.of(3) < 1.05 * exact[1]
+    assert exact[1] < chord.of(2) < 1.3 * exact[1]
 
 
 def test_what_a_budget_holds() -> None:
@@ -116,9 +121,10 @@ def test_a_validation_takes_less_than_training() -> None:
 
 
 def test_counting_changes_nothing() -> None:
+    memory = accounting("uformer-b", precision="bfloat16")
     torch.manual_seed(4)
     before, strict = torch.get_rng_state(), torch.are_deterministic_algorithms_enabled()
-    accounting("uformer-b", precision="bfloat16").one_pass(SIDE, 1, 2)
+    memory.one_pass(SIDE, 1, 2)
     assert torch.equal(before, torch.get_rng_state())
     assert torch.are_deterministic_algorithms_enabled() == strict
 
@@ -223,13 +229,11 @@ def test_gpus_share_a_batch_and_checkpointing_takes_time() -> None:
 
 
 def test_crops_of_images_may_be_larger_than_the_windows() -> None:
-    large: dict[str, Recipe] = {
-        "dmtnet": recipe(crop=96, crops_from="images"),
-    }
+    large = {"dmtnet": recipe(crop=160, crops_from="images")}
     subject = experiment().model_copy(update={"recipes": large})
     cost = training_cost(subject, "dmtnet-t", "r", 50, Path("nowhere"), 1e12)
     assert cost is not None
-    assert experiment().patches.size < 96 == cost.crop
+    assert experiment().patches.size < 160 == cost.crop
 
 
 def documented() -> list[str]:

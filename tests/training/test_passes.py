@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from support.miniatures import compute, recipe
+from support.states import checkpointer, tiny_step
 from support.steps import CPU, SIDE, TRAINED, experiment, trainee
 from torch import Tensor, nn
 
@@ -15,6 +18,7 @@ from pipeline.data.sampling.loader import Batch
 from pipeline.errors import NoMemory
 from pipeline.planning.memory import USABLE, TrainingMemory
 from pipeline.training import passes
+from pipeline.training.loop import TrainState
 from pipeline.training.train_step import TrainStep
 
 WITHOUT_DROPOUT = {
@@ -135,7 +139,9 @@ def test_parts_add_up_to_the_batch(name: str) -> None:
     torch.manual_seed(0)
     network = subject.method.build(**{**kwargs, **WITHOUT_DROPOUT.get(name, {})})
     frames = 2 if clips else 1
-    batch = crops(3 * frames, frames, 3 * len(subject.method.views), SIDE)
+    single = crops(3 * frames, frames, 3 * len(subject.method.views), SIDE)
+    # In double precision, what is left of rounding is far below any other difference.
+    batch, network = replace(single, x=single.x.double()), network.double()
 
     def gradients(most: int) -> list[Tensor]:
         settings = compute(max_crops_per_pass=most)
@@ -152,7 +158,7 @@ def test_parts_add_up_to_the_batch(name: str) -> None:
     assert len(whole) == len(parts) > 0
     scale = max(value.abs().max().item() for value in whole)
     for one, two in zip(whole, parts, strict=True):
-        torch.testing.assert_close(one, two, rtol=1e-3, atol=1e-5 * scale)
+        torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-6 * scale)
 
 
 def test_out_of_memory_halves_once_and_repeats_the_same_step() -> None:
@@ -247,6 +253,16 @@ def test_a_resumed_training_keeps_its_parts(monkeypatch: pytest.MonkeyPatch) -> 
     take(moved, crops(8))
     assert network.seen == [8]
     assert moved.passes.used == {"16": 8}
+
+
+def test_the_state_on_disk_holds_the_parts(tmp_path: Path) -> None:
+    first = tiny_step()
+    first.passes.load_state_dict({"device": "cpu", "limits": {"16": 2}, "used": {"16": 2}})
+    checkpointer(tmp_path).at_end(TrainState(step=1), first)
+    resumed = tiny_step()
+    checkpointer(tmp_path).restore(resumed)
+    assert resumed.passes.state_dict() == first.passes.state_dict()
+    assert [len(part.target) for part in resumed.passes.parts(crops(4))] == [2, 2]
 
 
 @pytest.mark.parametrize("rank", [0, 1])
