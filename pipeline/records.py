@@ -70,9 +70,8 @@ class Protocol(Record):
 class RunRecord(Record):
     """`runs/<set>/<run>/record.json`: one trained (or fitted) network.
 
-    `epoch` and `val_psnr` (dB) are those of the best checkpoint, which is kept. `learned`: what a
-    closed-form method fitted. `samples`: number of crops seen. `crops_per_pass`: the most that one
-    process sent through the network at once, by the side of the crops in pixels.
+    `epoch`, `val_psnr` (dB): of the best weights, which are kept. `learned`: by a closed-form fit.
+    `samples`: crops seen. `crops_per_pass`: most of them at once in a process, by side in pixels.
     """
 
     kind: Literal["run"] = "run"

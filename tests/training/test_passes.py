@@ -257,12 +257,11 @@ def test_a_resumed_training_keeps_its_parts(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_state_on_disk_holds_the_parts(tmp_path: Path) -> None:
     first = tiny_step()
-    first.passes.load_state_dict({"device": "cpu", "limits": {"16": 2}, "used": {"16": 2}})
+    first.passes.load_state_dict({"device": "cpu", "limits": {"16": 2}, "used": {"16": 1}})
     checkpointer(tmp_path).at_end(TrainState(step=1), first)
     resumed = tiny_step()
     checkpointer(tmp_path).restore(resumed)
     assert resumed.passes.state_dict() == first.passes.state_dict()
-    assert [len(part.target) for part in resumed.passes.parts(crops(4))] == [2, 2]
 
 
 @pytest.mark.parametrize("rank", [0, 1])
