@@ -36,6 +36,10 @@ class WeightsError(UserError):
     """A weights file that cannot be read or belongs to another architecture."""
 
 
+class NoMemory(UserError):
+    """A GPU or a machine with too little memory for what it is asked to compute."""
+
+
 class RecordError(UserError):
     """A result record that is missing, malformed or does not match its schema."""
 

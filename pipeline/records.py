@@ -70,8 +70,8 @@ class Protocol(Record):
 class RunRecord(Record):
     """`runs/<set>/<run>/record.json`: one trained (or fitted) network.
 
-    `epoch` and `val_psnr` (dB) are those of the best checkpoint, which is kept. `learned`: what a
-    closed-form method fitted. `samples`: number of crops seen.
+    `epoch`, `val_psnr` (dB): of the best weights, which are kept. `learned`: by a closed-form fit.
+    `samples`: crops seen. `crops_per_pass`: most of them at once in a process, by side in pixels.
     """
 
     kind: Literal["run"] = "run"
@@ -85,6 +85,7 @@ class RunRecord(Record):
     epoch: int
     val_psnr: float
     learned: dict[str, float] = Field(default_factory=dict)
+    crops_per_pass: dict[str, int] = Field(default_factory=dict)
     provenance: Provenance
 
 

@@ -149,9 +149,11 @@ class Compute(Strict):
     without a GPU, and for methods fitted in closed form, there is one process. `precision`: of
     autocast; weights are always float32. `tf32`: whether factors of float32 products may be rounded
     to TF32 on CUDA. `channels_last`: memory layout. `compile`: use `torch.compile`.
-    `activation_checkpointing`: less memory, a second forward pass. `deterministic`: the same result
-    in every run on the same machine. `strict`: whether rerun keys also hold the switches that
-    change a result by rounding only. docs/training.md gives the cost of each switch.
+    `activation_checkpointing`: less memory, a second forward pass. `max_crops_per_pass`: crops that
+    go through the network at once in training; larger batches are divided. `auto`: as many as fit
+    in the GPU's free memory; `null`, and `auto` on a CPU: any number. `deterministic`: the same
+    result in every run on the same machine. `strict`: whether rerun keys also hold the switches
+    that change a result by rounding only. docs/training.md gives the cost of each switch.
     """
 
     device: Literal["auto", "cpu", "cuda"]
@@ -165,6 +167,7 @@ class Compute(Strict):
     channels_last: bool
     compile: bool = False
     activation_checkpointing: bool = False
+    max_crops_per_pass: Literal["auto"] | Few | None = "auto"
     deterministic: bool = True
     strict: bool = False
 

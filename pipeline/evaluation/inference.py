@@ -20,10 +20,11 @@ from torch import Tensor, nn
 
 from pipeline.artifacts import IMAGES_FOLDER, PER_IMAGE_FILE
 from pipeline.compute.device import autocast, memory_format
+from pipeline.compute.enough_memory import enough_memory
 from pipeline.config.blocks import Compute
 from pipeline.data.bit_depth import at_depth, to_tensor, to_uint8, unit_range
 from pipeline.data.manifest import ManifestRow
-from pipeline.errors import DataError
+from pipeline.errors import DataError, NoMemory
 from pipeline.evaluation.loading import Prepared
 from pipeline.evaluation.metrics import Metric, score_image
 from pipeline.evaluation.protocol import Tiling
@@ -91,6 +92,7 @@ def predict(
 
     Raises:
         DataError: the prediction is not finite.
+        NoMemory: the image, or a tile, is too large for the device.
         ValueError: the network returned another shape.
     """
     layout = memory_format(compute)
@@ -104,7 +106,13 @@ def predict(
         return output
 
     x = model_input(scene, views, input_bits)
-    with torch.inference_mode(), autocast(compute, device):
+    height, width = x.shape[-2:]
+    remedy = "cut it into tiles: --tile 512" if tiling is None else "take a smaller --tile"
+    with (
+        enough_memory(f"deblurring an image of {height} x {width} pixels", remedy),
+        torch.inference_mode(),
+        autocast(compute, device),
+    ):
         output = forward(x) if tiling is None else tiled(forward, x, tiling)
     image = output[0].permute(1, 2, 0).double().cpu().numpy()
     bad = int(np.count_nonzero(~np.isfinite(image)))
@@ -195,6 +203,8 @@ def predictions(
                 )
             except (DataError, ValueError) as error:
                 raise DataError(f"{name} on {row.source}: {error}") from error
+            except NoMemory as error:
+                raise NoMemory(f"{name} on {row.source}: {error}") from error
             yield row, scene, prediction
 
     yield from watched(predicted(), len(rows), name, sys.stderr.isatty())

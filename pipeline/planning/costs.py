@@ -5,18 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
-from pipeline.compute.activation_checkpointing import checkpoint_activations
-from pipeline.compute.device import autocast
-from pipeline.config.blocks import Compute
 from pipeline.config.experiment import Experiment
+from pipeline.config.recipe import Batches, Recipe
 from pipeline.data.sampling.steps import TrainingLength
 from pipeline.errors import RecordError
 from pipeline.evaluation.complexity import complexity_key
 from pipeline.evaluation.flops_fvcore import flops_fvcore
 from pipeline.methods import Method, get_method
+from pipeline.planning.memory import META, TrainingMemory, part_count
 from pipeline.records import ComplexityRecord, read_record
 
 FORWARD_AND_BACKWARD = 3
@@ -24,33 +23,65 @@ FORWARD_AND_BACKWARD = 3
 
 FLOPS_PER_MAC = 2
 
-_STATE_BYTES = 16
-"""Bytes per parameter: float32 weight, gradient and Adam's two moments."""
-
-# With one window autograd saves views, with several it saves copies: count sizes with several.
-_SIDES = (64, 96)
 _COUNTED_SIDE = 64
+
+
+@dataclass(frozen=True)
+class BatchCost:
+    """Training on one kind of batches: those of a phase, or the companion's.
+
+    `crop`: side in pixels. `frames`: of a clip. `crops`: of a batch that one GPU takes; each frame
+    is one. `per_pass`: so many of them go through the network at once. `samples`: crops in the
+    whole training, over all GPUs. `macs_per_sample`: multiply-accumulates of one forward pass,
+    fvcore's count. `memory_bytes`: weights, gradients, the optimizer's moments, and the tensors of
+    a pass at its peak. `least_bytes`: the same with one crop (or clip) at a time.
+    """
+
+    crop: int
+    frames: int
+    crops: int
+    per_pass: int
+    samples: int
+    macs_per_sample: int
+    memory_bytes: int
+    least_bytes: int
 
 
 @dataclass(frozen=True)
 class TrainingCost:
     """One training run.
 
-    `samples`: crops of `crop` pixels squared, `steps` of the optimizer. `macs_per_sample`:
-    multiply-accumulates of one forward pass, fvcore's count. `memory_bytes`: tensors of a batch
-    saved for the backward pass, plus weights, gradients and Adam's moments; temporary memory of
-    single operations is extra. `gpu_hours`: at the assumed speed.
+    `batches`: each kind of them, phases in their order. `samples` and `steps`: of all.
+    `gpu_hours`: at the assumed speed. `weight_bytes`: of the file of weights.
     """
 
     run: str
     row: str
-    crop: int
+    batches: tuple[BatchCost, ...]
     samples: int
     steps: int
-    macs_per_sample: int
-    memory_bytes: int
     weight_bytes: int
     gpu_hours: float
+
+    @property
+    def largest(self) -> BatchCost:
+        """The batches that take most memory."""
+        return max(self.batches, key=lambda cost: cost.memory_bytes)
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory of one GPU, on the largest batches."""
+        return self.largest.memory_bytes
+
+    @property
+    def crop(self) -> int:
+        """Side in pixels of the crops that take most memory."""
+        return self.largest.crop
+
+    @property
+    def macs_per_sample(self) -> int:
+        """Multiply-accumulates of a forward pass of one such crop."""
+        return self.largest.macs_per_sample
 
 
 def training_cost(
@@ -70,26 +101,84 @@ def training_cost(
     if recipe is None:
         return None
     method = get_method(name, experiment)
+    memory = training_memory(experiment, name, recipe)
     network = method.build(**experiment.trained_kwargs(name))
-    crop = min(recipe.crop or experiment.patches.size, experiment.patches.size)
     length = TrainingLength(recipe, windows)
-    macs = macs_of(experiment, method, network, crop, complexity)
-    parameters = sum(parameter.numel() for parameter in network.parameters())
-    if experiment.compute.activation_checkpointing:
-        checkpoint_activations(network)
-    kept = saved_bytes(network, 3 * len(method.views), crop, experiment.compute)
-    work = FORWARD_AND_BACKWARD * FLOPS_PER_MAC * macs * length.samples
+    kinds = length.samples_by_kind()
+    # Counted once, for the largest crop; operations grow with the area.
+    largest = max(crop_side(experiment, kind) for kind, _ in kinds)
+    macs = macs_of(experiment, method, network, largest, complexity)
+    per_pixel = _share_of_own_terms(memory) * macs / largest**2
+    batches = tuple(
+        _batch_cost(experiment, memory, kind, samples=samples, macs_per_pixel=per_pixel)
+        for kind, samples in kinds
+    )
+    passes = FORWARD_AND_BACKWARD + experiment.compute.activation_checkpointing
+    work = sum(passes * FLOPS_PER_MAC * cost.macs_per_sample * cost.samples for cost in batches)
     return TrainingCost(
         run=run,
         row=method.entry.row,
-        crop=crop,
+        batches=batches,
         samples=length.samples,
         steps=length.steps,
-        macs_per_sample=macs,
-        memory_bytes=kept * -(-recipe.batch_size // recipe.accumulate) + _STATE_BYTES * parameters,
-        weight_bytes=4 * parameters,
+        weight_bytes=4 * sum(parameter.numel() for parameter in network.parameters()),
         gpu_hours=work / flops / 3600,
     )
+
+
+def training_memory(experiment: Experiment, name: str, recipe: Recipe) -> TrainingMemory:
+    """The accounting of memory for training method `name` by `recipe`."""
+    kwargs = {**experiment.trained_kwargs(name), **recipe.kwargs}
+    return TrainingMemory(get_method(name, experiment), kwargs, recipe, experiment.compute)
+
+
+def crop_side(experiment: Experiment, kind: Batches) -> int:
+    """Side of the crops of these batches, in pixels; windows smaller than the crop stay whole."""
+    if kind.crop is None or kind.crops_from == "windows":
+        return min(kind.crop or experiment.patches.size, experiment.patches.size)
+    return kind.crop
+
+
+def _batch_cost(
+    experiment: Experiment,
+    memory: TrainingMemory,
+    kind: Batches,
+    *,
+    samples: int,
+    macs_per_pixel: float,
+) -> BatchCost:
+    compute = experiment.compute
+    side = crop_side(experiment, kind)
+    clips = -(-kind.batch_size // compute.gpus_per_run)
+    limit = compute.max_crops_per_pass
+    most = limit if isinstance(limit, int) else None
+    parts = part_count(clips, kind.frames, memory.recipe.accumulate, most)
+    per_pass = -(-clips // parts)
+    one_pass = memory.one_pass(side, kind.frames, per_pass)
+    return BatchCost(
+        crop=side,
+        frames=kind.frames,
+        crops=clips * kind.frames,
+        per_pass=per_pass * kind.frames,
+        samples=samples,
+        macs_per_sample=round(macs_per_pixel * side**2),
+        memory_bytes=memory.state + one_pass.of(per_pass),
+        least_bytes=memory.state + one_pass.of(1),
+    )
+
+
+def _share_of_own_terms(memory: TrainingMemory) -> float:
+    """Operations of a forward pass in training, over those of the prediction alone."""
+    if not set(memory.recipe.losses) & set(memory.method.training_terms):
+        return 1.0
+    recipe = memory.recipe.model_copy(update={"losses": {"mse": 1.0}})
+    plain = TrainingMemory(memory.method, memory.kwargs, recipe, memory.compute)
+    counts = []
+    for subject in (memory, plain):
+        with FlopCounterMode(display=False) as counter:
+            subject.loss(subject.on_meta, _COUNTED_SIDE, 1, 1, META)
+        counts.append(counter.get_total_flops())
+    return counts[0] / counts[1]
 
 
 def macs_of(
@@ -119,41 +208,3 @@ def _record(experiment: Experiment, method: Method, folder: Path) -> ComplexityR
         return None
     known = complexity_key(method, experiment.complexity_size)
     return record if record.key == known else None
-
-
-def saved_bytes(network: nn.Module, in_channels: int, crop: int, compute: Compute) -> int:
-    """Bytes saved for the backward pass of one square crop, without the weights.
-
-    The network runs at two small sizes; what autograd saves grows linearly with the area.
-
-    Args:
-        network: with real weights, not on the meta device.
-        in_channels: number of channels of its input.
-        crop: side in pixels.
-        compute: gives the precision.
-    """
-    small, large = (_kept(network, in_channels, side, compute) for side in _SIDES)
-    areas = [side * side for side in _SIDES]
-    per_pixel = (large - small) / (areas[1] - areas[0])
-    return round(small + per_pixel * (crop * crop - areas[0]))
-
-
-def _kept(network: nn.Module, in_channels: int, side: int, compute: Compute) -> int:
-    own = {parameter.untyped_storage().data_ptr() for parameter in network.parameters()}
-    kept: dict[int, torch.UntypedStorage] = {}
-
-    def note(tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
-        # Several operations may save one tensor, or views of it.
-        if storage.data_ptr() not in own:
-            kept[storage.data_ptr()] = storage
-        return tensor
-
-    cpu = torch.device("cpu")
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        # The result keeps the graph and every storage alive until all are counted.
-        with autocast(compute, cpu):
-            result = network.train()(torch.rand(1, in_channels, side, side))
-        total = sum(storage.nbytes() for storage in kept.values())
-        del result
-    return total

@@ -19,6 +19,7 @@ from pipeline.data.store.reader import PixelStore
 from pipeline.errors import ConfigError
 from pipeline.evaluation.metrics.psnr import psnr_from_mse
 from pipeline.files import atomic_file
+from pipeline.planning.memory import TrainingMemory
 from pipeline.run import Run
 from pipeline.training.loop import CurvePoint, Observer, train
 from pipeline.training.loss import check_terms
@@ -53,8 +54,11 @@ class Trial:
 
     def train_step(self) -> TrainStep:
         """The network that the experiment trains, freshly initialized, and its optimizer."""
-        network = self.run.method.build(**self.run.kwargs, **self.recipe.kwargs)
-        return TrainStep(network, self.recipe, self.run.experiment.compute, self.device)
+        method, compute = self.run.method, self.run.experiment.compute
+        kwargs = {**self.run.kwargs, **self.recipe.kwargs}
+        memory = TrainingMemory(method, kwargs, self.recipe, compute)
+        network = method.build(**kwargs)
+        return TrainStep(network, self.recipe, compute, self.device, memory=memory)
 
 
 def prepare_trial(run: Run, *, store: Path, patches: Path, **changes: Any) -> Trial:

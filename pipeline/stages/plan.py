@@ -12,13 +12,15 @@ from rich.console import Console, Group
 from rich.table import Table
 
 from pipeline.files import free_bytes
-from pipeline.planning.costs import TrainingCost, training_cost
+from pipeline.planning.costs import BatchCost, TrainingCost, training_cost
 from pipeline.planning.disk import DiskUse, disk_use
 from pipeline.planning.images import Images, images_of
 from pipeline.workflow.experiment import Workflow
 from pipeline.workflow.jobs import Job, planned_jobs
 
 COMPLEXITY = Path("results/complexity")
+
+_OF_LARGEST = ("crop", "macs_per_sample", "memory_bytes")
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,8 @@ def _companion_images(workflow: Workflow) -> Images | None:
 def plan_json(plan: RunPlan) -> str:
     """The plan as JSON, with totals."""
     data: dict[str, Any] = asdict(plan)
+    for found, cost in zip(data["trainings"], plan.trainings, strict=True):
+        found |= {name: getattr(cost, name) for name in _OF_LARGEST}
     data["total"] = {
         "jobs": len(plan.jobs),
         "gpu_hours": sum(cost.gpu_hours for cost in plan.trainings),
@@ -148,30 +152,40 @@ def _disk(plan: RunPlan) -> Group:
 
 def _trainings(plan: RunPlan) -> Group:
     table = Table(title=f"Trainings, {plan.windows} windows", title_justify="left")
-    headings = ("Row", "Samples", "Steps", "GMAC per sample", "Memory", "GPU hours")
+    headings = ("Row", "Samples", "Steps", "Batch", "GMAC per sample", "Memory", "GPU hours")
     for heading in headings:
         table.add_column(heading, justify="left" if heading == "Row" else "right")
     for cost in plan.trainings:
+        first, *others = cost.batches
         table.add_row(
             f"{cost.row} ({cost.run})",
             f"{cost.samples:,}",
             f"{cost.steps:,}",
-            f"{cost.macs_per_sample / 1e9:,.2f}",
-            _gb(cost.memory_bytes),
+            *_batch(first),
             f"{cost.gpu_hours:,.2f}",
         )
+        for batches in others:
+            table.add_row("", "", "", *_batch(batches), "")
     hours = sum(cost.gpu_hours for cost in plan.trainings)
     samples = sum(cost.samples for cost in plan.trainings)
     table.add_section()
-    table.add_row("Total", f"{samples:,}", "", "", "", f"{hours:,.2f}")
+    table.add_row("Total", f"{samples:,}", "", "", "", "", f"{hours:,.2f}")
     note = (
-        f"GPU hours: 3 (forward and backward) x 2 FLOP x MAC x samples at {plan.speed.tflops:g} "
-        f"TFLOP/s peak, of which {plan.speed.utilization:.0%} is reached. Both are assumptions, "
-        "not measurements; validation and evaluation are extra.\n"
-        "Memory: tensors of a batch saved for the backward pass, counted on small crops and scaled "
-        "with the area, plus weights, gradients and Adam's moments; on the GPU if there is one."
+        f"GPU hours: 3 (forward and backward; 4 with activation_checkpointing) x 2 FLOP x MAC x "
+        f"samples at {plan.speed.tflops:g} TFLOP/s peak, of which {plan.speed.utilization:.0%} is "
+        "reached. Both are assumptions, not measurements; validation and evaluation are extra.\n"
+        "Batch: crops on one GPU x side in pixels, one line for each phase, then the companion's. "
+        "Memory: all tensors of a pass at its peak, weights, gradients and Adam's moments; in "
+        "brackets, with one crop (or clip) at a time. Batches that do not fit are divided "
+        "(compute.max_crops_per_pass)."
     )
     return Group(table, note)
+
+
+def _batch(cost: BatchCost) -> tuple[str, str, str]:
+    """Cells for one kind of batches: what they are, operations of a sample, memory."""
+    memory = f"{_gb(cost.memory_bytes)} ({_gb(cost.least_bytes)})"
+    return f"{cost.crops} x {cost.crop}", f"{cost.macs_per_sample / 1e9:,.2f}", memory
 
 
 def _gb(size: int) -> str:

@@ -24,6 +24,7 @@ from pipeline.finished_runs import keep_finished
 from pipeline.keys import train_keys
 from pipeline.methods import Method
 from pipeline.pins import check_manifest
+from pipeline.planning.memory import TrainingMemory
 from pipeline.provenance import collect
 from pipeline.records import RunRecord, write_record
 from pipeline.run import Run
@@ -91,6 +92,7 @@ def train_method(
             is missing or not wanted, or a state of another training.
         DataError: the store or the patch index is damaged or belongs to another manifest; no space
             left.
+        NoMemory: the device has too little memory.
         Stopped: a signal or the time limit ended the run; the state is kept.
     """
     started = time.perf_counter()
@@ -99,6 +101,7 @@ def train_method(
     device = prepare_device(run.experiment.compute, run.init_seed)
     with world(device) as processes, ExitStack() as until_written:
         checkpointer: FileCheckpointer | None = None
+        crops_per_pass: dict[str, int] = {}
         if run.recipe is None:
             trained = fit(run, data.store, device)
         else:
@@ -122,10 +125,18 @@ def train_method(
                     observer=progress if processes.is_main else NullObserver(),
                     checkpointer=checkpointer,
                 )
+            crops_per_pass = train_step.passes.used
         if not processes.is_main:
             return None
         record = _write(
-            run, trained, target=target, command=command, started=started, files=files, data=data
+            run,
+            trained,
+            target=target,
+            command=command,
+            started=started,
+            files=files,
+            data=data,
+            crops_per_pass=crops_per_pass,
         )
         if checkpointer is not None:
             checkpointer.store.remove()
@@ -159,7 +170,8 @@ def _prepare(
         companion=data.companion,
         world=processes,
     )
-    return TrainStep(network, recipe, compute, device, processes), loader
+    memory = TrainingMemory(method, {**run.kwargs, **recipe.kwargs}, recipe, compute)
+    return TrainStep(network, recipe, compute, device, processes, memory), loader
 
 
 def _write(
@@ -171,6 +183,7 @@ def _write(
     started: float,
     files: TrainingFiles,
     data: _TrainingData,
+    crops_per_pass: dict[str, int],
 ) -> RunRecord:
     method = run.method
     # What only training needs is not part of the method that is evaluated.
@@ -190,6 +203,7 @@ def _write(
             epoch=trained.epoch,
             val_psnr=trained.psnr,
             learned=trained.learned,
+            crops_per_pass=crops_per_pass,
             provenance=collect(
                 run.experiment,
                 command=command,

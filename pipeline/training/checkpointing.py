@@ -88,6 +88,9 @@ class FileCheckpointer:
         rng_states = snapshot["rng_state"]
         if len(rng_states) == self.world.size:
             restore_rng_state(rng_states[self.world.rank])
+        passes = snapshot.get("passes", [])
+        if len(passes) == self.world.size:
+            train_step.passes.load_state_dict(passes[self.world.rank])
         return _state_of(snapshot["state"])
 
     def _check(self, snapshot: Snapshot, foreign: bool, train_step: TrainStep) -> None:
@@ -129,8 +132,10 @@ class FileCheckpointer:
     def _save(self, state: TrainState, train_step: TrainStep) -> None:
         started = time.monotonic()
         rng_states = self.world.gather(rng_state())
+        passes = self.world.gather(train_step.passes.state_dict())
         if self.world.is_main:
-            self.store.save(_snapshot(state, train_step, rng_states), state.step)
+            snapshot = {**_snapshot(state, train_step, rng_states), "passes": passes}
+            self.store.save(snapshot, state.step)
             if self.lock is not None:
                 self.lock.renew()
         self._saved = time.monotonic()

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from pipeline.compute.device import autocast, memory_format
 from pipeline.compute.distributed import ALONE, World
+from pipeline.compute.enough_memory import enough_memory
 from pipeline.config.blocks import Compute
 from pipeline.config.recipe import Recipe
 from pipeline.data.bit_depth import at_depth, to_tensor
@@ -21,6 +22,10 @@ from pipeline.errors import UserError
 from pipeline.evaluation.metrics.psnr import psnr_from_mse
 from pipeline.training.schedule import TrainingSchedule
 from pipeline.training.train_step import TrainStep
+
+_SMALLER = (
+    "validation images are whole: take a GPU with more memory or set compute.precision: bfloat16"
+)
 
 
 @dataclass(frozen=True)
@@ -226,8 +231,10 @@ def validate(
     with torch.inference_mode(), autocast(compute, device):
         for number in world.share(numbers):
             x, target = whole_scene(store, number, views, input_bits)
-            x = x.to(device, memory_format=memory_format(compute))
-            prediction = network(x).float().clamp(0, 1).cpu()
+            height, width = x.shape[-2:]
+            with enough_memory(f"validating an image of {height} x {width} pixels", _SMALLER):
+                x = x.to(device, memory_format=memory_format(compute))
+                prediction = network(x).float().clamp(0, 1).cpu()
             error = (prediction.double() - target.double()).square().mean().item()
             scores[number] = psnr_from_mse(error)
     for found in world.gather(scores):

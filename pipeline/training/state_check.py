@@ -38,6 +38,7 @@ def check_snapshot(snapshot: Snapshot, train_step: TrainStep, total_ranks: int) 
     _like("average", snapshot.get("average"), average and average.state_dict())
     _check_optimizer(snapshot.get("optimizer"), train_step.optimizer)
     _check_rng_states(snapshot.get("rng_state"), total_ranks)
+    _check_passes(snapshot.get("passes", []))
     _check_progress(snapshot.get("state"), train_step)
 
 
@@ -118,6 +119,20 @@ def _check_rng_states(found: Any, total_ranks: int) -> None:
                 generator.set_state(saved)
             except RuntimeError as error:
                 raise StateError(f"rng_state: {error}") from error
+
+
+def _check_passes(found: Any) -> None:
+    """Older states have none; they are chosen anew."""
+    _require(isinstance(found, list), "passes")
+    for state in found:
+        _require(isinstance(state, Mapping), "passes")
+        _require(state.keys() == {"device", "limits", "used"}, "passes")
+        _require(isinstance(state["device"], str), "passes.device")
+        for name in ("limits", "used"):
+            _require(isinstance(state[name], Mapping), f"passes.{name}")
+            for kind, crops in state[name].items():
+                _require(isinstance(kind, str) and type(crops) is int, f"passes.{name}")
+                _require(crops >= 1, f"passes.{name}")
 
 
 def _check_progress(found: Any, train_step: TrainStep) -> None:

