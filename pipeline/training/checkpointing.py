@@ -45,7 +45,7 @@ class FileCheckpointer:
         policy: when to save.
         stop: when to end.
         world: the processes that train together.
-        lock: renewed with every state.
+        lock: must still be held when a state is put in place.
     """
 
     def __init__(
@@ -130,9 +130,11 @@ class FileCheckpointer:
         started = time.monotonic()
         rng_states = self.world.gather(rng_state())
         if self.world.is_main:
-            self.store.save(_snapshot(state, train_step, rng_states), state.step)
-            if self.lock is not None:
-                self.lock.renew()
+            snapshot = _snapshot(state, train_step, rng_states)
+            if self.lock is None:
+                self.store.save(snapshot, state.step)
+            else:
+                self.store.save(snapshot, state.step, before=self.lock.check)
         self._saved = time.monotonic()
         self.stop.note_save(self._saved - started)
 
