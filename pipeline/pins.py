@@ -10,11 +10,11 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import ConfigError, DataError, first_problem
 from pipeline.files import sha256_of, write_text, writing
+from pipeline.lease import wait_for
 
 if TYPE_CHECKING:
     from pipeline.config.experiment import Experiment
@@ -152,7 +152,7 @@ def pin_weights(path: Path, method: str, weights: PinnedWeights) -> PinnedWeight
 def _update(path: Path, change: Callable[[Pins], Pins]) -> Pins:
     """Read, change and write the file, alone."""
     # The error of a missing folder would otherwise be the lock's.
-    with writing(path), FileLock(path.with_name(f".{path.name}.lock")):
+    with writing(path), wait_for(path.with_name(f".{path.name}.lock")):
         before = read_pins(path)
         after = change(before)
         if after != before:

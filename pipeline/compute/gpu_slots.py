@@ -25,6 +25,7 @@ from typing import NamedTuple
 from pipeline.errors import UserError
 
 _POLL_S = 0.2
+_LOCAL = (Path("/dev/shm"), Path("/tmp"))
 
 
 class Slots(NamedTuple):
@@ -37,9 +38,19 @@ class Slots(NamedTuple):
 def slots_folder() -> Path:
     """Folder of the locks of this machine and user, shared by all checkouts.
 
-    Jobs share it if they have the same temporary folder (`TMPDIR`).
+    Jobs share it if they have the same temporary folder (`TMPDIR`). If files cannot be locked
+    there, as on some network file systems, it is in memory (`/dev/shm`) or in `/tmp`: the GPUs are
+    this machine's, and so may the locks be.
+
+    Raises:
+        UserError: files can be locked in none of these folders.
     """
-    return Path(tempfile.gettempdir()) / f"dmtbench-slots-{os.getuid()}"
+    folders = [Path(tempfile.gettempdir()), *_LOCAL]
+    for folder in folders:
+        if _can_lock(folder):
+            return folder / f"dmtbench-slots-{os.getuid()}"
+    tried = ", ".join(map(str, folders))
+    raise UserError(f"{tried}: files cannot be locked; set TMPDIR to a folder of a local disk")
 
 
 class DeviceSlots:
@@ -142,6 +153,22 @@ class _Wait:
             self._on_wait = None
         # Jitter, so that jobs whose devices partly overlap don't retry in lockstep.
         time.sleep(_POLL_S * random.uniform(0.5, 1.5))
+
+
+def _can_lock(folder: Path) -> bool:
+    try:
+        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(opened)
+    return True
 
 
 def make_private(folder: Path) -> None:

@@ -7,11 +7,9 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from pipeline.data.inspection.inventory import take_inventory
 from pipeline.errors import ConfigError, DataError
@@ -25,6 +23,7 @@ from pipeline.fetch.sources import Source
 from pipeline.fetch.tree import data_root
 from pipeline.fetch.unpack import unpack
 from pipeline.files import write_text, writing
+from pipeline.lease import Taken, hold
 
 MARKER = "fetched.json"
 """File in the root of a fetched set that records its source and numbers of files and bytes."""
@@ -198,19 +197,16 @@ def _measure(root: Path) -> tuple[int, int]:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    lock = FileLock(path, timeout=0)
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise DataError(
-                f"{path.parent}: another fetch is at work there; wait for it to end"
-            ) from error
-    try:
+    with ExitStack() as held:
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                held.enter_context(hold(path))
+            except Taken as error:
+                raise DataError(
+                    f"{path.parent}: another fetch is at work there ({error}); wait for it to end"
+                ) from error
         yield
-    finally:
-        lock.release()
 
 
 def _tell(line: str) -> None:

@@ -14,10 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
-
 from pipeline.errors import ConfigError, DataError, RecordError
 from pipeline.files import atomic_file
+from pipeline.lease import wait_for
 from pipeline.progress_bars import watched
 from pipeline.records import ResultRecord, RunRecord
 from pipeline.tracking.artifacts import absolute, relocate
@@ -236,7 +235,7 @@ def _opened(uri: str) -> Iterator[MlflowClient]:
             yield MlflowClient(tracking_uri=uri)
             return
         database.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(database.with_name(f".{database.name}.lock")):
+        with wait_for(database.with_name(f".{database.name}.lock")):
             # A file with half a schema cannot be repaired: create it elsewhere, then rename it.
             if not database.exists():
                 with atomic_file(database) as temporary:

@@ -65,12 +65,15 @@ class CheckpointStore:
         self.foreign = False
         """Whether the loaded state is of another fingerprint; the next state replaces it."""
 
-    def save(self, snapshot: Snapshot, step: int) -> None:
+    def save(
+        self, snapshot: Snapshot, step: int, before: Callable[[], None] = lambda: None
+    ) -> None:
         """Write a state, then forget all but the newest two.
 
         Args:
             snapshot: the state.
             step: optimizer steps that it has taken; states are ordered by it.
+            before: called when the file is complete; if it raises, the file is dropped.
 
         Raises:
             DataError: no space, or no right to write; earlier states stay.
@@ -84,6 +87,7 @@ class CheckpointStore:
             # The new name must not reach the disk before what it names.
             with temporary.open("rb+") as written:
                 os.fsync(written.fileno())
+            before()
         others = [path for path in self._newest_first() if path != target]
         # States of another training may have more steps and would pass for newer ones.
         for path in others if self.foreign else others[GENERATIONS - 1 :]:

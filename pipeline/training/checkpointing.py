@@ -45,7 +45,7 @@ class FileCheckpointer:
         policy: when to save.
         stop: when to end.
         world: the processes that train together.
-        lock: renewed with every state.
+        lock: must still be held when a state is put in place.
     """
 
     def __init__(
@@ -135,9 +135,10 @@ class FileCheckpointer:
         passes = self.world.gather(train_step.passes.state_dict())
         if self.world.is_main:
             snapshot = {**_snapshot(state, train_step, rng_states), "passes": passes}
-            self.store.save(snapshot, state.step)
-            if self.lock is not None:
-                self.lock.renew()
+            if self.lock is None:
+                self.store.save(snapshot, state.step)
+            else:
+                self.store.save(snapshot, state.step, before=self.lock.check)
         self._saved = time.monotonic()
         self.stop.note_save(self._saved - started)
 

@@ -10,14 +10,11 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from pydantic import BaseModel, Field, ValidationError
 
 from pipeline.errors import UserError
 from pipeline.files import write_text
-
-STALE_S = 600.0
-"""Seconds after which a note from another machine no longer counts; its owner renews it before."""
+from pipeline.lease import LEASE_S, Lease, Taken, hold
 
 
 class _Owner(BaseModel):
@@ -31,18 +28,19 @@ class _Owner(BaseModel):
 class RunLock(ExitStack[None]):
     """Held while a training runs, as a context manager.
 
-    A file lock, which ends with its process, keeps out trainers on this machine; a note next to it
-    names the holder. On shared folders whose locks do not reach other machines, only the note does,
-    as long as its owner renews it.
+    A lease, which keeps out trainers on every machine (see `pipeline.lease`), and a note next to it
+    for messages.
 
     Args:
         folder: of the training's state; made if needed.
+        lease_s: seconds after which an owner on another machine counts as dead.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, lease_s: float = LEASE_S) -> None:
         super().__init__()
         self.folder, self.note = folder, folder / "owner.json"
-        self._lock = FileLock(folder / "lock")
+        self._lease_s = lease_s
+        self._lease: Lease | None = None
 
     def __enter__(self) -> RunLock:
         """Take the lock.
@@ -52,13 +50,10 @@ class RunLock(ExitStack[None]):
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            self._lock.acquire(timeout=0)
-        except Timeout as error:
+            lease = hold(self.folder / "lock", duration=self._lease_s)
+            self._lease = self.enter_context(lease)  # type: ignore[arg-type]
+        except Taken as error:
             raise UserError(self._taken()) from error
-        if self._is_held_elsewhere():
-            message = self._taken()
-            self._lock.release()
-            raise UserError(message)
         if self.note.is_file():
             print(
                 f"{self.folder}: {self._owner()} ended without releasing the lock; resuming",
@@ -66,13 +61,24 @@ class RunLock(ExitStack[None]):
             )
         owner = {"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}
         write_text(self.note, json.dumps(owner))
-        self.callback(self._lock.release)
-        self.callback(self.note.unlink, missing_ok=True)
+        self.callback(self._remove_note)
         return self
 
-    def renew(self) -> None:
-        """Renew the note, so that other machines see that the training runs."""
-        self.note.touch()
+    def check(self) -> None:
+        """Make sure that the lock is still held, before a state is put in place.
+
+        Raises:
+            UserError: this process gave no sign of life for too long and was replaced.
+        """
+        if self._lease is None or not self._lease.is_held:
+            raise UserError(
+                f"{self.folder}: this process gave no sign of life for {self._lease_s:.0f} s, and "
+                f"the training is now run by {self._owner()}; nothing more is written here"
+            )
+
+    def _remove_note(self) -> None:
+        if self._lease is not None and self._lease.is_held:
+            self.note.unlink(missing_ok=True)
 
     def _read(self) -> _Owner | None:
         """The note; `None` if there is none, or it is damaged."""
@@ -80,12 +86,6 @@ class RunLock(ExitStack[None]):
             return _Owner.model_validate_json(self.note.read_bytes())
         except (OSError, ValidationError):
             return None
-
-    def _is_held_elsewhere(self) -> bool:
-        owner = self._read()
-        if owner is None or owner.host == socket.gethostname():
-            return False
-        return time.time() - self.note.stat().st_mtime < STALE_S
 
     def _owner(self) -> str:
         owner = self._read()

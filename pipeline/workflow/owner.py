@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import shlex
@@ -10,6 +11,7 @@ import socket
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
@@ -17,9 +19,12 @@ from types import FrameType
 import psutil  # type: ignore[import-untyped]
 
 from pipeline.files import write_text
+from pipeline.lease import hold
 
 LOCKS = Path(".snakemake/locks")
 NOTE = Path(".snakemake/owner.json")
+LEASE = Path(".snakemake/owner.lock")
+"""Held by the Snakemake that signed, for machines that cannot look at its processes."""
 MARK = "DMTBENCH_WORKFLOW"
 """Environment variable of all processes that a workflow starts: its `Owner`, as JSON."""
 
@@ -102,11 +107,16 @@ def mark_jobs() -> None:
 
 
 def sign_lock() -> None:
-    """Note that this process holds Snakemake's lock; SIGTERM no longer blocks its scheduler.
+    """Note that this process holds Snakemake's lock, and show that it lives until it ends.
+
+    Also, SIGTERM no longer blocks Snakemake's scheduler.
 
     Snakemake's handler takes a lock that the interrupted scheduler may hold, and would then wait
     for itself for ever. It waits in a thread instead.
     """
+    held = ExitStack()
+    held.enter_context(hold(LEASE.absolute()))
+    atexit.register(held.close)
     write_text(NOTE, Owner.this_process().text())
     handler = signal.getsignal(signal.SIGTERM)
     if not callable(handler) or threading.current_thread() is not threading.main_thread():

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
-from filelock import FileLock, Timeout
 
 from pipeline.errors import UserError
+from pipeline.lease import Taken, hold
 from pipeline.workflow.owner import (
+    LEASE,
     MARK,
     Owner,
     is_locked,
@@ -43,15 +44,16 @@ def only_run_here() -> Iterator[None]:
         UserError: someone runs a workflow here, or the folder cannot be written; the message
             names the process.
     """
-    lock = FileLock(_LOCK)
-    try:
-        _LOCK.parent.mkdir(exist_ok=True)
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise UserError(_taken(_read_holder())) from error
-    except OSError as error:
-        raise UserError(f"{_LOCK.parent.absolute()}: cannot be written ({error})") from error
-    try:
+    with contextlib.ExitStack() as held:
+        try:
+            _LOCK.parent.mkdir(exist_ok=True)
+            held.enter_context(hold(_LOCK))
+        except Taken as error:
+            raise UserError(_taken(_read_holder())) from error
+        except OSError as error:
+            raise UserError(f"{_LOCK.parent.absolute()}: cannot be written ({error})") from error
+        held.callback(end_orphans)
+        held.callback(os.environ.pop, MARK, None)
         owner = Owner.this_process()
         _HOLDER.write_text(owner.text(), encoding="utf-8")
         end_orphans()
@@ -60,10 +62,6 @@ def only_run_here() -> Iterator[None]:
             raise UserError(_taken(living))
         os.environ[MARK] = owner.text()
         yield
-    finally:
-        os.environ.pop(MARK, None)
-        end_orphans()
-        lock.release()
 
 
 def remove_dead_lock(config: Path) -> None:
@@ -78,7 +76,7 @@ def remove_dead_lock(config: Path) -> None:
     if not is_locked():
         return
     owner, command = signed(), unlock_command(str(config))
-    if owner is not None and owner.host != Owner.this_process().host:
+    if owner is not None and owner.host != Owner.this_process().host and not _is_dead():
         raise UserError(f"{_taken(owner)}; if it was killed, type: {command}")
     say("A killed workflow left its lock; removing it")
     given = [sys.executable, "-m", "snakemake", "--unlock", "--configfile", str(config.absolute())]
@@ -86,6 +84,17 @@ def remove_dead_lock(config: Path) -> None:
     if is_locked():
         reason = " ".join((done.stdout + done.stderr).split())[-300:]
         raise UserError(f"{Path.cwd()}: the lock cannot be removed ({reason}); type: {command}")
+
+
+def _is_dead() -> bool:
+    """Whether the Snakemake that signed, on another machine, has not given a sign of life since."""
+    if not LEASE.exists():
+        return False
+    try:
+        with hold(LEASE):
+            return True
+    except Taken:
+        return False
 
 
 def end_orphans() -> None:

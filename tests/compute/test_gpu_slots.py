@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import multiprocessing
 import os
@@ -223,3 +224,22 @@ def test_a_lock_that_was_removed_holds_nothing(
         other = DeviceSlots(folder, {"0": "GPU-0"}).take(1, timeout=0)
         with pytest.raises(UserError, match="gave up"), other:
             pass
+
+
+def test_a_folder_whose_files_cannot_be_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slots.tempfile, "gettempdir", lambda: str(tmp_path))
+    assert slots_folder().parent == tmp_path
+    flock = fcntl.flock
+
+    def only_in_memory(file: int, how: int) -> None:
+        if Path(f"/proc/self/fd/{file}").readlink() != Path("/dev/shm"):
+            raise OSError(errno.ENOLCK, "No locks available")
+        flock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", only_in_memory)
+    assert slots_folder().parent == Path("/dev/shm")
+    monkeypatch.setattr(slots, "_LOCAL", (tmp_path / "missing",))
+    with pytest.raises(UserError, match=r"missing: files cannot be locked; set TMPDIR"):
+        slots_folder()

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 from support.fetch_lab import FILES, WRAPPED, FetchLab, fetch_lab, own_archive
+
+from pipeline.lease import hold
 
 
 @pytest.fixture
@@ -100,7 +101,7 @@ def test_downloads_stay_or_go(lab: FetchLab, keep: bool) -> None:
 def test_two_fetches_never_mix(lab: FetchLab, name: str) -> None:
     lock = lab.folder / name
     lock.parent.mkdir(parents=True)
-    with FileLock(lock):
+    with hold(lock):
         assert "another fetch is at work there" in lab.fails("second")
     lab.fetch("second")
     assert lab.content() == FILES

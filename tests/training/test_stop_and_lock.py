@@ -15,7 +15,8 @@ import pytest
 
 from pipeline.errors import ConfigError, UserError
 from pipeline.training import run_lock, stop
-from pipeline.training.run_lock import STALE_S, RunLock
+from pipeline.training.checkpoint import CheckpointStore
+from pipeline.training.run_lock import RunLock
 from pipeline.training.stop import StopRequest, duration
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -69,6 +70,50 @@ def test_the_limit_leaves_time_to_save(monkeypatch: pytest.MonkeyPatch) -> None:
     assert StopRequest(None).reason == ""
 
 
+def test_the_job_ends_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(stop.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(stop.time, "time", lambda: 5000.0)
+    monkeypatch.setenv("SLURM_JOB_END_TIME", "6000")
+    for limit in (None, 2000):
+        now[0] = 100
+        request = StopRequest(limit)
+        now[0] = 1030
+        assert request.reason == ""
+        # A minute before the end.
+        now[0] = 1041
+        assert request.reason == "the end of the job (SLURM_JOB_END_TIME)"
+    now[0] = 100
+    request = StopRequest(500)
+    now[0] = 601
+    assert request.reason == "the time limit"
+
+
+def test_a_step_must_fit_before_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(stop.time, "monotonic", lambda: now[0])
+    request = StopRequest(100)
+    # What comes before the first step is no step.
+    for now[0], reason in ((30, ""), (50, ""), (70, ""), (90, "the time limit")):
+        assert request.reason == reason
+    request = StopRequest(100)
+    now[0] = 150
+    assert request.reason == ""
+    # A save is no step either.
+    now[0] = 170
+    request.note_save(5)
+    now[0] = 174
+    assert request.reason == ""
+    now[0] = 178
+    assert request.reason == "the time limit"
+
+
+@pytest.mark.parametrize("end", ["", "never"])
+def test_a_job_without_an_end(monkeypatch: pytest.MonkeyPatch, end: str) -> None:
+    monkeypatch.setenv("SLURM_JOB_END_TIME", end)
+    assert StopRequest().reason == ""
+
+
 def hold(folder: Path, reports: Connection) -> None:
     with RunLock(folder):
         reports.send("held")
@@ -102,20 +147,33 @@ def test_a_second_trainer_is_refused_until_the_first_is_dead(
         process.kill()
 
 
-def test_an_owner_on_another_machine(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_note_without_a_lock_does_not_block(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     note = tmp_path / "owner.json"
     note.write_text(json.dumps({"host": "elsewhere", "pid": 7, "since": time.time() - 7500}))
-    with pytest.raises(UserError, match="process 7 on elsewhere, for 2 h 5 min"), RunLock(tmp_path):
+    with RunLock(tmp_path):
         pass
-    os.utime(note, (0, time.time() - STALE_S - 1))
-    with RunLock(tmp_path) as held:
-        os.utime(note, (0, 0))
-        held.renew()
-        assert time.time() - note.stat().st_mtime < 60
-    assert "process 7 on elsewhere" in capsys.readouterr().err
+    assert "process 7 on elsewhere, for 2 h 5 min" in capsys.readouterr().err
     assert run_lock._age(61) == "1 min"
+
+
+def test_a_trainer_that_was_replaced_writes_nothing(tmp_path: Path) -> None:
+    with RunLock(tmp_path) as held:
+        held.check()
+        # As another trainer does that has waited for a sign of life.
+        (tmp_path / "lock").unlink()
+        with RunLock(tmp_path):
+            message = r"gave no sign of life .* is now run by process \d+ on .*; nothing more"
+            with pytest.raises(UserError, match=message):
+                held.check()
+            store = CheckpointStore(tmp_path, {})
+            with pytest.raises(UserError, match="nothing more is written"):
+                store.save({}, 1, before=held.check)
+            assert not [*tmp_path.glob("*.state")]
+        assert not (tmp_path / "owner.json").exists()
+    with pytest.raises(UserError, match="an unknown process"):
+        RunLock(tmp_path).check()
 
 
 def test_a_damaged_note_does_not_block(tmp_path: Path) -> None:

@@ -6,15 +6,17 @@ import shutil
 import socket
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 from conftest import Tiny
-from filelock import FileLock
+from support.leases import LEASE_S, owners
 from support.paths import PUBLISHED
 from support.workflow_processes import SLEEP, STUBBORN, dead_pid, lock, owner, running
 
 from pipeline.errors import UserError
+from pipeline.lease import hold
 from pipeline.workflow import takeover
 from pipeline.workflow.jobs import planned_jobs
 from pipeline.workflow.owner import LOCKS, MARK, NOTE, is_locked
@@ -103,10 +105,10 @@ def test_what_a_run_started_does_not_outlive_it() -> None:
 
 def test_a_second_run_is_refused() -> None:
     Path(".snakemake").mkdir()
-    with FileLock(takeover._LOCK), pytest.raises(UserError, match="another process runs"):
+    with hold(takeover._LOCK), pytest.raises(UserError, match="another process runs"):
         only_run_here().__enter__()
     takeover._HOLDER.write_text(owner(4711, host="node7").text())
-    with FileLock(takeover._LOCK), pytest.raises(UserError) as caught:
+    with hold(takeover._LOCK), pytest.raises(UserError) as caught:
         only_run_here().__enter__()
     assert "process 4711 on node7 has run the workflow here since" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -144,6 +146,20 @@ def test_a_lock_of_another_machine_is_kept_and_the_command_named() -> None:
     assert "process 4711 on node7" in str(caught.value)
     assert str(caught.value).endswith("type: snakemake --unlock --configfile 'my file.yaml'")
     assert is_locked()
+
+
+def test_a_dead_workflow_of_another_machine_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(takeover, "hold", partial(hold, duration=LEASE_S))
+    lock(owner(4711, host="node7"))
+    with owners(takeover.LEASE) as make:
+        other = make("node7")
+        assert other.answer[0] == "held"
+        with pytest.raises(UserError, match="process 4711 on node7"):
+            remove_dead_lock(CONFIG)
+        other.die()
+        # Here is no Snakefile.
+        with pytest.raises(UserError, match="the lock cannot be removed"):
+            remove_dead_lock(CONFIG)
 
 
 def test_a_lock_that_cannot_be_removed_is_an_error() -> None:

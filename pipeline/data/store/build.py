@@ -17,8 +17,6 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from filelock import FileLock, Timeout
-
 from pipeline.compute.process_pool import map_processes
 from pipeline.data.journal import Journal
 from pipeline.data.manifest import ManifestRow, read_manifest, read_scene
@@ -34,6 +32,7 @@ from pipeline.data.store.reader import (
 from pipeline.data.store.tiles import scene_elements, tile_rows
 from pipeline.errors import DataError
 from pipeline.files import need_room, sha256_of, writing
+from pipeline.lease import Taken, hold
 from pipeline.progress_bars import watched
 
 __all__ = ["STORED_VIEWS", "PixelStore", "StoredScene", "build_store", "store_rows", "store_size"]
@@ -109,11 +108,11 @@ def build_store(
 @contextmanager
 def _alone(target: Path) -> Iterator[None]:
     try:
-        with FileLock(target.with_name(f".{target.name}.lock"), timeout=0):
+        with hold(target.with_name(f".{target.name}.lock")):
             yield
-    except Timeout as error:
+    except Taken as error:
         raise DataError(
-            f"{target}: is being built by another process; wait until it has finished"
+            f"{target}: is being built by {error}; wait until it has finished"
         ) from error
 
 

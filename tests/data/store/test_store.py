@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 import pytest
 from conftest import Tiny
-from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
 from support.kills import kill_repeatedly
@@ -29,6 +28,7 @@ from pipeline.data.store.reader import STORED_VIEWS, PixelStore
 from pipeline.data.store.tiles import tile_rows
 from pipeline.errors import DataError
 from pipeline.files import sha256_of
+from pipeline.lease import hold
 
 
 def decoded(path: Path) -> np.ndarray:
@@ -271,8 +271,8 @@ def test_a_disk_that_is_too_small(
 
 def test_two_builders_do_not_meet(tiny: Tiny, tmp_path: Path) -> None:
     with (
-        FileLock(tmp_path / ".store.lock"),
-        pytest.raises(DataError, match="store: is being built by another process; wait"),
+        hold(tmp_path / ".store.lock"),
+        pytest.raises(DataError, match=r"store: is being built by process \d+ on .*; wait"),
     ):
         build_store(tiny.raw, tiny.manifest, tmp_path / "store")
     assert not names(tmp_path)
