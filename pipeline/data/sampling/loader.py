@@ -133,6 +133,7 @@ class CropLoader:
             _Filling(reader, self._ring, elements),
             batch_size=None,
             sampler=self._jobs,
+            collate_fn=_unchanged,
             num_workers=workers,
             prefetch_factor=ahead if workers else None,
             persistent_workers=workers > 0,
@@ -188,6 +189,11 @@ class CropLoader:
                 "a process that reads crops was killed; memory may have run out: lower "
                 "compute.loader_workers or compute.prefetch"
             ) from error
+
+
+def _unchanged(filled: _Filled | DataError) -> _Filled | DataError:
+    # By default, PyTorch makes tensors of arrays, and sends them through files in /dev/shm.
+    return filled
 
 
 def _begin_worker(_: int) -> None:

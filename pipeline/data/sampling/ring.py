@@ -93,7 +93,8 @@ def open_ring(compute: Compute, elements: int) -> Ring | None:
             ahead, reason = ahead // 2, str(error.strerror)
             continue
         if reason:
-            _warn(compute, elements, reason, f"each worker reads {ahead} batches ahead")
+            fewer = f"each worker reads {ahead} instead of {compute.prefetch} batches ahead"
+            _warn(compute, elements, reason, fewer)
         return ring
     _warn(compute, elements, reason, "the workers send their crops through pipes, which is slower")
     return None
