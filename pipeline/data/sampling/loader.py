@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -75,7 +75,7 @@ class CropLoader:
 
     Pixels travel as uint16 through a ring of shared buffers: allocating shared memory for every
     batch takes longer than reading it. A batch that is handed out holds a copy. Where memory is
-    short, the ring is, or pixels travel through pipes; a line on standard error says so.
+    short, there are fewer buffers, or pixels travel through pipes; standard error says so.
 
     Signals to the whole process group do not reach the workers, which end with this process.
 
@@ -191,7 +191,7 @@ class CropLoader:
             ) from error
 
 
-def _unchanged(filled: _Filled | DataError) -> _Filled | DataError:
+def _unchanged(filled: Any) -> Any:
     # By default, PyTorch makes tensors of arrays, and sends them through files in /dev/shm.
     return filled
 

@@ -120,8 +120,8 @@ def ring_bytes(
     if not compute.loader_workers:
         return 0
     kinds = [*main_kinds(recipe), *filter(None, [recipe.companion])]
-    crops = max(share_of(kind, world_size) * (kind.crop or window) ** 2 for kind in kinds)
-    return _slots(compute.loader_workers, compute.prefetch) * elements_of(crops, views) * _BYTES
+    pixels = max(share_of(kind, world_size) * (kind.crop or window) ** 2 for kind in kinds)
+    return _slots(compute.loader_workers, compute.prefetch) * elements_of(pixels, views) * _BYTES
 
 
 def share_of(batches: Batches, world_size: int) -> int:
