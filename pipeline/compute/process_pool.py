@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import signal
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from threading import Thread
 from typing import TypeVar
 
 import cv2
 
+from pipeline.compute.worker_process import follow_parent, signals_held
 from pipeline.errors import DataError
 
 Key = TypeVar("Key")
@@ -47,7 +45,8 @@ def map_processes(
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, context, initializer=_prepare)
     try:
-        futures = {pool.submit(function, job): key for key, job in jobs.items()}
+        with signals_held():
+            futures = {pool.submit(function, job): key for key, job in jobs.items()}
         for future in as_completed(futures):
             yield futures[future], future.result()
     except BrokenProcessPool as error:
@@ -60,15 +59,5 @@ def map_processes(
 
 
 def _prepare() -> None:
+    follow_parent()
     cv2.setNumThreads(1)
-    # An interrupt ends the parent, which ends its workers: their tracebacks would add nothing.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    # Orphans would wait for jobs forever: they hold both ends of the queue.
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
