@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -13,9 +14,12 @@ from pathlib import Path
 from pipeline.chain.experiment import Chain
 from pipeline.errors import ConfigError
 from pipeline.workflow.experiment import Workflow
+from pipeline.workflow.resources import MAY_COUNT
 
 SNAKEFILE = Path(__file__).resolve().parents[2] / "Snakefile"
 _TAIL = 300
+# More than any job asks for: Snakemake cuts the threads of jobs down to it.
+_CORES = str(10**6)
 _FORCED = "Forced execution"
 
 
@@ -23,7 +27,8 @@ _FORCED = "Forced execution"
 class Job:
     """One job: its rule and wildcards, the reasons, its outputs, and its resources.
 
-    `mem_mb` is main memory in MB, `runtime` minutes, `gpu` the number of GPUs.
+    `mem_mb` is main memory in MB, `runtime` the time limit in minutes, `gpu` the number of GPUs.
+    `None`: not known before the manifest of somebody's own set is made.
     """
 
     rule: str
@@ -31,9 +36,9 @@ class Job:
     reason: str
     output: list[str]
     threads: int
-    mem_mb: int
+    mem_mb: int | None
     gpu: int
-    runtime: int
+    runtime: int | None
 
     @property
     def name(self) -> str:
@@ -56,7 +61,8 @@ def planned_jobs(config: Path, targets: list[str]) -> list[Job]:
         config: the experiment file.
         targets: files to make; the default target when empty.
 
-    Nothing is written to the folder or removed from it: a run may start in the meantime.
+    Nothing is written to the folder or removed from it: a run may start in the meantime. Modules of
+    methods are imported, in another process: their networks are counted.
 
     Returns:
         The jobs; empty if everything is up to date.
@@ -65,8 +71,9 @@ def planned_jobs(config: Path, targets: list[str]) -> list[Job]:
         ConfigError: Snakemake cannot make a target; the message gives its reason.
     """
     command = [sys.executable, "-m", "pipeline.workflow.dry_run", "--snakefile", str(SNAKEFILE)]
-    command += ["--cores", "1", *targets, "--configfile", str(config.absolute())]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command += ["--cores", _CORES, *targets, "--configfile", str(config.absolute())]
+    may_count = {**os.environ, MAY_COUNT: "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=may_count)
     try:
         found = json.loads(done.stdout)
     except ValueError:

@@ -29,7 +29,8 @@ from pipeline.methods import get_method
 from pipeline.planning.costs import macs_of, saved_bytes, training_cost
 from pipeline.planning.disk import size_of
 from pipeline.planning.images import images_of
-from pipeline.stages.plan import Speed, make_plan
+from pipeline.planning.speed import Speed
+from pipeline.stages.plan import make_plan
 from pipeline.workflow.jobs import planned_jobs
 
 CANON = CONFIG / "canon.yaml"
