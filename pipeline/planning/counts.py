@@ -22,7 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from pipeline.code_hash import PYTHON
 from pipeline.config.experiment import Experiment, digest_of
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, DataError
 from pipeline.files import write_text
 from pipeline.methods import get_method
 
@@ -100,7 +100,7 @@ class Counts:
         for name, found in answer.items():
             self._known[name, windows] = found
             # Where the folder is read-only, every process counts for itself.
-            with suppress(OSError):
+            with suppress(DataError):
                 write_text(self._path(name, windows), json.dumps(asdict(found)))
 
     def _path(self, name: str, windows: int) -> Path:

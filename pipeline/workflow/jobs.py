@@ -21,6 +21,8 @@ _TAIL = 300
 # More than any job asks for: Snakemake cuts the threads of jobs down to it.
 _CORES = str(10**6)
 _FORCED = "Forced execution"
+# How Snakemake shows an error in a function of a rule.
+_CAUSE = re.compile(r"^Error:\n +\w+: (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -98,9 +100,10 @@ def _made(chain: Chain) -> Iterable[tuple[str, str]]:
 
 
 def _brief(errors: list[str]) -> str:
-    """Messages as one line; of a traceback only its last line."""
-    lines = [
-        error.strip().splitlines()[-1:] if "Traceback" in error else error.split()
-        for error in errors
-    ]
-    return " ".join(word for words in lines for word in words)
+    """Messages as one line; of an error in our functions its message, of others the last line."""
+    words: list[str] = []
+    for error in errors:
+        cause = _CAUSE.search(error)
+        last = error.strip().splitlines()[-1:] if "Traceback" in error else error.split()
+        words += cause[1].split() if cause else last
+    return " ".join(words)

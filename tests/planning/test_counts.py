@@ -38,7 +38,8 @@ def test_a_network_is_counted_once(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) 
     first.count(["dmtnet-t"], WINDOWS)
     found = first.known("dmtnet-t", WINDOWS)
     cost = training_cost(tiny.experiment, "dmtnet-t", "t", WINDOWS, COMPLEXITY, 1e12)
-    assert found is not None and cost is not None
+    assert found is not None
+    assert cost is not None
     network = get_method("dmtnet-t").build(**tiny.experiment.trained_kwargs("dmtnet-t"))
     assert found.parameters == sum(parameter.numel() for parameter in network.parameters())
     assert found.views == 2

@@ -114,5 +114,3 @@ def test_the_demo_fits_a_laptop() -> None:
     # Two at once on a machine of 8 GB.
     assert needs.mem_mb <= 4000
     assert needs.runtime <= 60
-
-

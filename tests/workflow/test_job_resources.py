@@ -18,6 +18,7 @@ from support.paths import CONFIG, REPOSITORY
 
 from pipeline.compute import threads, visible_gpus
 from pipeline.compute.threads import threads_of
+from pipeline.errors import ConfigError
 from pipeline.planning import job_needs
 from pipeline.planning.counts import Counts
 from pipeline.planning.images import canon_images, images_of
@@ -83,10 +84,13 @@ def test_every_job_asks_for_what_it_needs(here: Path) -> None:
             assert asked == (3, int(method not in NO_NETWORK), needs), job
         else:
             assert job.gpu == 0
-            assert job.mem_mb and job.mem_mb <= 4000
-            assert job.runtime and job.runtime <= 60
+            assert job.mem_mb
+            assert job.mem_mb <= 4000
+            assert job.runtime
+            assert job.runtime <= 60
     reading = {job.rule: job for job in jobs}
-    assert reading["data"].threads == 8 and reading["complexity"].threads == 1
+    assert reading["data"].threads == 8
+    assert reading["complexity"].threads == 1
 
 
 def test_a_dry_run_of_snakemake_imports_no_method(
@@ -94,12 +98,7 @@ def test_a_dry_run_of_snakemake_imports_no_method(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(here / "cache"))
     (here / "stranger.py").write_text(MODULE)
-    entry = {"module": "stranger", "row": "Stranger", "recipe": "dmtnet", "kwargs": {"width": 8}}
-    entry["kwargs"] |= {"levels": 3, "dual": True}
-    config = changed_config(
-        here, tiny, {"methods": {"stranger": entry}, "only": ["stranger"], "not_run": []}
-    )
-    target = "runs/tiny/stranger-seed0/record.json"
+    config, target = stranger(here, tiny, width=12), "runs/tiny/stranger-seed0/record.json"
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
     command += ["--dry-run", target, "--configfile", str(config)]
     subprocess.run(command, check=True, capture_output=True)
@@ -113,6 +112,22 @@ def test_a_dry_run_of_snakemake_imports_no_method(
     jobs = dry_run(config, target)
     assert not (here / "stranger.ran").exists()
     assert jobs["train"]["mem_mb"] == train.mem_mb
+
+
+def stranger(folder: Path, tiny: Tiny, width: int) -> Path:
+    kwargs = {"width": width, "levels": 3, "dual": True}
+    entry = {"module": "stranger", "row": "Stranger", "recipe": "dmtnet", "kwargs": kwargs}
+    changes = {"methods": {"stranger": entry}, "only": ["stranger"], "not_run": []}
+    return changed_config(folder, tiny, changes)
+
+
+def test_a_network_that_cannot_be_built_has_no_plan(here: Path, tiny: Tiny) -> None:
+    (here / "stranger.py").write_text(MODULE)
+    with pytest.raises(
+        ConfigError, match="width 7 is not a multiple of 12; check its `kwargs`"
+    ) as e:
+        planned_jobs(stranger(here, tiny, width=7), ["runs/tiny/stranger-seed0/record.json"])
+    assert "\n" not in str(e.value)
 
 
 def dry_run(config: Path, target: str, *options: str) -> dict[str, Any]:
@@ -140,7 +155,8 @@ def test_an_unknown_set_has_limits_once_it_is_known(here: Path, tiny: Tiny) -> N
     dataset = {"kind": "folder", "name": "mine", "root": str(tiny.raw)}
     config = changed_config(here, tiny, {"dataset": dataset, "only": ["input"]})
     jobs = {job.rule: job for job in planned_jobs(config, ["results/mine/input-seed0/record.json"])}
-    assert jobs["evaluate"].mem_mb is None and jobs["evaluate"].runtime is None
+    assert jobs["evaluate"].mem_mb is None
+    assert jobs["evaluate"].runtime is None
     assert jobs["data"].runtime == job_needs.data_needs(canon_images(), False, 8).runtime
 
 
