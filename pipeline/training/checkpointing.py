@@ -9,13 +9,12 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from pipeline.compute.distributed import World
 from pipeline.errors import ConfigError, Stopped
 from pipeline.training.checkpoint import CheckpointStore, Snapshot, StateError
 from pipeline.training.loop import CurvePoint, TrainState
 from pipeline.training.precision import NonFinite
+from pipeline.training.random_streams import resume_stream, stream_state
 from pipeline.training.run_lock import RunLock
 from pipeline.training.state_check import check_snapshot, check_weights
 from pipeline.training.stop import StopRequest
@@ -85,10 +84,15 @@ class FileCheckpointer:
         train_step.scaler.load_state_dict(snapshot["scaler"])
         if train_step.average is not None:
             train_step.average.load_state_dict(snapshot["average"])
-        rng_states = snapshot["rng_state"]
-        if len(rng_states) == self.world.size:
-            restore_rng_state(rng_states[self.world.rank])
-        return _state_of(snapshot["state"])
+        state = _state_of(snapshot["state"])
+        resume_stream(
+            snapshot["rng_state"],
+            rank=self.world.rank,
+            size=self.world.size,
+            step=state.step,
+            device=train_step.device,
+        )
+        return state
 
     def _check(self, snapshot: Snapshot, foreign: bool, train_step: TrainStep) -> None:
         if not foreign:
@@ -128,7 +132,7 @@ class FileCheckpointer:
 
     def _save(self, state: TrainState, train_step: TrainStep) -> None:
         started = time.monotonic()
-        rng_states = self.world.gather(rng_state())
+        rng_states = self.world.gather(stream_state(train_step.device))
         if self.world.is_main:
             self.store.save(_snapshot(state, train_step, rng_states), state.step)
             if self.lock is not None:
@@ -185,16 +189,3 @@ def _snapshot(
 
 def _state_of(saved: dict[str, Any]) -> TrainState:
     return TrainState(**{**saved, "curve": [CurvePoint(**point) for point in saved["curve"]]})
-
-
-def rng_state() -> dict[str, Any]:
-    """State of the CPU's random number generator, and of each CUDA device's."""
-    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    return {"cpu": torch.get_rng_state(), "cuda": devices}
-
-
-def restore_rng_state(state: dict[str, Any]) -> None:
-    """Restore every generator; after a change in the number of devices, only the CPU's."""
-    torch.set_rng_state(state["cpu"])
-    if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(state["cuda"])

@@ -19,6 +19,7 @@ from pipeline.data.sampling.loader import CropLoader
 from pipeline.data.store.reader import PixelStore
 from pipeline.errors import UserError
 from pipeline.evaluation.metrics.psnr import psnr_from_mse
+from pipeline.training.random_streams import begin_stream
 from pipeline.training.schedule import TrainingSchedule
 from pipeline.training.train_step import TrainStep
 
@@ -140,6 +141,7 @@ def train(
     """
     network, recipe = train_step.network, train_step.recipe
     schedule = TrainingSchedule(recipe, len(loader.windows))
+    begin_stream(train_step.world.rank)
     state = TrainState() if checkpointer is None else checkpointer.restore(train_step)
     for epoch in range(len(state.curve) + 1, schedule.epochs + 1):
         # The steps that are left of this epoch.

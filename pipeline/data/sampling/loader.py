@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
 import cv2
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from pipeline.compute.distributed import ALONE, World
+from pipeline.compute.worker_process import follow_parent, signals_held, worker_context
 from pipeline.config.blocks import Compute
 from pipeline.config.recipe import Recipe
 from pipeline.data.bit_depth import scaled
 from pipeline.data.sampling.crop_areas import companion_areas, main_areas
 from pipeline.data.sampling.crop_reader import CropReader, batch_view
+from pipeline.data.sampling.ring import Ring, batches_ahead, elements_of, open_ring
 from pipeline.data.sampling.sampler import BatchSampler, BatchSpec, shard
 from pipeline.data.sampling.windows import Window
 from pipeline.data.store.reader import PixelStore
@@ -69,7 +74,10 @@ class CropLoader:
     """Batches of crops, in the order of `BatchSampler` for any number of workers.
 
     Pixels travel as uint16 through a ring of shared buffers: allocating shared memory for every
-    batch takes longer than reading it. A batch that is handed out holds a copy.
+    batch takes longer than reading it. A batch that is handed out holds a copy. Where memory is
+    short, the ring is, or pixels travel through pipes; a line on standard error says so.
+
+    Signals to the whole process group do not reach the workers, which end with this process.
 
     Args:
         store: the pixel store.
@@ -110,12 +118,10 @@ class CropLoader:
         )
         self.pinned = compute.device != "cpu" and torch.cuda.is_available()
         workers = compute.loader_workers
-        # One buffer for each batch that is being read, and one that is being handed out.
-        buffers = workers * compute.prefetch + 1
-        elements = 3 * (len(views) + 1) * self.sampler.largest_plane()
-        self._ring = torch.empty((buffers, elements), dtype=torch.uint16)
-        self._ring.share_memory_()  # type: ignore[no-untyped-call]
-        self._jobs = _Jobs(buffers)
+        elements = elements_of(self.sampler.largest_share(world.size), len(views))
+        self._ring = open_ring(compute, elements) if workers else None
+        ahead = batches_ahead(self._ring, workers) if self._ring else compute.prefetch
+        self._jobs = _Jobs(len(self._ring.slots) if self._ring else 1)
         reader = CropReader(
             store,
             views,
@@ -124,17 +130,16 @@ class CropLoader:
             flip_swaps_views=recipe.flip_swaps_views,
         )
         self._loader: DataLoader[_Filled | DataError] = DataLoader(
-            _Filling(reader, self._ring),
+            _Filling(reader, self._ring, elements),
             batch_size=None,
             sampler=self._jobs,
             num_workers=workers,
-            prefetch_factor=compute.prefetch if workers else None,
+            prefetch_factor=ahead if workers else None,
             persistent_workers=workers > 0,
-            worker_init_fn=_single_thread,
+            worker_init_fn=_begin_worker,
             # It draws a seed at every start, which must not come from the network's generator.
             generator=torch.Generator(),
-            # A forked copy of a process that runs threads (PyTorch's, OpenCV's) can deadlock.
-            multiprocessing_context="spawn" if workers else None,
+            multiprocessing_context=worker_context([__name__]) if workers else None,
         )
 
     def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
@@ -148,16 +153,19 @@ class CropLoader:
             The crops; pixels in page-locked memory where there is a GPU.
 
         Raises:
-            DataError: a scene of the store differs from its checksum.
+            DataError: a scene of the store differs from its checksum, or a worker was killed.
         """
         self._jobs.batches = shard(
             self.sampler.epoch(number), self.world.rank, self.world.size, start
         )
-        for filled in self._loader:
+        for filled in self._filled():
             if isinstance(filled, DataError):
                 raise filled
-            buffer = self._ring[filled.buffer].numpy()
-            planes = batch_view(buffer, len(filled.origins), len(self.views) + 1, filled.side)
+            planes = filled.pixels
+            if planes is None:
+                assert self._ring is not None
+                buffer = self._ring.slots[filled.buffer]
+                planes = batch_view(buffer, len(filled.origins), len(self.views) + 1, filled.side)
             yield Batch(
                 scaled(planes[:, :-3], pinned=self.pinned),
                 scaled(planes[:, -3:], pinned=self.pinned),
@@ -167,8 +175,23 @@ class CropLoader:
                 tuple(filled.scenes),
             )
 
+    def _filled(self) -> Iterator[_Filled | DataError]:
+        try:
+            with signals_held() if self._loader.num_workers else nullcontext():
+                results = iter(self._loader)
+            yield from results
+        except RuntimeError as error:
+            # It has no type of its own.
+            if not str(error).startswith("DataLoader worker"):
+                raise
+            raise DataError(
+                "a process that reads crops was killed; memory may have run out: lower "
+                "compute.loader_workers or compute.prefetch"
+            ) from error
 
-def _single_thread(_: int) -> None:
+
+def _begin_worker(_: int) -> None:
+    follow_parent()
     cv2.setNumThreads(1)
 
 
@@ -185,9 +208,13 @@ class _Jobs(Sampler[Job]):
 
 
 class _Filled(NamedTuple):
-    """A worker's description of a buffer that it has filled; see `Batch`."""
+    """A worker's description of a batch, see `Batch`, and where its pixels are.
+
+    They are in this buffer of the ring, or here: `[N, 3 * (views + 1), side, side]`.
+    """
 
     buffer: int
+    pixels: NDArray[np.uint16] | None
     side: int
     frames: int
     origins: list[tuple[int, int]]
@@ -201,20 +228,22 @@ class _Filling(Dataset[_Filled | DataError]):
     An error is a result: PyTorch would make one with the worker's traceback of it.
     """
 
-    def __init__(self, reader: CropReader, ring: Tensor) -> None:
-        self.reader = reader
-        self.ring = ring
+    def __init__(self, reader: CropReader, ring: Ring | None, elements: int) -> None:
+        self.reader, self.ring, self.elements = reader, ring, elements
 
     def __getitem__(self, job: Job) -> _Filled | DataError:
-        buffer, batch = job
+        number, batch = job
+        buffer = self.ring.slots[number] if self.ring else np.empty(self.elements, np.uint16)
         try:
-            crops = self.reader.read_batch(self.ring[buffer].numpy(), batch)
+            crops = self.reader.read_batch(buffer, batch)
         except DataError as error:
             return error
+        planes = batch_view(buffer, len(crops), len(self.reader.views), batch.side)
         scenes = self.reader.stores[batch.companion].scenes
         images = [scenes[crop.window.scene] for crop in crops]
         return _Filled(
-            buffer,
+            number,
+            None if self.ring else planes,
             batch.side,
             batch.frames,
             [(crop.window.top, crop.window.left) for crop in crops],

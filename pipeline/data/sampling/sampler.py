@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.recipe import Batches, Recipe
 from pipeline.data.sampling.crop_areas import Area, read_side, side_of
+from pipeline.data.sampling.ring import share_of
 from pipeline.data.sampling.steps import batches_of, main_kinds, steps_per_epoch
 from pipeline.data.sampling.windows import Window
 from pipeline.seeds import derive_seed
@@ -82,12 +83,12 @@ class BatchSampler:
                 left -= count
             yield main.batch(batches, count)
 
-    def largest_plane(self) -> int:
-        """Pixels that the largest batch has in one channel."""
+    def largest_share(self, world_size: int) -> int:
+        """Pixels that one process's share of the largest batch has in one channel."""
         kinds = [(kind, self.areas[0]) for kind in main_kinds(self.recipe)]
         if self.recipe.companion:
             kinds.append((self.recipe.companion, self.companion_areas[0]))
-        return max(kind.batch_size * kind.frames * side_of(kind, a) ** 2 for kind, a in kinds)
+        return max(share_of(kind, world_size) * side_of(kind, area) ** 2 for kind, area in kinds)
 
 
 def shard(
