@@ -147,9 +147,9 @@ class Compute(Strict):
     a GPU's share of the machine's cores, or else all cores. `loader_workers`: processes that read
     crops. `prefetch`: batches that each of them reads ahead. `save_every_s`: seconds between two
     states of a training. `gpus_per_run`: GPUs that share every batch of one training, one process
-    each; without a GPU, and for methods fitted in closed form, there is one process. `precision`: of
-    autocast; weights are always float32. `tf32`: whether factors of float32 products may be rounded
-    to TF32 on CUDA. `channels_last`: memory layout. `compile`: use `torch.compile`.
+    each; without a GPU, and for methods fitted in closed form, there is one process. `precision`:
+    of autocast; weights are always float32. `tf32`: whether factors of float32 products may be
+    rounded to TF32 on CUDA. `channels_last`: memory layout. `compile`: use `torch.compile`.
     `activation_checkpointing`: less memory, a second forward pass. `deterministic`: the same result
     in every run on the same machine. `strict`: whether rerun keys also hold the switches that
     change a result by rounding only. docs/training.md gives the cost of each switch.

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from pipeline.config.experiment import Experiment
 from pipeline.config.methods import CONTROL
-from pipeline.config.recipe import Recipe
 from pipeline.data.inspection.layout import SPLITS
+from pipeline.data.sampling.ring import elements_of, ring_bytes, share_of
 from pipeline.data.sampling.steps import main_kinds
 from pipeline.planning.counts import Counted
 from pipeline.planning.images import Images
@@ -23,7 +23,6 @@ _MB = 10**6
 _MEGAPIXEL = 10**6
 _FLOAT = 4
 _UINT16 = 2
-_RGB = 3
 _FLOP_PER_MAC = 2
 
 # Bytes.
@@ -31,13 +30,13 @@ PROCESS = 450 * _MB
 """A process with torch and the code of a stage: measured, 439 MB."""
 LIGHT_PROCESS = 120 * _MB
 """A process without torch, such as a worker that reads images: measured, 110 to 140 MB."""
-LOADER_WORKER = 293 * _MB
-"""Private memory of a worker of the data loader: measured."""
+LOADER_WORKER = 390 * _MB
+"""Private memory of a worker of the data loader: measured, 290 to 390 MB."""
 CUDA_CONTEXT = 2000 * _MB
 """Main memory of CUDA's context, its libraries and page-locked buffers: assumed."""
-REPORT = 400 * _MB
-"""A table or a plot: measured."""
-TRACKING = 600 * _MB
+REPORT = 630 * _MB
+"""A table or a plot: measured, 134 to 622 MB."""
+TRACKING = 510 * _MB
 """The import into MLflow: measured."""
 
 # Bytes per pixel of one scene.
@@ -51,8 +50,8 @@ CLASSICAL_PER_PIXEL = 470
 """Deconvolution: measured, 120 for one image; while fitting, eight scenes of 44 stay in memory."""
 CLASSICAL_PER_PIXEL_AND_THREAD = 125
 """Levels that are deconvolved side by side: measured."""
-COUNTING_PER_PIXEL = 700
-"""Counting the operations of a network on a full-size image: measured."""
+COUNTING_PER_PIXEL = 320
+"""Counting the operations of a network on a full-size image: measured, Uformer takes most."""
 READING_PER_PIXEL = 24
 """All views of a scene, in 16 bits."""
 SHARPNESS_PER_PIXEL = 48
@@ -67,10 +66,10 @@ CLASSICAL_SECONDS = 75.0
 READING_SECONDS = 1.0
 RENDERING_SECONDS = 12.0
 
-# Seconds of a whole job: measured, for the slowest network and for the demo.
-COUNTING_SECONDS = 600
-REPORT_SECONDS = 60
-TRACKING_SECONDS = 300
+# Seconds of a whole job: measured, for the slowest network and for an experiment of few methods.
+COUNTING_SECONDS = 60
+REPORT_SECONDS = 30
+TRACKING_SECONDS = 40
 
 COPIES = 2
 """A state is in memory twice while it is written: as it was serialized, and with its checksum."""
@@ -117,25 +116,26 @@ def training_needs(
     """
     recipe, gpus = experiment.recipe_of(name), experiment.training_gpus(name)
     assert recipe is not None
-    values = _RGB * (counted.views + 1)
-    batch = _largest_batch(recipe, experiment.patches.size) * values
-    compute = experiment.compute
-    buffers = compute.loader_workers * compute.prefetch + 1
+    compute, window, processes = experiment.compute, experiment.patches.size, max(1, gpus)
+    kinds = [*main_kinds(recipe), *([recipe.companion] if recipe.companion else [])]
+    largest = max(share_of(kind, processes) * (kind.crop or window) ** 2 for kind in kinds)
+    batch = elements_of(largest, counted.views)
+    ring = ring_bytes(recipe, compute, views=counted.views, window=window, world_size=processes)
     # Weights, Adam's moments, the best weights and perhaps a moving average.
     state = (4 + (recipe.ema is not None)) * counted.parameters * _FLOAT
     held = [
         PROCESS,
         compute.loader_workers * LOADER_WORKER,
-        buffers * batch * _UINT16,
+        ring,
         # One batch is trained on while the next is converted.
-        2 * batch * _FLOAT,
+        batch * (_UINT16 + 2 * _FLOAT),
         COPIES * state,
-        images.largest * values * (_UINT16 + _FLOAT),
+        elements_of(images.largest, counted.views) * (_UINT16 + _FLOAT),
         CUDA_CONTEXT if gpus else counted.step_bytes + images.largest * NETWORK_PER_PIXEL,
     ]
     validation = _FLOP_PER_MAC * counted.macs_per_pixel * images.pixels("val") * recipe.validations
     speed = _speed(gpus, threads)
-    return Needs.of(max(1, gpus) * sum(held), (counted.flop + validation) / speed)
+    return Needs.of(processes * sum(held), (counted.flop + validation) / speed)
 
 
 def fitting_needs(experiment: Experiment, name: str, images: Images, threads: int) -> Needs:
@@ -234,12 +234,6 @@ def report_needs() -> Needs:
 def tracking_needs() -> Needs:
     """Needs of the import into MLflow."""
     return Needs.of(TRACKING, TRACKING_SECONDS)
-
-
-def _largest_batch(recipe: Recipe, window: int) -> int:
-    """Pixels of the largest batch in one channel."""
-    kinds = [*main_kinds(recipe), *([recipe.companion] if recipe.companion else [])]
-    return max(kind.batch_size * kind.frames * (kind.crop or window) ** 2 for kind in kinds)
 
 
 def _speed(gpus: int, threads: int) -> float:
