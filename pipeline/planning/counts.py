@@ -47,7 +47,9 @@ class Counted:
     flop: float
 
 
-_COUNTED = TypeAdapter(Counted)
+COUNTED = TypeAdapter(Counted)
+"""Reads what a counting process wrote."""
+
 _ANSWER = TypeAdapter(dict[str, Counted])
 
 
@@ -95,7 +97,7 @@ class Counts:
         try:
             answer = _ANSWER.validate_json(done.stdout)
         except ValidationError as error:
-            reason = done.stderr.strip()[-_TAIL:] or "no answer"
+            reason = " ".join(done.stderr.split())[-_TAIL:] or "no answer"
             raise ConfigError(f"{self.config}: networks cannot be counted ({reason})") from error
         for name, found in answer.items():
             self._known[name, windows] = found
@@ -125,7 +127,7 @@ class Counts:
 
 def _read(path: Path) -> Counted | None:
     try:
-        return _COUNTED.validate_json(path.read_bytes())
+        return COUNTED.validate_json(path.read_bytes())
     except (OSError, ValidationError):
         return None
 

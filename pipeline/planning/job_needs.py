@@ -2,7 +2,7 @@
 
 The constants were measured on two cores of a shared machine, November 2026, without a GPU: peak of
 the proportional set size of all processes of a command (`benchmarks.measure`), images of Canon's
-size. What could not be measured says `assumed`. docs/performance.md has the figures.
+size. What could not be measured says `assumed`.
 """
 
 from __future__ import annotations

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Tiny
+from support.changed import changed_config
+from support.paths import REPOSITORY
 
 from pipeline.config.experiment import load_experiment
 from pipeline.errors import ConfigError
@@ -71,6 +74,20 @@ def test_without_a_cache_and_with_a_damaged_one(tiny: Tiny, cache: Path) -> None
     path.parent.mkdir(parents=True)
     path.write_text('{"views": "two"}')
     assert Counts(tiny.experiment, tiny.config).known("dmtnet-t", WINDOWS) is None
+
+
+def test_a_killed_process_is_named(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = "from baselines.kpac import CITATION, LICENCE, INPUT_BITS, VIEWS"
+    build = "def build(**kwargs):\n    print('hello')\n    os.kill(os.getpid(), 9)\n"
+    (tmp_path / "killed.py").write_text(f"import os\n{names}\n{build}")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", f"{REPOSITORY}{os.pathsep}{tmp_path}")
+    entry = {"module": "killed", "row": "Killed", "recipe": "dmtnet"}
+    config = changed_config(tmp_path, tiny, {"methods": {"killed": entry}})
+    with pytest.raises(ConfigError, match="'killed': its process was ended by SIGKILL, memory"):
+        Counts(load_experiment(config), config).count(["killed"], WINDOWS)
 
 
 def test_a_network_that_cannot_be_built_is_one_line(tiny: Tiny, tmp_path: Path) -> None:
