@@ -45,15 +45,15 @@ def run_workflow(targets: list[str], config: Path, cores: str | None) -> int:
         UserError: somebody else runs a workflow in the current folder.
     """
     workflow = Workflow(config)
-    machine = Machine.here()
-    # Targets come first: Snakemake would take them for further resources.
-    command = [sys.executable, "-m", "snakemake", *targets, *machine.options(cores)]
-    command += ["--configfile", str(config.absolute())]
-    say(machine.chosen(cores))
     with StopSignals() as signals, only_run_here():
         remove_dead_lock(config)
         if signals.received is not None:
             return 128 + signals.received
+        machine = Machine.here()
+        # Targets come first: Snakemake would take them for further resources.
+        command = [sys.executable, "-m", "snakemake", *targets, *machine.options(cores)]
+        command += ["--configfile", str(config.absolute())]
+        say(machine.chosen(cores))
         if not sys.stderr.isatty():
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
             while signals.wait(process, _POLL_S) is None:
