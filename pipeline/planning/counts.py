@@ -88,7 +88,7 @@ class Counts:
         Raises:
             ConfigError: a network cannot be built.
         """
-        missing = [name for name in names if self.known(name, windows) is None]
+        missing = [name for name in dict.fromkeys(names) if self.known(name, windows) is None]
         if not missing:
             return
         command = [sys.executable, "-m", "pipeline.planning.count_networks"]

@@ -132,7 +132,7 @@ class JobResources:
     @property
     def _to_come(self) -> list[str]:
         jobs = self.snakemake.dag.needrun_jobs()
-        named = {job.wildcards_dict.get("method") for job in jobs} - {None}
+        named = {job.wildcards.method for job in jobs if job.rule.name in ("train", "evaluate")}
         return sorted(name for name in named if self.bench.experiment.recipe_of(name))
 
     def _images(self, dataset: str) -> Images | None:

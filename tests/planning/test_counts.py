@@ -38,7 +38,16 @@ def no_process(*_: Any, **__: Any) -> None:
 def test_a_network_is_counted_once(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     first = Counts(tiny.experiment, tiny.config)
     assert first.known("dmtnet-t", WINDOWS) is None
-    first.count(["dmtnet-t"], WINDOWS)
+    asked: list[list[str]] = []
+    process = subprocess.run
+
+    def noted(command: list[str], **more: Any) -> Any:
+        asked.append(command)
+        return process(command, **more)
+
+    monkeypatch.setattr(subprocess, "run", noted)
+    first.count(["dmtnet-t", "dmtnet-t"], WINDOWS)
+    assert [command.count("dmtnet-t") for command in asked] == [1]
     found = first.known("dmtnet-t", WINDOWS)
     cost = training_cost(tiny.experiment, "dmtnet-t", "t", WINDOWS, COMPLEXITY, 1e12)
     assert found is not None
