@@ -2,6 +2,7 @@
 from pipeline.workflow.content import Content
 from pipeline.workflow.experiment import load_workflow
 from pipeline.workflow.owner import sign_lock
+from pipeline.workflow.resources import JobResources
 
 
 configfile: "config/demo.yaml"
@@ -11,6 +12,7 @@ bench = load_workflow(workflow.configfiles, workflow.config_settings.config)
 # Rules have the experiment file as a resource, not as a parameter, and `content` finds their
 # inputs: what is made again follows from records and checksums.
 content = Content(workflow, bench)
+jobs = JobResources(workflow, bench)
 
 
 # Only a run that works locks the folder; `dmtbench run` asks the note whether its owner is alive.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.code_hash import PYTHON
+from pipeline.config.blocks import Compute
 from pipeline.config.experiment import Experiment
 from pipeline.config.recipe import Recipe
 from pipeline.methods import Method, get_method
@@ -45,6 +46,16 @@ class Run:
     def recipe(self) -> Recipe | None:
         """The training recipe; `None` if the method is not trained by gradients."""
         return self.experiment.recipe_of(self.method.name)
+
+    @property
+    def compute(self) -> Compute:
+        """How the machine is used; methods without a network use the CPU only."""
+        return self.experiment.compute_of(self.method.name)
+
+    @property
+    def gpus(self) -> int:
+        """Number of GPUs for running the method, on a machine with GPUs."""
+        return self.experiment.gpus(self.method.name)
 
     @property
     def needs_companion(self) -> bool:

@@ -11,7 +11,6 @@ from pipeline.artifacts import RECORD
 from pipeline.chain.standing import Standing
 from pipeline.chain.steps import judge_step, write_step
 from pipeline.config.experiment import Experiment
-from pipeline.config.methods import WITHOUT_NETWORK
 from pipeline.keys import report_keys
 from pipeline.places import PUBLISHED, REPORTS, Places
 
@@ -58,9 +57,7 @@ def methods_of(experiment: Experiment, table: str) -> list[str]:
 def counted(experiment: Experiment, methods: list[str]) -> list[str]:
     """Those of the methods that are run and have a network to count."""
     return [
-        name
-        for name in methods
-        if experiment.runs(name) and experiment.entry(name).kind not in WITHOUT_NETWORK
+        name for name in methods if experiment.runs(name) and experiment.entry(name).has_network
     ]
 
 

@@ -44,29 +44,34 @@ def deblur(
 
     A method that needs the combined view gets the mean of left and right without --combined.
     """
+    from pipeline.compute.launch import gpus_held
     from pipeline.config.experiment import load_experiment
     from pipeline.errors import ConfigError
-    from pipeline.evaluation.protocol import tiling_from
     from pipeline.progress_bars import steps_bar
     from pipeline.run import Run, WeightsOrigin
-    from pipeline.stages.deblur import deblur as deblur_image
-    from pipeline.stages.deblur import output_file
 
     images = dict(zip(("left", "right"), views or (), strict=False))
     if len(views or ()) not in (0, 2):
         raise ConfigError("one view is missing: name the left and the right image, or neither")
     if combined is not None:
         images["combined"] = combined
-    target = output_file(output, images, force=force)
-    with steps_bar(method, sys.stderr.isatty()) as progress:
-        done = deblur_image(
-            Run.of(load_experiment(config), method),
-            origin=WeightsOrigin(run, weights, key),
-            images=images,
-            target=target,
-            tiling=tiling_from(tile, tile_overlap),
-            progress=progress,
-        )
+    this = Run.of(load_experiment(config), method)
+    with gpus_held(this.compute, this.gpus):
+        # They load torch, which must not see the GPUs of other jobs.
+        from pipeline.evaluation.protocol import tiling_from
+        from pipeline.stages.deblur import deblur as deblur_image
+        from pipeline.stages.deblur import output_file
+
+        target = output_file(output, images, force=force)
+        with steps_bar(method, sys.stderr.isatty()) as progress:
+            done = deblur_image(
+                this,
+                origin=WeightsOrigin(run, weights, key),
+                images=images,
+                target=target,
+                tiling=tiling_from(tile, tile_overlap),
+                progress=progress,
+            )
     if done.mean_for_combined:
         print("combined view: the mean of left and right; give --combined for the camera's own")
     settings = f", published settings: {done.settings}" if done.settings else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,13 +39,15 @@ def overfit(
 ) -> None:
     """Overfit one crop of 64 x 64 pixels; fail unless its PSNR exceeds 40 dB."""
     from pipeline.errors import UserError
-    from pipeline.stages.debug import TARGET_DB
-    from pipeline.stages.debug import overfit as overfit_crop
 
     changes = {"batch_size": 1, "crop": 64, "accumulate": 1, "phases": (), "max_grad_norm": 1.0}
-    trial, psnr = _trial(config, method, store=store, patches=patches, **changes), 0.0
-    for step, psnr in overfit_crop(trial, steps, learning_rate):
-        print(f"step {step:5d}: {psnr:.2f} dB", flush=True)
+    psnr = 0.0
+    with _trial(config, method, store=store, patches=patches, **changes) as trial:
+        from pipeline.stages.debug import TARGET_DB
+        from pipeline.stages.debug import overfit as overfit_crop
+
+        for step, psnr in overfit_crop(trial, steps, learning_rate):
+            print(f"step {step:5d}: {psnr:.2f} dB", flush=True)
     if psnr <= TARGET_DB:
         raise UserError(
             f"{method} reached {psnr:.2f} dB on a single crop, not {TARGET_DB:g}: it cannot learn, "
@@ -60,12 +64,14 @@ def limit(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Run the first steps of a training, then validate; write nothing."""
-    from pipeline.stages.debug import limited
     from pipeline.training.progress import Progress
 
-    trial = _trial(config, method, store=store, patches=patches, max_steps=steps, validations=1)
-    with Progress(method) as progress:
-        point = limited(trial, progress)
+    changes = {"max_steps": steps, "validations": 1}
+    with _trial(config, method, store=store, patches=patches, **changes) as trial:
+        from pipeline.stages.debug import limited
+
+        with Progress(method) as progress:
+            point = limited(trial, progress)
     print(
         f"{method}: {steps} steps, {point.samples} crops, loss {point.loss:.4f}, "
         f"validation {point.psnr:.2f} dB"
@@ -93,25 +99,31 @@ def profile(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Profile training steps: print a table, write a trace for chrome://tracing."""
-    from pipeline.stages.debug import profiled
+    with _trial(config, method, store=store, patches=patches) as trial:
+        from pipeline.stages.debug import profiled
 
-    trial = _trial(config, method, store=store, patches=patches)
-    print(profiled(trial, steps, output))
+        print(profiled(trial, steps, output))
     print(f"{output}: open it in chrome://tracing or ui.perfetto.dev")
 
 
+@contextmanager
 def _trial(
     config: Path, method: str, *, store: Path | None, patches: Path | None, **changes: Any
-) -> Trial:
+) -> Iterator[Trial]:
+    """A trial on a GPU that is held meanwhile, if it uses one."""
+    from pipeline.compute.launch import gpus_held
     from pipeline.config.experiment import load_experiment
     from pipeline.run import Run
-    from pipeline.stages.debug import prepare_trial
 
-    experiment = load_experiment(config)
-    folder = Path("data") / experiment.dataset.name
-    return prepare_trial(
-        Run.of(experiment, method),
-        store=store or folder / "store",
-        patches=patches or folder / "patches.csv",
-        **changes,
-    )
+    this = Run.of(load_experiment(config), method)
+    folder = Path("data") / this.experiment.dataset.name
+    with gpus_held(this.compute, this.gpus):
+        # It loads torch, which must not see the GPUs of other jobs.
+        from pipeline.stages.debug import prepare_trial
+
+        yield prepare_trial(
+            this,
+            store=store or folder / "store",
+            patches=patches or folder / "patches.csv",
+            **changes,
+        )

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, Panel, app, example
+from pipeline.planning.speed import Speed
 
 
 @app.command(
@@ -19,17 +20,17 @@ def plan(
     config: ConfigOption = DEFAULT_CONFIG,
     gpu_tflops: Annotated[
         float, typer.Option(min=0.1, help="Peak of the GPU in TFLOP/s; default: V100, float32.")
-    ] = 15.7,
+    ] = Speed.tflops,
     utilization: Annotated[
         float,
         typer.Option(min=0.01, max=1, help="Fraction of the peak that is reached; assumed."),
-    ] = 0.35,
+    ] = Speed.utilization,
     json: Annotated[bool, typer.Option("--json", help="As JSON, with every single job.")] = False,
 ) -> None:
     """Show which jobs would run and why, and the disk, memory and GPU hours they would take."""
     from rich.console import Console
 
-    from pipeline.stages.plan import Speed, make_plan, plan_json, print_plan
+    from pipeline.stages.plan import make_plan, plan_json, print_plan
 
     made = make_plan(config, targets or [], Speed(gpu_tflops, utilization))
     if json:
@@ -47,9 +48,14 @@ def run(
         list[str] | None, typer.Argument(help="Files to make; everything when absent.")
     ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
-    cores: Annotated[str, typer.Option(help="Jobs at once; `all` takes every core.")] = "all",
+    cores: Annotated[
+        str | None, typer.Option(help="Number of cores to use, by default all of the machine.")
+    ] = None,
 ) -> None:
-    """Run the workflow (Snakemake) with progress bars for it and for every training."""
+    """Run the workflow (Snakemake) with progress bars for it and for every training.
+
+    It uses all cores and all visible GPUs (CUDA_VISIBLE_DEVICES) of the machine.
+    """
     from pipeline.workflow.folders import check_folders
     from pipeline.workflow.run import run_workflow
 

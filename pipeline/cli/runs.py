@@ -143,7 +143,7 @@ def evaluate(
     from pipeline.run import Run, WeightsOrigin
 
     this = Run.of(load_experiment(config), method, repetition)
-    with gpus_held(this.experiment.compute, 1):
+    with gpus_held(this.compute, this.gpus):
         # They load torch, which must not see the GPUs of other jobs.
         from pipeline.evaluation.protocol import tiling_from
         from pipeline.stages.evaluate import evaluate_method
@@ -179,19 +179,24 @@ def predict(
     tile_overlap: TileOverlapOption = None,
 ) -> None:
     """Deblur the test split into 16-bit PNG files; needs no ground truth (Pixel 4)."""
+    from pipeline.compute.launch import gpus_held
     from pipeline.config.experiment import load_experiment
-    from pipeline.evaluation.protocol import tiling_from
     from pipeline.run import Run, WeightsOrigin
-    from pipeline.stages.predict import predict_method
 
-    count, made = predict_method(
-        Run.of(load_experiment(config), method, repetition),
-        origin=WeightsOrigin(run, weights, key),
-        root=root,
-        manifest=manifest,
-        target=output,
-        tiling=tiling_from(tile, tile_overlap),
-    )
+    this = Run.of(load_experiment(config), method, repetition)
+    with gpus_held(this.compute, this.gpus):
+        # They load torch, which must not see the GPUs of other jobs.
+        from pipeline.evaluation.protocol import tiling_from
+        from pipeline.stages.predict import predict_method
+
+        count, made = predict_method(
+            this,
+            origin=WeightsOrigin(run, weights, key),
+            root=root,
+            manifest=manifest,
+            target=output,
+            tiling=tiling_from(tile, tile_overlap),
+        )
     print(f"{output}: {count} images, {made} of them new")
 
 

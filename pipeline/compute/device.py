@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
+from pipeline.compute.threads import threads_of
 from pipeline.config.blocks import Compute
 from pipeline.errors import ConfigError
 
@@ -27,7 +28,7 @@ def prepare_device(compute: Compute, seed: int) -> torch.device:
             nondeterministic.
     """
     _set_determinism(compute.deterministic)
-    torch.set_num_threads(compute.torch_threads)
+    torch.set_num_threads(threads_of(compute))
     torch.manual_seed(seed)
     # Not the newer `fp32_precision`: after it, PyTorch refuses reads of these flags by libraries.
     torch.backends.cuda.matmul.allow_tf32 = compute.tf32

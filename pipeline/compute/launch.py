@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from pipeline.compute.gpu_slots import DeviceSlots, Slots, slots_folder
+from pipeline.compute.threads import THREADS, job_threads
 from pipeline.compute.torchrun import status_of
 from pipeline.compute.visible_gpus import visible_devices
 from pipeline.config.blocks import Compute
@@ -29,25 +30,35 @@ def gpus_held(compute: Compute, count: int) -> Iterator[Slots]:
 
     Args:
         compute: says whether GPUs are used.
-        count: number of GPUs.
+        count: number of GPUs; 0 for a command that uses the CPU only, to which CUDA shows none.
 
     Raises:
         UserError: fewer are visible.
     """
+    if count == 0:
+        with _visible(()):
+            yield Slots()
+        return
     started_by_torchrun = "LOCAL_RANK" in os.environ
     devices = {} if started_by_torchrun or compute.device == "cpu" else visible_devices()
     if not devices:
         yield Slots()
         return
-    with DeviceSlots(slots_folder(), devices).take(count, on_wait=_print_error) as slots:
-        before = os.environ.get(_VISIBLE)
-        os.environ[_VISIBLE] = ",".join(slots.devices)
-        try:
-            yield slots
-        finally:
-            os.environ.pop(_VISIBLE)
-            if before is not None:
-                os.environ[_VISIBLE] = before
+    free = DeviceSlots(slots_folder(), devices)
+    with free.take(count, on_wait=_print_error) as slots, _visible(slots.devices):
+        yield slots
+
+
+@contextmanager
+def _visible(devices: Sequence[str]) -> Iterator[None]:
+    before = os.environ.get(_VISIBLE)
+    os.environ[_VISIBLE] = ",".join(devices)
+    try:
+        yield
+    finally:
+        os.environ.pop(_VISIBLE)
+        if before is not None:
+            os.environ[_VISIBLE] = before
 
 
 def run_together(slots: Slots, arguments: Sequence[str]) -> int:
@@ -74,7 +85,10 @@ def run_together(slots: Slots, arguments: Sequence[str]) -> int:
     try:
         # In its own session, because Ctrl-C on a terminal would otherwise reach it twice.
         child = subprocess.Popen(
-            [*_TORCHRUN, *launch, *arguments], pass_fds=slots.files, start_new_session=True
+            [*_TORCHRUN, *launch, *arguments],
+            pass_fds=slots.files,
+            start_new_session=True,
+            env={**os.environ, THREADS: str(job_threads())},
         )
         for number in early:
             child.send_signal(number)

@@ -143,12 +143,13 @@ class Budget(Strict):
 class Compute(Strict):
     """How the machine is used; nothing here is a property of a method.
 
-    `torch_threads`: threads of torch in one process. `loader_workers`: processes that read crops.
-    `prefetch`: batches that each of them reads ahead. `save_every_s`: seconds between two states of
-    a training. `gpus_per_run`: GPUs that share every batch of one training, one process each;
-    without a GPU, and for methods fitted in closed form, there is one process. `precision`: of
-    autocast; weights are always float32. `tf32`: whether factors of float32 products may be rounded
-    to TF32 on CUDA. `channels_last`: memory layout. `compile`: use `torch.compile`.
+    `torch_threads`: threads of torch in one process; `auto`: those that the workflow gives the job,
+    a GPU's share of the machine's cores, or else all cores. `loader_workers`: processes that read
+    crops. `prefetch`: batches that each of them reads ahead. `save_every_s`: seconds between two
+    states of a training. `gpus_per_run`: GPUs that share every batch of one training, one process
+    each; without a GPU, and for methods fitted in closed form, there is one process. `precision`:
+    of autocast; weights are always float32. `tf32`: whether factors of float32 products may be
+    rounded to TF32 on CUDA. `channels_last`: memory layout. `compile`: use `torch.compile`.
     `activation_checkpointing`: less memory, a second forward pass. `max_crops_per_pass`: crops that
     go through the network at once in training; larger batches are divided. `auto`: as many as fit
     in the GPU's free memory; `null`, and `auto` on a CPU: any number. `deterministic`: the same
@@ -157,7 +158,7 @@ class Compute(Strict):
     """
 
     device: Literal["auto", "cpu", "cuda"]
-    torch_threads: Few
+    torch_threads: Few | Literal["auto"]
     loader_workers: int = Field(ge=0, le=4096)
     prefetch: Few
     save_every_s: float = Field(default=300.0, ge=0)

@@ -179,9 +179,19 @@ class Experiment(MethodList):
         unset = dict.fromkeys(UNITS, None) if given.keys() & UNITS else {}
         return Recipe.model_validate({**full.model_dump(), **unset, **given})
 
+    def compute_of(self, name: str) -> Compute:
+        """How method `name` uses the machine: without a network, only the CPU."""
+        if self.entry(name).has_network:
+            return self.compute
+        return self.compute.model_copy(update={"device": "cpu"})
+
+    def gpus(self, name: str) -> int:
+        """Number of GPUs for running method `name`, on a machine with GPUs."""
+        return int(self.compute_of(name).device != "cpu")
+
     def training_gpus(self, name: str) -> int:
         """Number of GPUs for training method `name`, on a machine with GPUs."""
-        return self.compute.gpus_per_run if self.recipe_of(name) else 1
+        return self.gpus(name) * (self.compute.gpus_per_run if self.recipe_of(name) else 1)
 
     def needs_companion(self, name: str) -> bool:
         """Whether method `name` is also trained on the companion set."""

@@ -20,8 +20,7 @@ NOT_TRAINED = ("fit", "official", None)
 CONTROL = "control"
 """Kind of this benchmark's own reference methods, with which published ones are compared."""
 
-WITHOUT_NETWORK = (CONTROL, "two-stage classical")
-"""Kinds of methods without a network, so without parameters and operations to count."""
+_WITHOUT_NETWORK = (CONTROL, "two-stage classical")
 
 _LONGEST_ROW = 200
 _DIRECTIONS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -57,6 +56,11 @@ class MethodEntry(Strict):
     recipe: str | None = None
     table2: int | None = None
     kwargs: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def has_network(self) -> bool:
+        """Whether there is a network, to count and to run on a GPU; other methods use the CPU."""
+        return self.kind not in _WITHOUT_NETWORK
 
 
 class AblationEntry(Strict):

@@ -197,7 +197,7 @@ def predictions(
                     scene,
                     views=protocol.views,
                     input_bits=protocol.input_bits,
-                    compute=ready.loaded.run.experiment.compute,
+                    compute=ready.loaded.run.compute,
                     device=ready.device,
                     tiling=ready.tiling,
                 )

@@ -135,7 +135,7 @@ def prepare(
     rows = [row for row in read_manifest(manifest) if row.split == "test"]
     for row in rows:
         check_bit_depth(run.experiment, row.bit_depth, str(manifest))
-    device = prepare_device(run.experiment.compute, run.seed("evaluate"))
+    device = prepare_device(run.compute, run.seed("evaluate"))
     loaded = load_method(run, origin)
     protocol = protocol_for(run.experiment, run.method, tiling)
     return Prepared(loaded, protocol, tiling, device, rows)

@@ -40,9 +40,8 @@ def disk_use(
     """
     dataset, second = workflow.experiment.dataset, workflow.experiment.companion
     shown = workflow.experiment.sample_images * len(workflow.named_runs(workflow.all_methods))
-    largest = max((height * width for _, height, width in images.scenes), default=0)
     # Input, prediction and target side by side, 8 bits.
-    samples = shown * 3 * largest * PIXEL_BYTES // 2
+    samples = shown * 3 * images.largest * PIXEL_BYTES // 2
     uses = _set_uses(workflow, dataset.name, images)
     if dataset.kind == "canon" and not images.counted:
         uses.insert(0, DiskUse("archive, if kept", "", 0, images.raw_bytes(*SPLITS)))

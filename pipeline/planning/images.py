@@ -8,7 +8,6 @@ from pathlib import Path
 
 from pipeline.config.blocks import Canon, Clips, Folder, Patches, Synthetic
 from pipeline.data.canon import CANON_SCENES, CANON_SIZE
-from pipeline.data.manifest import read_manifest
 from pipeline.data.sampling.sharpness import discarded
 from pipeline.data.sampling.windows import image_windows
 from pipeline.errors import DataError
@@ -33,11 +32,20 @@ class Images:
 
     def raw_bytes(self, *splits: str) -> int:
         """Bytes of all four views of these splits, uncompressed."""
+        return VIEWS * PIXEL_BYTES * self.pixels(*splits)
+
+    def pixels(self, *splits: str) -> int:
+        """Pixels of all scenes of these splits, of one view each."""
         return sum(
-            number * VIEWS * height * width * PIXEL_BYTES
+            number * height * width
             for (name, height, width), number in self.scenes.items()
             if name in splits
         )
+
+    @property
+    def largest(self) -> int:
+        """Pixels of the largest scene; 0 if there is none."""
+        return max((height * width for _, height, width in self.scenes), default=0)
 
     def windows(self, patches: Patches) -> int:
         """Number of training windows that are kept."""
@@ -56,6 +64,9 @@ def images_of(dataset: Synthetic | Canon | Clips | Folder, manifest: Path) -> Im
         DataError: the manifest is damaged, or nothing is known of the set without it.
     """
     if manifest.exists():
+        # It loads OpenCV, which takes longer than all else that a dry run without data needs.
+        from pipeline.data.manifest import read_manifest
+
         rows: Counter[tuple[str, int, int]] = Counter(
             (row.split, row.height, row.width) for row in read_manifest(manifest)
         )
@@ -71,9 +82,14 @@ def images_of(dataset: Synthetic | Canon | Clips | Folder, manifest: Path) -> Im
         frames = {"train": dataset.clips * dataset.frames}
         return Images(_equal(frames, dataset.size), "the configuration", counted=False)
     if isinstance(dataset, Canon):
-        known_from = "the published counts (an estimate)"
-        return Images(_equal(CANON_SCENES, CANON_SIZE), known_from, counted=False)
+        return canon_images()
     raise DataError(f"{manifest}: does not exist yet; make it first: dmtbench run {manifest}")
+
+
+def canon_images() -> Images:
+    """Canon's images as they were published."""
+    known_from = "the published counts (an estimate)"
+    return Images(_equal(CANON_SCENES, CANON_SIZE), known_from, counted=False)
 
 
 def _equal(counts: dict[str, int], size: tuple[int, int]) -> Counter[tuple[str, int, int]]:

@@ -11,8 +11,8 @@ rule data:
     threads: 8
     resources:
         experiment=bench.config,
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=jobs.mem_mb("data"),
+        runtime=jobs.runtime("data"),
     params:
         root=lambda wildcards: bench.raw_of(wildcards.dataset),
         option=lambda wildcards: bench.data_option(wildcards.dataset),
@@ -36,8 +36,8 @@ rule store:
         "../../environment.yml"
     threads: 4
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=jobs.mem_mb("store"),
+        runtime=jobs.runtime("store"),
     params:
         root=lambda wildcards: bench.raw_of(wildcards.dataset),
         folder=subpath(output.index, parent=True),
@@ -61,8 +61,8 @@ rule patches:
     threads: 4
     resources:
         experiment=bench.config,
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=jobs.mem_mb("patches"),
+        runtime=jobs.runtime("patches"),
     params:
         store=f"data/{bench.dataset}/store",
     message:

@@ -15,12 +15,12 @@ rule evaluate:
         f"logs/{bench.dataset}/evaluate-{{method}}-seed{{repetition}}.log",
     conda:
         "../../environment.yml"
-    threads: bench.threads
+    threads: jobs.threads("evaluate")
     resources:
         experiment=bench.config,
-        gpu=bench.gpus,
-        mem_mb=8000,
-        runtime=240,
+        gpu=jobs.gpus("evaluate"),
+        mem_mb=jobs.mem_mb("evaluate"),
+        runtime=jobs.runtime("evaluate"),
     params:
         root=lambda wildcards: bench.raw,
         run=lambda wildcards, input: bench.run_option(input.weights),
@@ -45,8 +45,8 @@ rule complexity:
     threads: 1
     resources:
         experiment=bench.config,
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=jobs.mem_mb("complexity"),
+        runtime=jobs.runtime("complexity"),
     params:
         size=bench.experiment.complexity_size,
         cache=subpath(output.record, parent=True),

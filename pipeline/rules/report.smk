@@ -10,8 +10,8 @@ rule table1:
     threads: 1
     resources:
         experiment=bench.config,
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=jobs.mem_mb("report"),
+        runtime=jobs.runtime("report"),
     message:
         "Table 1"
     shell:
@@ -30,8 +30,8 @@ rule table2:
     threads: 1
     resources:
         experiment=bench.config,
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=jobs.mem_mb("report"),
+        runtime=jobs.runtime("report"),
     message:
         "Table 2"
     shell:
@@ -50,8 +50,8 @@ rule plot:
     threads: 1
     resources:
         experiment=bench.config,
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=jobs.mem_mb("report"),
+        runtime=jobs.runtime("report"),
     message:
         "PSNR over parameters"
     shell:
@@ -70,8 +70,8 @@ rule track:
     threads: 1
     resources:
         experiment=bench.config,
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=jobs.mem_mb("track"),
+        runtime=jobs.runtime("track"),
     message:
         "Records into MLflow"
     shell:

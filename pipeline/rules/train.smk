@@ -21,12 +21,12 @@ rule train:
         f"logs/{bench.dataset}/train-{{method}}-seed{{repetition}}.log",
     conda:
         "../../environment.yml"
-    threads: bench.threads
+    threads: jobs.threads("train")
     resources:
         experiment=bench.config,
-        gpu=lambda wildcards: bench.training_gpus(wildcards.method),
-        mem_mb=8000,
-        runtime=7200,
+        gpu=jobs.gpus("train"),
+        mem_mb=jobs.mem_mb("train"),
+        runtime=jobs.runtime("train"),
     params:
         store=f"data/{bench.dataset}/store",
         companion=lambda wildcards, input: bench.companion_option(input.companion),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pipeline.config.experiment import Experiment, load_methods
-from pipeline.config.methods import WITHOUT_NETWORK, MethodEntry
+from pipeline.config.methods import MethodEntry
 from pipeline.evaluation.complexity import count_complexity
 from pipeline.methods import Method, get_method
 from pipeline.records import ComplexityRecord
@@ -70,7 +70,7 @@ def compare_with_table1(
         networks = [
             network
             for method, entry in entries.items()
-            if entry.row == name and entry.kind not in WITHOUT_NETWORK
+            if entry.row == name and entry.has_network
             for network in _networks(Method(method, entry), str(note.get("variant", "")))
         ]
         for label, method in networks:

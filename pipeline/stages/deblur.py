@@ -62,7 +62,7 @@ def deblur(
             small for the method; no space left.
         WeightsError: the weights are damaged or of another architecture.
     """
-    method, compute = run.method, run.experiment.compute
+    method, compute = run.method, run.compute
     settings = method.as_published if origin == WeightsOrigin() else None
     if settings is None:
         check_origin(method, origin)

@@ -54,7 +54,7 @@ class Trial:
 
     def train_step(self) -> TrainStep:
         """The network that the experiment trains, freshly initialized, and its optimizer."""
-        method, compute = self.run.method, self.run.experiment.compute
+        method, compute = self.run.method, self.run.compute
         kwargs = {**self.run.kwargs, **self.recipe.kwargs}
         memory = TrainingMemory(method, kwargs, self.recipe, compute)
         network = method.build(**kwargs)
@@ -81,14 +81,14 @@ def prepare_trial(run: Run, *, store: Path, patches: Path, **changes: Any) -> Tr
     recipe = Recipe.model_validate({**run.recipe.model_dump(), "companion": None, **changes})
     check_terms(recipe, method.training_terms)
     seed = run.seed("debug")
-    device = prepare_device(experiment.compute, seed)
+    device = prepare_device(run.compute, seed)
     pixels = PixelStore(store)
     loader = CropLoader(
         pixels,
         read_patch_index(patches, pixels, experiment.patches),
         views=method.views,
         recipe=recipe,
-        compute=experiment.compute,
+        compute=run.compute,
         seed=seed,
         input_bits=method.input_bits,
     )

@@ -15,8 +15,10 @@ from pipeline.files import free_bytes
 from pipeline.planning.costs import BatchCost, TrainingCost, training_cost
 from pipeline.planning.disk import DiskUse, disk_use
 from pipeline.planning.images import Images, images_of
+from pipeline.planning.speed import Speed
 from pipeline.workflow.experiment import Workflow
 from pipeline.workflow.jobs import Job, planned_jobs
+from pipeline.workflow.machine import Machine
 
 COMPLEXITY = Path("results/complexity")
 
@@ -24,21 +26,11 @@ _OF_LARGEST = ("crop", "macs_per_sample", "memory_bytes")
 
 
 @dataclass(frozen=True)
-class Speed:
-    """The GPU of the estimate: peak in TFLOP/s, and the fraction of it that is reached."""
-
-    tflops: float
-    utilization: float
-
-    @property
-    def flops(self) -> float:
-        """Floating-point operations per second."""
-        return self.tflops * 1e12 * self.utilization
-
-
-@dataclass(frozen=True)
 class RunPlan:
-    """Jobs, costs of their trainings, disk use; `windows`: training windows of the set."""
+    """Jobs, costs of their trainings, disk use.
+
+    `windows`: training windows of the set. `options`: of Snakemake, for all of this machine.
+    """
 
     config: str
     jobs: list[Job]
@@ -48,6 +40,7 @@ class RunPlan:
     images: str
     windows: int
     speed: Speed
+    options: list[str]
 
 
 def make_plan(config: Path, targets: list[str], speed: Speed) -> RunPlan:
@@ -80,7 +73,17 @@ def make_plan(config: Path, targets: list[str], speed: Speed) -> RunPlan:
     known_from = " and ".join(
         dict.fromkeys(known.known_from for known in (images, companion) if known)
     )
-    return RunPlan(workflow.config, jobs, trainings, disk, free, known_from, windows, speed)
+    return RunPlan(
+        config=workflow.config,
+        jobs=jobs,
+        trainings=trainings,
+        disk=disk,
+        free_bytes=free,
+        images=known_from,
+        windows=windows,
+        speed=speed,
+        options=Machine.here().options(),
+    )
 
 
 def _companion_images(workflow: Workflow) -> Images | None:
@@ -109,28 +112,41 @@ def print_plan(plan: RunPlan, console: Console) -> None:
     if not plan.jobs:
         console.print(f"{plan.config}: nothing to do, everything is up to date.")
     else:
-        console.print(_jobs(plan.jobs))
+        console.print(_jobs(plan))
     console.print(_disk(plan))
     if plan.trainings:
         console.print(_trainings(plan))
 
 
-def _jobs(jobs: list[Job]) -> Table:
+def _jobs(plan: RunPlan) -> Group:
+    jobs = plan.jobs
     table = Table(title=f"{len(jobs)} jobs would run", title_justify="left")
-    for heading in ("Rule", "Jobs", "Memory and GPUs each", "Why", "Which"):
+    for heading in ("Rule", "Jobs", "Each asks for", "Why", "Which"):
         table.add_column(heading, overflow="fold", justify="right" if heading == "Jobs" else "left")
     for (rule, why, asks), group in _grouped(jobs):
         names = " ".join(sorted(job.name for job in group))
         table.add_row(rule, str(len(group)), asks, why, names)
-    return table
+    note = (
+        f"To use all of this machine: snakemake {' '.join(plan.options)} --configfile "
+        f"{plan.config}\n`dmtbench run` gives these options by itself. Memory and hours are "
+        "limits on a cluster only."
+    )
+    return Group(table, note)
 
 
 def _grouped(jobs: list[Job]) -> Iterator[tuple[tuple[str, str, str], list[Job]]]:
     groups: dict[tuple[str, str, str], list[Job]] = {}
     for job in jobs:
-        asks = f"{job.mem_mb / 1000:g} GB" + (f", {job.gpu} GPU" if job.gpu else "")
-        groups.setdefault((job.rule, job.why, asks), []).append(job)
+        groups.setdefault((job.rule, job.why, _asks(job)), []).append(job)
     yield from groups.items()
+
+
+def _asks(job: Job) -> str:
+    parts = [f"{job.threads} thread{'s' * (job.threads > 1)}"]
+    parts += [f"{job.gpu} GPU{'s' * (job.gpu > 1)}"] if job.gpu else []
+    parts += [f"{job.mem_mb / 1000:g} GB"] if job.mem_mb else []
+    parts += [f"{job.runtime / 60:,.1f} h"] if job.runtime else []
+    return ", ".join(parts)
 
 
 def _disk(plan: RunPlan) -> Group:

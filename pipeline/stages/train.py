@@ -98,7 +98,7 @@ def train_method(
     started = time.perf_counter()
     _check_learns(run.method)
     data = _open(run, files)
-    device = prepare_device(run.experiment.compute, run.init_seed)
+    device = prepare_device(run.compute, run.init_seed)
     with world(device) as processes, ExitStack() as until_written:
         checkpointer: FileCheckpointer | None = None
         crops_per_pass: dict[str, int] = {}
@@ -156,7 +156,7 @@ def _prepare(
     run: Run, *, recipe: Recipe, data: _TrainingData, device: torch.device, processes: World
 ) -> tuple[TrainStep, CropLoader]:
     """The network, freshly initialized, and this process's part of the batches."""
-    method, compute = run.method, run.experiment.compute
+    method, compute = run.method, run.compute
     check_terms(recipe, method.training_terms)
     network = method.build(**run.kwargs, **recipe.kwargs)
     loader = CropLoader(

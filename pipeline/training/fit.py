@@ -60,7 +60,7 @@ def fit(run: Run, store: PixelStore, device: torch.device) -> Trained:
         store=store,
         views=method.views,
         input_bits=method.input_bits,
-        compute=run.experiment.compute,
+        compute=run.compute,
         device=device,
     )
     return Trained(network.state_dict(), epoch=0, psnr=psnr, curve=[], learned=learned)

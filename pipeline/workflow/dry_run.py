@@ -46,8 +46,13 @@ def _job(record: dict[str, Any]) -> dict[str, Any]:
         "reason": record["reason"],
         "output": [str(path) for path in record["output"]],
         "threads": record["threads"],
-        **{name: resources.get(name, 0) for name in _RESOURCES},
+        **{name: _number(resources.get(name, 0)) for name in _RESOURCES},
     }
+
+
+def _number(value: Any) -> int | None:
+    """The value of a resource; `None` for one that is not known before a file is made."""
+    return value if isinstance(value, int) else None
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.chain.experiment import Chain
 from pipeline.chain.reports import reports
-from pipeline.config.blocks import Clips, Synthetic
+from pipeline.config.blocks import Canon, Clips, Folder, Synthetic
 from pipeline.config.experiment import Experiment, load_experiment
 from pipeline.data.store.reader import INDEX
 from pipeline.errors import ConfigError, UserError
@@ -35,8 +35,6 @@ class Workflow:
         self.dataset = self.experiment.dataset.name
         self._blocks = {block.name: part for part, block in self.experiment.sets().items()}
         self.raw = self.raw_of(self.dataset)
-        self.threads = self.experiment.compute.torch_threads
-        self.gpus = int(self.experiment.compute.device != "cpu")
 
     @property
     def all_methods(self) -> list[str]:
@@ -48,11 +46,20 @@ class Workflow:
         """Names of the data set and of the companion set, if anything is trained on it."""
         return list(self._blocks)
 
+    def block_of(self, dataset: str) -> Synthetic | Canon | Folder | Clips:
+        """What the experiment file says about a set."""
+        return self.experiment.sets()[self._blocks[dataset]]
+
+    def is_made(self, dataset: str) -> bool:
+        """Whether the synthetic camera makes the images of a set."""
+        return isinstance(self.block_of(dataset), Synthetic | Clips)
+
     def raw_of(self, dataset: str) -> str:
         """Folder of the images of a set."""
-        block = getattr(self.experiment, self._blocks[dataset])
-        made = isinstance(block, Synthetic | Clips)
-        return f"data/{dataset}/raw" if made else _quotable(str(block.root), f"{dataset}: root")
+        block = self.block_of(dataset)
+        if isinstance(block, Synthetic | Clips):
+            return f"data/{dataset}/raw"
+        return _quotable(block.root, f"{dataset}: root")
 
     def data_option(self, dataset: str) -> list[str]:
         """The option that selects this set for `dmtbench data`."""
@@ -68,10 +75,6 @@ class Workflow:
     def companion_option(index: Any) -> list[str]:
         """The `--companion` option for the store with this index; empty without one."""
         return ["--companion", str(Path(str(index)).parent)] if index else []
-
-    def training_gpus(self, method: str) -> int:
-        """Number of GPUs that a training takes."""
-        return self.gpus * self.experiment.training_gpus(method)
 
     def learns(self, method: str) -> bool:
         """Whether a method has a training run."""

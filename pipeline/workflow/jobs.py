@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -13,17 +14,23 @@ from pathlib import Path
 from pipeline.chain.experiment import Chain
 from pipeline.errors import ConfigError
 from pipeline.workflow.experiment import Workflow
+from pipeline.workflow.resources import MAY_COUNT
 
 SNAKEFILE = Path(__file__).resolve().parents[2] / "Snakefile"
 _TAIL = 300
+# More than any job asks for: Snakemake cuts the threads of jobs down to it.
+_CORES = str(10**6)
 _FORCED = "Forced execution"
+# How Snakemake shows an error in a function of a rule.
+_CAUSE = re.compile(r"^Error:\n +\w+: (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Job:
     """One job: its rule and wildcards, the reasons, its outputs, and its resources.
 
-    `mem_mb` is main memory in MB, `runtime` minutes, `gpu` the number of GPUs.
+    `mem_mb` is main memory in MB, `runtime` the time limit in minutes, `gpu` the number of GPUs.
+    `None`: not known before the manifest of somebody's own set is made.
     """
 
     rule: str
@@ -31,9 +38,9 @@ class Job:
     reason: str
     output: list[str]
     threads: int
-    mem_mb: int
+    mem_mb: int | None
     gpu: int
-    runtime: int
+    runtime: int | None
 
     @property
     def name(self) -> str:
@@ -56,7 +63,8 @@ def planned_jobs(config: Path, targets: list[str]) -> list[Job]:
         config: the experiment file.
         targets: files to make; the default target when empty.
 
-    Nothing is written to the folder or removed from it: a run may start in the meantime.
+    Nothing is written to the folder or removed from it: a run may start in the meantime. Modules of
+    methods are imported, in another process: their networks are counted.
 
     Returns:
         The jobs; empty if everything is up to date.
@@ -65,8 +73,9 @@ def planned_jobs(config: Path, targets: list[str]) -> list[Job]:
         ConfigError: Snakemake cannot make a target; the message gives its reason.
     """
     command = [sys.executable, "-m", "pipeline.workflow.dry_run", "--snakefile", str(SNAKEFILE)]
-    command += ["--cores", "1", *targets, "--configfile", str(config.absolute())]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command += ["--cores", _CORES, *targets, "--configfile", str(config.absolute())]
+    may_count = {**os.environ, MAY_COUNT: "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=may_count)
     try:
         found = json.loads(done.stdout)
     except ValueError:
@@ -91,9 +100,10 @@ def _made(chain: Chain) -> Iterable[tuple[str, str]]:
 
 
 def _brief(errors: list[str]) -> str:
-    """Messages as one line; of a traceback only its last line."""
-    lines = [
-        error.strip().splitlines()[-1:] if "Traceback" in error else error.split()
-        for error in errors
-    ]
-    return " ".join(word for words in lines for word in words)
+    """Messages as one line; of an error in our functions its message, of others the last line."""
+    words: list[str] = []
+    for error in errors:
+        cause = _CAUSE.search(error)
+        last = error.strip().splitlines()[-1:] if "Traceback" in error else error.split()
+        words += cause[1].split() if cause else last
+    return " ".join(words)

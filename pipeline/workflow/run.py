@@ -14,6 +14,8 @@ from rich.progress import Progress as Bar
 from pipeline.progress_bars import training_bar, workflow_bar
 from pipeline.training.progress import read_state, texts
 from pipeline.workflow.experiment import Workflow
+from pipeline.workflow.machine import Machine
+from pipeline.workflow.processes import say
 from pipeline.workflow.stop import StopSignals
 from pipeline.workflow.takeover import only_run_here, remove_dead_lock
 
@@ -23,7 +25,7 @@ _POLL_S = 0.3
 _TAIL_LINES = 40
 
 
-def run_workflow(targets: list[str], config: Path, cores: str) -> int:
+def run_workflow(targets: list[str], config: Path, cores: str | None) -> int:
     """Run Snakemake on an experiment.
 
     On a terminal, progress bars are shown and Snakemake's messages go to `logs/workflow.log`.
@@ -33,7 +35,7 @@ def run_workflow(targets: list[str], config: Path, cores: str) -> int:
     Args:
         targets: files to make; the default target when empty.
         config: the experiment file.
-        cores: number of jobs at once, or `all`.
+        cores: number of cores to use, or `all`; by default all, and every visible GPU.
 
     Returns:
         Snakemake's exit status, or 128 and the number of the signal that ended it.
@@ -43,12 +45,15 @@ def run_workflow(targets: list[str], config: Path, cores: str) -> int:
         UserError: somebody else runs a workflow in the current folder.
     """
     workflow = Workflow(config)
-    command = [sys.executable, "-m", "snakemake", "--cores", cores, *targets]
-    command += ["--configfile", str(config.absolute())]
     with StopSignals() as signals, only_run_here():
         remove_dead_lock(config)
         if signals.received is not None:
             return 128 + signals.received
+        machine = Machine.here()
+        # Targets come first: Snakemake would take them for further resources.
+        command = [sys.executable, "-m", "snakemake", *targets, *machine.options(cores)]
+        command += ["--configfile", str(config.absolute())]
+        say(machine.chosen(cores))
         if not sys.stderr.isatty():
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
             while signals.wait(process, _POLL_S) is None:

@@ -122,6 +122,13 @@ def test_nothing_is_held_where_nothing_is_used(monkeypatch: pytest.MonkeyPatch) 
         assert slots == Slots()
 
 
+def test_cuda_shows_no_gpu_to_what_uses_the_cpu_only() -> None:
+    with gpus_held(GPU, 0) as slots:
+        assert slots == Slots()
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == ""
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == TWO_NAMED
+
+
 def test_a_variable_that_was_not_set_is_not_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     monkeypatch.setattr(launch, "visible_devices", lambda: {"GPU-a": "GPU-a"})

@@ -125,7 +125,7 @@ def run_everything(experiment: Experiment, folder: Path) -> None:
         assert Chain(workflow.experiment).standing("complexity dmtnet-t")
         for method in workflow.all_methods:
             workflow.named_runs([method])
-            workflow.training_gpus(method)
+            workflow.experiment.training_gpus(method)
     raw, manifest, store, run = (folder / name for name in ("raw", "manifest.csv", "store", "run"))
     make_data(experiment, raw, manifest, 1, progress=False)
     build_store(raw, manifest, store, progress=False)

@@ -26,7 +26,8 @@ from pipeline.methods import get_method
 from pipeline.planning.costs import macs_of, training_cost
 from pipeline.planning.disk import size_of
 from pipeline.planning.images import images_of
-from pipeline.stages.plan import Speed, make_plan
+from pipeline.planning.speed import Speed
+from pipeline.stages.plan import make_plan
 from pipeline.workflow.jobs import planned_jobs
 
 CANON = CONFIG / "canon.yaml"
@@ -159,9 +160,14 @@ def test_the_canon_run_without_any_data(here: Path) -> None:
     assert expected["weights"] == 4 * 1_233_395
     assert plan["total"]["missing_bytes"] == sum(expected.values())
     assert "estimate" in plan["images"]
-    asks = {job["rule"]: (job["mem_mb"], job["gpu"]) for job in plan["jobs"]}
-    assert asks["train"] == (8000, 1)
-    assert asks["data"] == (8000, 0)
+    asks = {(job["rule"], job["wildcards"].get("method")): job for job in plan["jobs"]}
+    network, control = asks["train", "dmtnet-t"], asks["train", "unsharp"]
+    assert (network["gpu"], control["gpu"], asks["data", None]["gpu"]) == (1, 0, 0)
+    # Eight workers of the loader and its ring of 642 MB.
+    assert network["mem_mb"] > 8 * 293 + 642
+    # The limit is that of a V100, whatever speed the table of GPU hours assumes.
+    assert network["runtime"] > 2 * 60 * hours * 5e12 / VOLTA.flops
+    assert plan["options"][0] == "--cores"
 
 
 def test_real_images_are_counted(here: Path, canon: Experiment) -> None:

@@ -38,13 +38,13 @@ def test_real_images_stay_where_they_are(tmp_path: Path, tiny: Tiny, kind: str, 
 def test_a_gpu_is_asked_for_where_it_can_be_used(
     tmp_path: Path, tiny: Tiny, device: str, gpus: int
 ) -> None:
-    assert Workflow(write(tmp_path, tiny, {"compute/device": device})).gpus == gpus
-    workflow = Workflow(
-        write(tmp_path, tiny, {"compute/device": device, "compute/gpus_per_run": 2})
-    )
-    assert workflow.gpus == gpus
-    assert workflow.training_gpus("dmtnet-b") == 2 * gpus
-    assert workflow.training_gpus("unsharp") == gpus
+    changes = {"compute/device": device, "compute/gpus_per_run": 2}
+    experiment = Workflow(write(tmp_path, tiny, changes)).experiment
+    assert experiment.training_gpus("dmtnet-b") == 2 * gpus
+    assert experiment.gpus("dmtnet-b") == gpus
+    # Methods without a network compute on the CPU.
+    assert experiment.training_gpus("unsharp") == experiment.gpus("unsharp") == 0
+    assert experiment.compute_of("unsharp").device == "cpu"
 
 
 def test_the_command_lines_file_comes_first(tiny: Tiny) -> None:

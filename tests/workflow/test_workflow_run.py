@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from support.paths import REPOSITORY
 
+from pipeline.compute import visible_gpus
 from pipeline.errors import ConfigError
 from pipeline.progress_bars import training_bar
 from pipeline.training.progress import State, read_state
@@ -146,3 +149,39 @@ def test_elsewhere_messages_are_passed_through(
 def test_the_status_of_the_workflow_is_passed_on(capfd: pytest.CaptureFixture[str]) -> None:
     assert run_workflow(["--dry-run", "no/such/target"], Path("tiny.yaml"), "1") != 0
     assert "no/such/target" in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("given", "visible", "options"),
+    [
+        (None, "0,1", ["--cores", "6", "--resources", "gpu=2"]),
+        ("4", "0,1", ["--cores", "4", "--resources", "gpu=2"]),
+        (None, "", ["--cores", "6"]),
+    ],
+)
+@pytest.mark.usefixtures("copy")
+def test_all_of_the_machine_is_used(
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    given: str | None,
+    visible: str,
+    options: list[str],
+) -> None:
+    started: list[list[str]] = []
+    start = subprocess.Popen
+
+    def recorded(command: list[str], **more: Any) -> subprocess.Popen[bytes]:
+        started.append(command)
+        return start([sys.executable, "-c", ""], **more)
+
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    monkeypatch.setattr(visible_gpus, "_listed", list)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)))
+    monkeypatch.setattr(watch.subprocess, "Popen", recorded)
+    assert run_workflow(["reports/table1.csv"], Path("tiny.yaml"), given) == 0
+    (command,) = started
+    assert command[1:] == [
+        *("-m", "snakemake", "reports/table1.csv", *options),
+        *("--configfile", str(Path("tiny.yaml").absolute())),
+    ]
+    assert f"Snakemake gets {' '.join(options)}\n" in capfd.readouterr().err
