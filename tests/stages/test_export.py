@@ -25,7 +25,6 @@ from pipeline.weights.own_file import save_weights
 SMALL: dict[str, Any] = {**NARROW, "num_blocks": 1}
 OTHERS = [name for name in networks(load_methods()) if not name.startswith("dmtnet")]
 NOT_EXPORTED = {
-    "restormer": "PyTorch's symbolic shapes took longer than minutes; not tried to the end",
     "uformer-b": "PyTorch's symbolic shapes took longer than minutes; not tried to the end",
 }
 
