@@ -141,9 +141,10 @@ def radial_mask(
 
     Args:
         like: `[B, ..., H, W]`, sets batch, size, device and type.
-        origin: row and column of `like` in the whole image, or `[B, 2]` of them; (0, 0) if
+        origin: row and column of `like` in the whole image, or `[B, 2]` of them, on the CPU;
+            (0, 0) if absent.
+        full_size: height and width of the whole image, or `[B, 2]` on the CPU; those of `like` if
             absent.
-        full_size: height and width of the whole image, or `[B, 2]`; those of `like` if absent.
 
     Returns:
         `[B, 1, H, W]` in [0, 1].
@@ -152,17 +153,17 @@ def radial_mask(
         ValueError: `like` extends beyond the whole image.
     """
     batch, size = like.shape[0], like.shape[-2:]
-
-    def pairs(values: Sequence[int] | Tensor) -> Tensor:
-        # Single precision would round some distances to the wrong multiple.
-        return torch.as_tensor(values, dtype=torch.float64, device="cpu").expand(batch, 2)
-
-    whole = pairs(size if full_size is None else full_size)
-    corner = pairs((0, 0) if origin is None else origin)
-    if bool((corner < 0).any()) or bool((corner + pairs(size) > whole).any()):
-        raise ValueError(
-            f"a crop of {tuple(size)} at {corner.tolist()} leaves the image of {whole.tolist()}"
-        )
+    corners = _pairs((0, 0) if origin is None else origin, batch)
+    wholes = _pairs(size if full_size is None else full_size, batch)
+    for place in zip(corners, wholes, strict=True):
+        for first, side, last in zip(place[0], size, place[1], strict=True):
+            if first < 0 or first + side > last:
+                raise ValueError(
+                    f"a crop of {tuple(size)} at {place[0]} leaves the image of {place[1]}"
+                )
+    # Single precision would round some distances to the wrong multiple.
+    exact = partial(torch.tensor, dtype=torch.float64, device=like.device)
+    corner, whole = exact(corners), exact(wholes)
     center = whole // 2
     rows, columns = (
         corner[:, axis, None] + torch.arange(side).to(whole) - center[:, axis, None]
@@ -171,6 +172,12 @@ def radial_mask(
     distance = (rows.square()[:, :, None] + columns.square()[:, None, :]).sqrt()
     farthest = center.square().sum(1).sqrt().clamp(min=1)[:, None, None]
     return ((255 * distance / farthest).round() / 255).to(like)[:, None]
+
+
+def _pairs(values: Sequence[int] | Tensor, batch: int) -> list[tuple[int, int]]:
+    """One pair per image, as Python numbers: comparing tensors on a GPU would wait for it."""
+    listed = values.tolist() if isinstance(values, Tensor) else [values] * batch
+    return [(row, column) for row, column in listed]
 
 
 def build(**kwargs: Any) -> RDPD:

@@ -24,14 +24,15 @@ def partition(tokens: Tensor, window_size: int) -> Tensor:
     batch, height, width, channels = tokens.shape
     rows, columns = height // window_size, width // window_size
     split = tokens.view(batch, rows, window_size, columns, window_size, channels)
-    return split.transpose(2, 3).reshape(-1, window_size * window_size, channels)
+    return split.transpose(2, 3).reshape(batch * rows * columns, window_size**2, channels)
 
 
 def unpartition(windows: Tensor, window_size: int, height: int, width: int) -> Tensor:
     """Inverse of `partition`: `[B * windows, window_size**2, C]` to `[B, H, W, C]`."""
     rows, columns = height // window_size, width // window_size
-    split = windows.view(-1, rows, columns, window_size, window_size, windows.shape[-1])
-    return split.transpose(2, 3).reshape(-1, height, width, windows.shape[-1])
+    batch = windows.shape[0] // (rows * columns)
+    split = windows.view(batch, rows, columns, window_size, window_size, windows.shape[-1])
+    return split.transpose(2, 3).reshape(batch, height, width, windows.shape[-1])
 
 
 def _relative_index(window_size: int) -> Tensor:
@@ -88,7 +89,8 @@ class WindowAttention(nn.Module):
         count, tokens, channels = windows.shape
         qkv = self.qkv(windows).view(count, tokens, 3, self.num_heads, -1)
         query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        bias = self.relative_bias[self.relative_index].permute(2, 0, 1).unsqueeze(0)
+        # On CUDA, fused kernels read a bias only if its last stride is 1.
+        bias = self.relative_bias[self.relative_index].permute(2, 0, 1).contiguous().unsqueeze(0)
         if mask is not None:
             repeats = count // mask.shape[0]
             bias = (bias + mask.unsqueeze(1)).repeat(repeats, 1, 1, 1)
@@ -153,9 +155,11 @@ class TransformerBlock(nn.Module):
     def _attend(self, tokens: Tensor) -> Tensor:
         height, width = tokens.shape[1:3]
         size = self.window_size
-        pad = (0, 0, 0, -width % size, 0, -height % size)
-        padded = functional.pad(tokens, pad) if any(pad) else tokens
-        full_height, full_width = padded.shape[1:3]
+        full_height, full_width = (-(-side // size) * size for side in (height, width))
+        pad = (0, 0, 0, full_width - width, 0, full_height - height)
+        # An exported program pads at every size, if only by nothing: it cannot branch on it.
+        padding = torch.compiler.is_exporting() or any(pad)
+        padded = functional.pad(tokens, pad) if padding else tokens
         mask = None
         if self.shift:
             padded = padded.roll((-self.shift, -self.shift), (1, 2))
@@ -164,6 +168,11 @@ class TransformerBlock(nn.Module):
         padded = unpartition(windows, size, full_height, full_width)
         if self.shift:
             padded = padded.roll((self.shift, self.shift), (1, 2))
+        if torch.compiler.is_exporting():
+            # The layout of a slice would depend on whether anything is cut off.
+            for axis, side in ((1, height), (2, width)):
+                padded = padded.index_select(axis, torch.arange(side, device=padded.device))
+            return padded
         return padded[:, :height, :width]
 
     def _shift_mask(self, height: int, width: int, like: Tensor) -> Tensor:

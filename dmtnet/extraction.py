@@ -47,6 +47,7 @@ class TransformerExtraction(nn.Module):
         tokens = self.patches(x)
         # A trace would record the number of bands, which depends on the size of the input.
         traced: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+        traced = traced or torch.compiler.is_exporting()
         whole = traced or torch.is_grad_enabled() or tokens.device.type != "cpu"
         if whole or self.shifted:
             return self.blocks(tokens).permute(0, 3, 1, 2)

@@ -23,10 +23,12 @@ def is_piecewise(x: Tensor) -> bool:
     """Whether to compute in bands: only in inference on actual values.
 
     Training and mixed precision process whole images. So do operation counters, which trace the
-    network or run it on the meta device, and therefore see the layers as published.
+    network or run it on the meta device, and therefore see the layers as published; and exported
+    programs, in which the number of bands cannot depend on the size.
     """
     return not (
         torch.is_grad_enabled()
+        or torch.compiler.is_exporting()
         or torch.jit.is_tracing()  # type: ignore[attr-defined,no-untyped-call]
         or x.is_meta
         or torch.is_autocast_enabled(x.device.type)

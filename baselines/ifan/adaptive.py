@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -60,8 +61,9 @@ def adapt(
 def _pass(x: Tensor, kernels: Tensor, axis: int) -> Tensor:
     """Sum over the taps along one axis; unfolding the input would copy it `KERNEL` times."""
     half, size = KERNEL // 2, x.shape[axis]
-    pad = (0, 0, half, half) if axis == 2 else (half, half, 0, 0)
-    padded = functional.pad(x, pad, mode="replicate")
+    # Not `functional.pad`: on CUDA, the deterministic form of its gradient sorts indices.
+    first, last = x.narrow(axis, 0, 1), x.narrow(axis, size - 1, 1)
+    padded = torch.cat([*[first] * half, x, *[last] * half], dim=axis)
     total = padded.narrow(axis, 0, size) * kernels[:, :, 0]
     for tap in range(1, KERNEL):
         total = total + padded.narrow(axis, tap, size) * kernels[:, :, tap]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 from support.miniatures import image, narrow
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 pytestmark = [
     pytest.mark.gpu,
@@ -49,6 +50,31 @@ def test_gradients_in_bfloat16_are_finite() -> None:
     with torch.autocast("cuda", torch.bfloat16):
         prediction = network(x)
     prediction.float().square().mean().backward()
+    for name, parameter in network.named_parameters():
+        assert torch.isfinite(parameter.grad).all(), name
+        assert parameter.grad.abs().max() > 0, name
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("shift", ["none", "alternate"])
+def test_attention_has_a_fused_kernel(shift: str, precision: torch.dtype) -> None:
+    if precision == torch.bfloat16 and torch.cuda.get_device_capability() < (8, 0):
+        pytest.skip("fused kernels for bfloat16 need compute capability 8.0")
+    # Heads of 8 channels: fused kernels need rows of 16 bytes.
+    network, x = narrow(shift=shift, embed_dim=24).cuda(), image(44, 60, batch=2).cuda()
+    half = torch.autocast("cuda", precision, enabled=precision != torch.float32)
+    fused = [
+        SDPBackend.FLASH_ATTENTION,
+        SDPBackend.EFFICIENT_ATTENTION,
+        SDPBackend.CUDNN_ATTENTION,
+    ]
+    # Without the plain kernel in the list, PyTorch raises an error where no other fits.
+    with sdpa_kernel(fused), half:
+        trained = network(x)
+        trained.float().square().mean().backward()
+        with torch.inference_mode():
+            inferred = network(x)
+    torch.testing.assert_close(inferred, trained, rtol=0, atol=0.05)
     for name, parameter in network.named_parameters():
         assert torch.isfinite(parameter.grad).all(), name
         assert parameter.grad.abs().max() > 0, name
