@@ -24,7 +24,7 @@ FORWARD_AND_BACKWARD = 3
 
 FLOPS_PER_MAC = 2
 
-_STATE_BYTES = 16
+STATE_BYTES = 16
 """Bytes per parameter: float32 weight, gradient and Adam's two moments."""
 
 # With one window autograd saves views, with several it saves copies: count sizes with several.
@@ -86,7 +86,7 @@ def training_cost(
         samples=length.samples,
         steps=length.steps,
         macs_per_sample=macs,
-        memory_bytes=kept * -(-recipe.batch_size // recipe.accumulate) + _STATE_BYTES * parameters,
+        memory_bytes=kept * -(-recipe.batch_size // recipe.accumulate) + STATE_BYTES * parameters,
         weight_bytes=4 * parameters,
         gpu_hours=work / flops / 3600,
     )
