@@ -90,7 +90,7 @@ def run_part(
             ended.outcome = "interrupted"
     ended.seconds = time.monotonic() - started
     if ended.outcome == "interrupted":
-        ended.reason = "Ctrl-C"
+        ended.reason = "Ctrl-C or SIGTERM"
     elif late.is_set():
         ended.outcome, ended.reason = "out of time", f"its time was {limit_s:.0f} s"
     elif process.returncode:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pipeline.gpu_check.meter import Meter
@@ -59,14 +59,10 @@ def short_training(setting: Setting, subject: Subject, *, deterministic: bool) -
     digest = hashlib.sha256()
     for value in train_step.network.state_dict().values():
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-    return Short(digest.hexdigest(), min(times[1:]), operations_in(map(str, caught)))
+    return Short(digest.hexdigest(), min(times[1:]), operations_in(caught))
 
 
-def operations_in(messages: Iterator[str]) -> set[str]:
+def operations_in(caught: Iterable[warnings.WarningMessage]) -> set[str]:
     """The operations that PyTorch names in its warnings about determinism."""
-    return {
-        before.split()[-1].strip("'\"{")
-        for message in messages
-        if _WARNING in message
-        for before in [message.partition(_WARNING)[0]]
-    }
+    messages = [str(each.message) for each in caught]
+    return {text.partition(_WARNING)[0] for text in messages if _WARNING in text}

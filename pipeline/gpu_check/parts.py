@@ -12,14 +12,14 @@ MACHINE = "machine"
 class Part:
     """One part.
 
-    `title`: heading of its section. `weight`: its share of the time that is left when it starts,
-    relative to the parts that have not run yet: what one part leaves over goes to the next ones.
-    `gpus`: number of GPUs that it holds; 0 if what it starts takes one for itself.
+    `title`: heading of its section. `share`: most that it may take of the time that is left when
+    it starts; what it leaves over goes to the next ones, and the last one may take all. `gpus`:
+    number of GPUs that it holds; 0 if what it starts takes one for itself.
     """
 
     name: str
     title: str
-    weight: float
+    share: float
     gpus: int = 1
 
 
@@ -27,13 +27,13 @@ class Part:
 PARTS: dict[str, Part] = {
     part.name: part
     for part in (
-        Part("rates", "Rates of plain operations", 1),
-        Part("attention", "Attention kernels", 1.5),
-        Part("determinism", "Determinism", 3),
-        Part("feed", "Feed", 2),
-        Part("tests", "Tests marked gpu", 3),
-        Part("kill", "Kill drill", 3, gpus=0),
-        Part("processes", "Two processes", 1, gpus=2),
-        Part("speed", "Speed and memory", 8),
+        Part("rates", "Rates of plain operations", 0.15),
+        Part("attention", "Attention kernels", 0.15),
+        Part("determinism", "Determinism", 0.25),
+        Part("feed", "Feed", 0.2),
+        Part("tests", "Tests marked gpu", 0.25),
+        Part("kill", "Kill drill", 0.3, gpus=0),
+        Part("processes", "Two processes", 0.25, gpus=2),
+        Part("speed", "Speed and memory", 1),
     )
 }

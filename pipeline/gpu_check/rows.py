@@ -125,9 +125,9 @@ class FeedRow(Row):
 
 
 class DrillRow(Row):
-    """The kill drill: its own last line, and whether the results were the same bytes."""
+    """The kill drill: signals sent, whether the results were the same bytes, its last line."""
 
-    kills: int
+    signals: int
     identical: bool
     summary: str
 

@@ -154,8 +154,8 @@ def speed(result: Result[SpeedRow], report: Report) -> list[str]:
         "optimizer), with `deterministic: true`. ms: median of the passes after the first, which "
         "the next column gives; with `compile` it includes the compilation. "
         "Operations are those of convolutions and matrix products, forward and backward, as "
-        "PyTorch counts them while they run. Shares are those of the rates above in the same precision. "
-        "Allocated and reserved: peak of PyTorch's memory on the device. Planned: what "
+        "PyTorch counts them while they run. Shares are those of the rates above in the same "
+        "precision. Allocated and reserved: peak of PyTorch's memory on the device. Planned: what "
         "`dmtbench plan` computes for the step.",
         "",
         *table(headings, rows, right=numbers),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,7 +59,7 @@ def gpu_check(request: Request) -> Path:
         ConfigError: there is no such device or part, or the page's name does not end in `.md`.
         DataError: the page cannot be written.
         UserError: a part failed, or found an error; the page is written.
-        KeyboardInterrupt: Ctrl-C; the page is written.
+        KeyboardInterrupt: Ctrl-C or SIGTERM; the page is written.
     """
     wanted = _wanted(request.only)
     _check_output(request.output)
@@ -67,14 +69,25 @@ def gpu_check(request: Request) -> Path:
     output = request.output or _usual_output(machine)
     need_writable(output.parent)
     check = _Check(request.command, request.budget_s or scale.budget_s, machine, output)
-    for number, part in enumerate(wanted):
-        ended = check.run(part, wanted[number:])
-        if ended.outcome == "interrupted":
-            check.leave_out(wanted[number + 1 :], "the check was interrupted")
-            raise KeyboardInterrupt
+    with _sigterm_interrupts():
+        for number, part in enumerate(wanted):
+            ended = check.run(part, wanted[number:])
+            if ended.outcome == "interrupted":
+                check.leave_out(wanted[number + 1 :], "the check was interrupted")
+                raise KeyboardInterrupt
     if problems := _problems(check.report()):
         raise UserError(f"{output}: {'; '.join(problems)}; the page and {LOGS}/ say more")
     return output
+
+
+@contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """Let SIGTERM do what Ctrl-C does: else the process of a part would outlive this one."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class _Check:
@@ -100,7 +113,7 @@ class _Check:
         try:
             ended = self._held(part, left)
         except KeyboardInterrupt:
-            ended = Ended("interrupted", "Ctrl-C")
+            ended = Ended("interrupted", "Ctrl-C or SIGTERM")
         self.ended[part.name] = ended
         if ended.outcome != "done":
             print(f"{part.title}: {ended.outcome} ({ended.reason})", file=sys.stderr, flush=True)
@@ -150,8 +163,12 @@ class _Check:
 
 
 def share_of(part: Part, left: list[Part], seconds: float) -> float:
-    """Seconds for a part, out of those left for it and the parts after it (`left`), by weight."""
-    return seconds * part.weight / sum(each.weight for each in left)
+    """Most seconds for a part, out of those that are left for it and the parts after it (`left`).
+
+    >>> share_of(PARTS["rates"], list(PARTS.values()), 600)
+    90.0
+    """
+    return seconds if part is left[-1] else seconds * part.share
 
 
 def _wanted(only: tuple[str, ...]) -> list[Part]:
