@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from pipeline.gpu_check.meter import Meter
+from pipeline.gpu_check.meter import Meter, ran_out_of_memory
 from pipeline.gpu_check.rows import DeterminismRow, Planned
 from pipeline.gpu_check.setting import RATE, Setting, Subject
 
@@ -30,17 +30,29 @@ def run(setting: Setting) -> Iterator[Planned | DeterminismRow]:
     """Train every network twice with the switch and twice without."""
     yield Planned(names=tuple(subject.name for subject in setting.subjects))
     for subject in setting.subjects:
-        on = [short_training(setting, subject, deterministic=True) for _ in range(2)]
-        off = [short_training(setting, subject, deterministic=False) for _ in range(2)]
-        yield DeterminismRow(
-            name=subject.name,
-            method=subject.name,
-            same=on[0].digest == on[1].digest,
-            same_off=off[0].digest == off[1].digest,
-            warned=tuple(sorted(on[0].warned | on[1].warned)),
-            on_s=min(short.seconds for short in on),
-            off_s=min(short.seconds for short in off),
-        )
+        try:
+            yield measured(setting, subject)
+        except Exception as error:
+            if not ran_out_of_memory(error):
+                raise
+            yield DeterminismRow(name=subject.name, method=subject.name)
+
+
+def measured(setting: Setting, subject: Subject) -> DeterminismRow:
+    """Train one network twice with the switch and twice without."""
+    on, off = (
+        [short_training(setting, subject, deterministic=wanted) for _ in range(2)]
+        for wanted in (True, False)
+    )
+    return DeterminismRow(
+        name=subject.name,
+        method=subject.name,
+        same=on[0].digest == on[1].digest,
+        same_off=off[0].digest == off[1].digest,
+        warned=tuple(sorted(on[0].warned | on[1].warned)),
+        on_s=min(short.seconds for short in on),
+        off_s=min(short.seconds for short in off),
+    )
 
 
 def short_training(setting: Setting, subject: Subject, *, deterministic: bool) -> Short:

@@ -14,7 +14,7 @@ class Part:
 
     `title`: heading of its section. `share`: most that it may take of the time that is left when
     it starts; what it leaves over goes to the next ones, and the last one may take all. `gpus`:
-    number of GPUs that it holds; 0 if what it starts takes one for itself.
+    number of GPUs that it holds and sees; 0 if what it starts takes its own.
     """
 
     name: str
@@ -31,7 +31,7 @@ PARTS: dict[str, Part] = {
         Part("attention", "Attention kernels", 0.15),
         Part("determinism", "Determinism", 0.25),
         Part("feed", "Feed", 0.2),
-        Part("tests", "Tests marked gpu", 0.25),
+        Part("tests", "Tests marked gpu", 0.25, gpus=0),
         Part("kill", "Kill drill", 0.3, gpus=0),
         Part("processes", "Two processes", 0.25, gpus=2),
         Part("speed", "Speed and memory", 1),

@@ -92,16 +92,17 @@ class SpeedRow(Row):
 class DeterminismRow(Row):
     """Two short trainings from one seed with `deterministic: true`, and two with `false`.
 
-    `same`, `same_off`: whether the weights of each two are the same bytes. `warned`: operations
-    that PyTorch has no deterministic form of. `on_s`, `off_s`: seconds of a step.
+    `same`, `same_off`: whether the weights of each two are the same bytes; `None` if there was not
+    enough memory. `warned`: operations that PyTorch has no deterministic form of. `on_s`, `off_s`:
+    seconds of a step.
     """
 
     method: str
-    same: bool
-    same_off: bool
-    warned: tuple[str, ...]
-    on_s: float
-    off_s: float
+    same: bool | None = None
+    same_off: bool | None = None
+    warned: tuple[str, ...] = ()
+    on_s: float | None = None
+    off_s: float | None = None
 
 
 class FeedRow(Row):

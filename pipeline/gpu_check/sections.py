@@ -52,12 +52,12 @@ def determinism(result: Result[DeterminismRow], report: Report) -> list[str]:
     rows = [
         (
             row.method,
-            _yes(row.same),
-            _yes(row.same_off),
+            "out of memory" if row.same is None else _yes(row.same),
+            NOTHING if row.same_off is None else _yes(row.same_off),
             ", ".join(row.warned) or NOTHING,
             milliseconds(row.on_s),
             milliseconds(row.off_s),
-            f"{row.on_s / row.off_s:.2f}",
+            f"{row.on_s / row.off_s:.2f}" if row.on_s and row.off_s else NOTHING,
         )
         for row in result.rows
     ]

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -148,7 +148,8 @@ class _Check:
     def _held(self, part: Part, left: list[Part]) -> Ended:
         compute = self.experiment.compute.model_copy(update={"device": self.machine.kind})
         # A part that wants more GPUs than there are says so itself.
-        with gpus_held(compute, min(part.gpus, self.machine.gpus)):
+        count = min(part.gpus, self.machine.gpus)
+        with gpus_held(compute, count) if count else nullcontext():
             limit_s = share_of(part, left, self.budget_s - (time.monotonic() - self._started))
             if limit_s < _SHORTEST_S:
                 return Ended("not started", "nothing is left of the budget")

@@ -145,6 +145,25 @@ def test_findings_make_the_command_fail(run: Run, fake: Callable[..., None]) -> 
     assert "2 tests failed; a killed training differs from an uninterrupted one" in done.err[-1]
 
 
+def test_gpus_are_held_by_the_parts_that_need_them(
+    run: Run, fake: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2")
+    see = "import os; print(os.environ['CUDA_VISIBLE_DEVICES'], file=open(sys.argv[1], 'w'))"
+    machine = {**MACHINE, "kind": "cuda", "name": "Test GPU (2)", "gpus": 3, "versions": {}}
+    fake(**dict.fromkeys(PARTS, see), machine=sends(("machine", machine)))
+    assert run("gpu-check", "--budget", "5m").out == ["docs/gpu-test-gpu-2.md"]
+    seen = {name: (tmp_path / name).read_text().strip().split(",") for name in PARTS}
+    # What takes GPUs for itself must see all of them, and find them free.
+    assert {name: len(names) for name, names in seen.items()} == {
+        **dict.fromkeys(("rates", "attention", "determinism", "feed", "speed"), 1),
+        **dict.fromkeys(("tests", "kill"), 3),
+        "processes": 2,
+    }
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -34,7 +34,8 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     ],
     "determinism": [
         {"method": "ifan", "same": False, "same_off": False, "on_s": 0.3, "off_s": 0.2}
-        | {"warned": ["grid_sampler_2d_backward_cuda"]}
+        | {"warned": ["grid_sampler_2d_backward_cuda"]},
+        {"method": "restormer"},
     ],
     "feed": [
         {"method": "dmtnet-t", "precision": "bfloat16", "batch": 8, "crop": 512, "workers": 8}
@@ -115,6 +116,7 @@ def test_a_full_page() -> None:
         "200",
         "1.50",
     ]
+    assert cells(text, "restormer")[1:] == ["out of memory", *5 * ["–"]]
     # 5 ms of 100 are 5 %; 50 MB in 2 ms are 25 GB/s.
     assert cells(text, "dmtnet-t | bfloat16")[3:] == ["8", "100", "25 %", "5", "5 %", "2", "25.0"]
     assert cells(text, "dmtnet-t | nccl")[3:] == ["5.00", "8.00", "1.60", "3.0e-07"]

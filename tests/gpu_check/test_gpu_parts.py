@@ -188,6 +188,23 @@ def test_determinism(setting: Setting) -> None:
     assert all(row.warned == () for row in rows)
 
 
+def test_a_network_too_large_for_the_device(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = setting.subjects[0]
+    real = determinism.measured
+
+    def measure(where: Setting, subject: Subject) -> Any:
+        if subject.name == first.name:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(where, subject)
+
+    monkeypatch.setattr(determinism, "measured", measure)
+    one, two = measured(determinism.run(setting))
+    assert (one.same, one.on_s) == (None, None)
+    assert two.same
+
+
 def test_a_training_that_varies_is_noticed(
     setting: Setting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
