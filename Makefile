@@ -1,11 +1,12 @@
-# `table1`, `test` and `lint` set up .venv from the lock file if it is missing.
+# `table1`, `test`, `lint` and `gpu` set up .venv from the lock file if it is missing.
 PYTHON ?= python3
+DEVICE ?= auto
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: table1 test lint clean lock
+.PHONY: table1 test lint gpu clean lock
 
 $(READY): requirements.lock pyproject.toml
 	@echo "Installing into $(VENV), once: some minutes and 7 GB"
@@ -29,6 +30,10 @@ lint: $(READY)
 	$(BIN)/snakefmt --check Snakefile pipeline/rules
 	$(BIN)/mypy
 	$(BIN)/snakemake --lint
+
+# Ten minutes on a GPU, and a page about it in docs/; `make gpu DEVICE=cpu` only proves the check.
+gpu: $(READY)
+	$(BIN)/dmtbench gpu-check --device $(DEVICE)
 
 # Removes what the workflow made; keeps data, environment and MLflow's history.
 clean:

@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks.convolution import CONVOLUTION_MACS
 from benchmarks.dmtnet_process import PRECISIONS, TASKS, Job, Times, in_process
 from benchmarks.forward import macs_of
 from benchmarks.forward_process import ForwardError
@@ -31,6 +30,7 @@ from benchmarks.table import as_csv
 from pipeline.data.canon import CANON_SIZE
 from pipeline.errors import UserError
 from pipeline.files import write_text
+from pipeline.gpu_check.rates import CONVOLUTION_MACS
 
 VARIANTS = ("t", "b", "h")
 STEP_COST = 3

@@ -13,12 +13,12 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from benchmarks.convolution import timed
 from benchmarks.forward_process import REPOSITORY, ForwardError, reset_peak
 from benchmarks.plain_dmtnet import plain_dmtnet, plain_state
+from benchmarks.timing import timed
 from dmtnet import build
+from pipeline.gpu_check.rates import convolution
 from pipeline.provenance import peak_memory_mib
 from pipeline.training.loss import charbonnier
 
@@ -140,18 +140,8 @@ def _autocast(precision: Precision) -> AbstractContextManager[object]:
 def _convolutions(precision: Precision) -> list[Callable[[], object]]:
     """One per memory layout: which layout is faster depends on the machine."""
     dtype = getattr(torch, precision)
-
-    def convolution(layout: torch.memory_format) -> Callable[[], object]:
-        image = torch.rand(1, 64, 256, 256).to(dtype, memory_format=layout)
-        weight = torch.rand(64, 64, 3, 3).to(dtype, memory_format=layout)
-
-        def run() -> Tensor:
-            with torch.inference_mode():
-                return functional.conv2d(image, weight, padding=1)
-
-        return run
-
-    return [convolution(layout) for layout in (torch.contiguous_format, torch.channels_last)]
+    layouts = (torch.contiguous_format, torch.channels_last)
+    return [torch.inference_mode()(convolution(dtype=dtype, layout=each)) for each in layouts]
 
 
 def main() -> None:

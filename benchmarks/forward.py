@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks.convolution import CONVOLUTION_MACS
 from benchmarks.forward_process import Forward, ForwardError, forward_in_process
 from benchmarks.table import as_csv
 from pipeline.config.experiment import Experiment, load_experiment, load_methods
@@ -29,6 +28,7 @@ from pipeline.data.canon import CANON_SIZE
 from pipeline.errors import UserError
 from pipeline.evaluation.complexity import count_complexity
 from pipeline.files import write_text
+from pipeline.gpu_check.rates import CONVOLUTION_MACS
 from pipeline.methods import get_method
 
 Measured = tuple[str, tuple[int, int], int, Forward]

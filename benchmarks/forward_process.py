@@ -13,8 +13,9 @@ from pathlib import Path
 import psutil
 import torch
 
-from benchmarks.convolution import convolution, timed
+from benchmarks.timing import timed
 from pipeline.config.experiment import load_experiment
+from pipeline.gpu_check.rates import convolution
 from pipeline.methods import get_method
 from pipeline.provenance import peak_memory_mib
 

@@ -24,12 +24,11 @@ from statistics import median
 
 import torch
 
-from benchmarks.convolution import timed
 from benchmarks.crop_settings import PATCHES, VIEWS, compute, recipe
 from benchmarks.dmtnet_process import PRECISIONS
 from benchmarks.images import write_store
 from benchmarks.table import as_csv
-from benchmarks.waiting import StopTraining, TimedLoader
+from benchmarks.timing import timed
 from dmtnet import build
 from pipeline.compute.device import autocast
 from pipeline.compute.distributed import ALONE
@@ -38,6 +37,7 @@ from pipeline.config.recipe import Recipe
 from pipeline.data.sampling.windows import index_windows
 from pipeline.data.store.reader import PixelStore
 from pipeline.files import write_text
+from pipeline.gpu_check.waiting import StopTraining, TimedLoader
 from pipeline.training.checkpointing import CheckpointPolicy, FileCheckpointer, checkpointing
 from pipeline.training.loop import CurvePoint, Step, TrainState, train
 from pipeline.training.loss import charbonnier
@@ -149,7 +149,7 @@ def measure(
         compute(options.workers).model_dump()
         | {"torch_threads": options.threads, "precision": precision, "channels_last": True}
     )
-    loader = TimedLoader(store, windows, recipe=settings, compute=machine)
+    loader = TimedLoader(store, windows, views=VIEWS, recipe=settings, compute=machine, seed=0)
     train_step = TrainStep(build(variant), settings, machine, CPU)
     every_s = machine.save_every_s
     with (

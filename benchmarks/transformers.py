@@ -21,11 +21,12 @@ import torch
 from torch import nn
 
 from baselines import restormer, uformer
-from benchmarks.convolution import CONVOLUTION_MACS, convolution, timed
 from benchmarks.forward_process import forward_in_process
 from benchmarks.literal_restormer import literal_restormer
 from benchmarks.literal_uformer import literal_uformer
+from benchmarks.timing import timed
 from pipeline.data.canon import CANON_SIZE
+from pipeline.gpu_check.rates import CONVOLUTION_MACS, convolution
 
 METHODS = {
     "restormer": (restormer, literal_restormer),

@@ -15,6 +15,7 @@ PACKAGES = ("dmtnet", "baselines", "pipeline")
 LAYERS = (
     {"cli"},
     {"stages"},
+    {"gpu_check"},
     {"training", "evaluation", "reporting", "tracking", "workflow", "planning", "chain"},
     {"compute", "weights", "fetch", "data", "config"},
 )
