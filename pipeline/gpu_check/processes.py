@@ -77,13 +77,19 @@ def measured(setting: Setting, processes: World) -> ProcessesRow:
     return ProcessesRow(
         name=_name(subject),
         method=subject.name,
-        backend=distributed.get_backend(),
+        backend=_backend(device),
         batch=COUNT,
         crop=subject.crop,
         one_s=seconds[0],
         two_s=seconds[1],
         difference=difference / largest,
     )
+
+
+def _backend(device: torch.device) -> str:
+    """Name of the connection between the tensors of a device."""
+    config: str = distributed.get_backend_config()
+    return dict(pair.split(":") for pair in config.split(","))[device.type]
 
 
 def _gradients(train_step: TrainStep, batch: Batch) -> list[Tensor]:

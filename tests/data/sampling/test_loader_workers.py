@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -102,12 +103,18 @@ def gone(processes: list[psutil.Process], seconds: float = 10.0) -> bool:
     return all(process.status() == psutil.STATUS_ZOMBIE for process in alive)
 
 
-# The path of a socket of the server may have 107 characters.
-@pytest.mark.parametrize(("start", "name"), [("forkserver", "short"), ("spawn", "long" * 30)])
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder for temporary files; the path of a socket of the server may have 107 characters."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
+
+
+@pytest.mark.parametrize(("start", "name"), [("forkserver", "a"), ("spawn", "long" * 30)])
 def test_signals_to_the_group_reach_no_worker_and_none_is_left(
-    store: PixelStore, tmp_path: Path, start: str, name: str
+    store: PixelStore, short: Path, start: str, name: str
 ) -> None:
-    temporary = tmp_path / name
+    temporary = short / name
     temporary.mkdir()
     with loading(store, temporary) as process:
         assert line(process) == f"begins {start}"
@@ -120,10 +127,10 @@ def test_signals_to_the_group_reach_no_worker_and_none_is_left(
         assert gone(children)
 
 
-def test_workers_end_with_a_training_that_is_killed(store: PixelStore, tmp_path: Path) -> None:
-    with loading(store, tmp_path) as process:
+def test_workers_end_with_a_training_that_is_killed(store: PixelStore, short: Path) -> None:
+    with loading(store, short) as process:
         assert line(process) == "begins forkserver"
-        until_it_reads(process, tmp_path)
+        until_it_reads(process, short)
         children = psutil.Process(process.pid).children(recursive=True)
         assert len(children) >= 3
         process.kill()
