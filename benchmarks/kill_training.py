@@ -44,13 +44,14 @@ class Drill:
         folder: where data, runs and states are written.
         epochs: length of the training.
         workers: number of loader workers.
+        device: `cpu` or `cuda`.
     """
 
-    def __init__(self, folder: Path, epochs: int, workers: int) -> None:
+    def __init__(self, folder: Path, epochs: int, workers: int, device: str) -> None:
         self.folder, self.config = folder, folder / "drill.yaml"
         data = yaml.safe_load(TINY.read_text())
         data["recipes"]["dmtnet"] |= {"epochs": epochs, "validations": epochs}
-        data["compute"] |= {"save_every_s": 0.1, "device": "cpu", "loader_workers": workers}
+        data["compute"] |= {"save_every_s": 0.1, "device": device, "loader_workers": workers}
         self.config.write_text(yaml.safe_dump(data))
         inputs = [f"--config={self.config}", f"--manifest={folder / 'manifest.csv'}"]
         raw, store = f"--root={folder / 'raw'}", folder / "store"
@@ -174,10 +175,11 @@ def main() -> None:
     parser.add_argument("--signals", type=int, default=20)
     parser.add_argument("--epochs", type=int, default=150)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        drill = Drill(Path(name), options.epochs, options.workers)
+        drill = Drill(Path(name), options.epochs, options.workers, options.device)
         process = drill.start("undisturbed")
         until_training(drill, "undisturbed", process)
         started = time.monotonic()

@@ -50,12 +50,12 @@ class Run:
     @property
     def compute(self) -> Compute:
         """How the machine is used; methods without a network use the CPU only."""
-        return self.experiment.compute_of(self.method.name)
+        return self.experiment.compute_of(self.method.entry)
 
     @property
     def gpus(self) -> int:
         """Number of GPUs for running the method, on a machine with GPUs."""
-        return self.experiment.gpus(self.method.name)
+        return int(self.compute.device != "cpu")
 
     @property
     def needs_companion(self) -> bool:

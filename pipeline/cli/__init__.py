@@ -16,6 +16,7 @@ from pipeline.cli import deblur, export, debug, gpu_check  # noqa: F401
 # isort: on
 from pipeline.cli.app import Panel, app
 from pipeline.compute.cache_folders import provide_cache_folders
+from pipeline.compute.said_once import complain
 from pipeline.errors import RESUMABLE, Disconnected, Stopped, UserError
 
 _ACCESS = "choose a place that you may read and write, or change its permissions"
@@ -44,21 +45,21 @@ def main() -> None:
         provide_cache_folders(os.environ)
         app()
     except Stopped as stopped:
-        print(f"stopped: {stopped}", file=sys.stderr)
+        complain(f"stopped: {stopped}")
         sys.exit(RESUMABLE)
     except Disconnected as error:
         # `torchrun` reports the process that ended first.
         if "TORCHELASTIC_RUN_ID" not in os.environ:
-            print(f"error: {error}", file=sys.stderr)
+            complain(f"error: {error}")
         sys.exit(1)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        complain(f"error: {error}")
         sys.exit(1)
     except OSError as error:
         if error.errno not in _FIXABLE:
             raise
         where = f"{error.filename}: " if error.filename else ""
-        print(f"error: {where}{error.strerror}; {_FIXABLE[error.errno]}", file=sys.stderr)
+        complain(f"error: {where}{error.strerror}; {_FIXABLE[error.errno]}")
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

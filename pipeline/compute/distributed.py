@@ -2,7 +2,12 @@
 
 Gradients are summed here and not by `DistributedDataParallel`, because networks have several entry
 points (`forward`, `forward_training`, `forward_sequence`), and a process whose part of a small
-batch is empty runs no forward pass at all.
+batch is empty runs no forward pass at all. They are summed after the backward pass and not during
+it: a part of a batch that did not fit into memory may be computed again.
+
+Facts that the host knows travel between CPUs, with gloo, so that exchanging them never waits for a
+GPU. In every step they come first. A process that has failed is therefore noticed there, and no
+other is left waiting on its GPU.
 """
 
 from __future__ import annotations
@@ -11,14 +16,20 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
 
-from pipeline.errors import Disconnected
+from pipeline.compute.buckets import all_reduce_in_buckets
+from pipeline.compute.nested import receive, send
+from pipeline.errors import Disconnected, Stopped
 
 Value = TypeVar("Value")
+
+_TIMEOUT = timedelta(minutes=30)
+"""Longest wait for a process that is alive: the main one may write a state to a slow disk."""
 
 
 @dataclass(frozen=True)
@@ -36,37 +47,33 @@ class World:
     def all_reduce_gradients(self, network: nn.Module) -> None:
         """Replace every gradient by its sum over all processes.
 
-        A parameter without a gradient on any process keeps none.
+        A parameter without a gradient on any process keeps none. Every process takes part, even one
+        without any gradient.
         """
         if self.size == 1:
             return
         parameters = [value for value in network.parameters() if value.requires_grad]
-        device = parameters[0].device
-        present = torch.tensor([value.grad is not None for value in parameters], device=device)
-        present = present.to(torch.int32)
+        present = torch.tensor([value.grad is not None for value in parameters], dtype=torch.uint8)
         with _connected():
             distributed.all_reduce(present, distributed.ReduceOp.MAX)
-        anywhere = present.tolist()
-        shared = [value for value, known in zip(parameters, anywhere, strict=True) if known]
-        for value in shared:
-            if value.grad is None:
-                value.grad = torch.zeros_like(value)
+        gradients: list[Tensor] = []
+        for value, anywhere in zip(parameters, present.tolist(), strict=True):
+            if anywhere:
+                value.grad = torch.zeros_like(value) if value.grad is None else value.grad
+                gradients.append(value.grad)
         with _connected():
-            pending = [
-                distributed.all_reduce(value.grad, async_op=True)
-                for value in shared
-                if value.grad is not None
-            ]
-            for work in pending:
-                work.wait()
+            all_reduce_in_buckets(gradients)
+
+    def all_reduce(self, values: Tensor) -> Tensor:
+        """Element-wise sums over all processes, on the device of `values`, which they replace."""
+        if self.size > 1:
+            with _connected():
+                distributed.all_reduce(values)
+        return values
 
     def total(self, values: Iterable[float]) -> list[float]:
         """Element-wise sums over all processes."""
-        sums = torch.tensor([*values], dtype=torch.float64)
-        if self.size > 1:
-            sums = self._to_backend_device(sums)
-            with _connected():
-                distributed.all_reduce(sums)
+        sums = self.all_reduce(torch.tensor([*values], dtype=torch.float64))
         return [float(value) for value in sums.tolist()]
 
     def any(self, flag: bool) -> bool:
@@ -82,13 +89,24 @@ class World:
             distributed.all_gather_object(values, value)
         return values  # type: ignore[return-value]
 
+    def broadcast(self, value: Value) -> Value:
+        """The main process's `value` on every process; what the others give does not count.
+
+        Args:
+            value: nested data; tensors are on the CPU.
+        """
+        if self.size == 1:
+            return value
+        with _connected():
+            if self.is_main:
+                send(value)
+                return value
+            received: Value = receive()
+            return received
+
     def share(self, numbers: list[int]) -> list[int]:
         """This process's share of `numbers`."""
         return numbers[self.rank :: self.size]
-
-    def _to_backend_device(self, values: Tensor) -> Tensor:
-        # NCCL only handles GPU tensors.
-        return values.cuda() if distributed.get_backend() == "nccl" else values
 
 
 ALONE = World()
@@ -109,11 +127,23 @@ def world(device: torch.device) -> Iterator[World]:
         yield ALONE
         return
     with _connected():
-        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        distributed.init_process_group(_backends(device), timeout=_TIMEOUT)
     try:
         yield World(distributed.get_rank(), size)
+    except BaseException as error:
+        # All processes stop together. One that fails must not wait for the others, as an orderly
+        # end does on GPUs.
+        if not isinstance(error, Stopped):
+            distributed.distributed_c10d._abort_process_group()
+        raise
     finally:
-        distributed.destroy_process_group()
+        if distributed.is_initialized():
+            distributed.destroy_process_group()
+
+
+def _backends(device: torch.device) -> str:
+    """The connections to make; those between CPUs are always needed."""
+    return "cpu:gloo,cuda:nccl" if device.type == "cuda" else "cpu:gloo"
 
 
 @contextmanager

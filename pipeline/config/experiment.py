@@ -28,7 +28,7 @@ from pipeline.config.blocks import (
     Size,
     Synthetic,
 )
-from pipeline.config.methods import NOT_TRAINED, MethodList
+from pipeline.config.methods import NOT_TRAINED, MethodEntry, MethodList
 from pipeline.config.recipe import UNITS, Recipe
 from pipeline.config.rows import check_rows
 from pipeline.config.yaml_files import merged, read_with_bases, read_yaml
@@ -179,15 +179,15 @@ class Experiment(MethodList):
         unset = dict.fromkeys(UNITS, None) if given.keys() & UNITS else {}
         return Recipe.model_validate({**full.model_dump(), **unset, **given})
 
-    def compute_of(self, name: str) -> Compute:
-        """How method `name` uses the machine: without a network, only the CPU."""
-        if self.entry(name).has_network:
+    def compute_of(self, entry: MethodEntry) -> Compute:
+        """How a method uses the machine: without a network, only the CPU."""
+        if entry.has_network:
             return self.compute
         return self.compute.model_copy(update={"device": "cpu"})
 
     def gpus(self, name: str) -> int:
         """Number of GPUs for running method `name`, on a machine with GPUs."""
-        return int(self.compute_of(name).device != "cpu")
+        return int(self.compute_of(self.entry(name)).device != "cpu")
 
     def training_gpus(self, name: str) -> int:
         """Number of GPUs for training method `name`, on a machine with GPUs."""

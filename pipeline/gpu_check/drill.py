@@ -13,7 +13,6 @@ from pipeline.gpu_check.setting import Setting
 
 MODULE = "benchmarks.kill_training"
 SIGNALS = 3
-_SIGNALS, _DEVICE = "--signals", "--device"
 # Its moments add up to less than the training, which must not end before the last signal.
 _SEED = ("--seed", "375")
 _SUMMARY = re.compile(r"(?P<signals>\d+) signals .*(byte-identical|DIFFERENT)")
@@ -28,15 +27,9 @@ def run(setting: Setting) -> Iterator[Planned | Skipped | DrillRow]:
     if not (CHECKOUT / f"{MODULE.replace('.', '/')}.py").is_file():
         yield Skipped(reason="the benchmarks are not installed; run it in a checkout")
         return
-    known = _output("--help").stdout
-    # Without the second one, it trains on the CPU.
-    for option in (_SIGNALS, _DEVICE) if setting.kind == "cuda" else (_SIGNALS,):
-        if option not in known:
-            yield Skipped(reason=f"{MODULE} of this checkout has no {option}")
-            return
     yield Planned(names=(MODULE,))
-    numbers = [_SIGNALS, str(SIGNALS), "--epochs", str(setting.scale.drill_epochs), *_SEED]
-    done = _output(*numbers, *([_DEVICE, setting.kind] if _DEVICE in known else []))
+    length = f"--epochs={setting.scale.drill_epochs}"
+    done = _output(f"--signals={SIGNALS}", length, *_SEED, f"--device={setting.kind}")
     lines = done.stdout.strip().splitlines()
     summary = lines[-1] if lines else ""
     found = _SUMMARY.match(summary)

@@ -80,13 +80,14 @@ class CheckpointStore:
         """
         stream = io.BytesIO()
         torch.save({"fingerprint": json.dumps(self.fingerprint), "snapshot": snapshot}, stream)
-        content = stream.getvalue()
+        digest = hashlib.sha256(stream.getbuffer()).hexdigest()
         target = self.folder / f"step-{step:09d}.state"
-        with atomic_file(target) as temporary:
-            temporary.write_bytes(hashlib.sha256(content).hexdigest().encode() + content)
+        with atomic_file(target) as temporary, temporary.open("wb") as written:
+            written.write(digest.encode())
+            written.write(stream.getbuffer())
+            written.flush()
             # The new name must not reach the disk before what it names.
-            with temporary.open("rb+") as written:
-                os.fsync(written.fileno())
+            os.fsync(written.fileno())
             before()
         others = [path for path in self._newest_first() if path != target]
         # States of another training may have more steps and would pass for newer ones.
@@ -172,8 +173,8 @@ def _read(path: Path) -> tuple[dict[str, Any], Snapshot]:
         OSError: it cannot be read.
         StateError: it is not a whole state file.
     """
-    content = path.read_bytes()
-    digest, rest = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+    with path.open("rb") as stream:
+        digest, rest = stream.read(_DIGEST_BYTES), stream.read()
     if hashlib.sha256(rest).hexdigest().encode() != digest:
         raise StateError("its checksum differs")
     _check_archive(rest)

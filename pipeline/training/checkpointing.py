@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,7 @@ class FileCheckpointer:
                 check=lambda snapshot, foreign: self._check(snapshot, foreign, train_step),
             )
         # All processes start from the state that the main process found intact.
-        snapshot, foreign = self.world.gather((found, self.store.foreign))[0]
+        snapshot, foreign = self.world.broadcast((found, self.store.foreign))
         if snapshot is None:
             return TrainState()
         train_step.network.load_state_dict(snapshot["network"])
@@ -172,18 +172,16 @@ def checkpointing(
         NonFinite: numbers stopped being finite; the message names the last good state.
     """
     store = CheckpointStore(policy.folder, fingerprint)
-    with StopRequest(policy.limit_s) as stop:
-        if not world.is_main:
-            yield FileCheckpointer(store, policy, stop, world)
-            return
-        with RunLock(policy.folder) as lock:
-            try:
-                yield FileCheckpointer(store, policy, stop, world, lock)
-            except NonFinite as error:
-                if store.newest is None:
-                    raise
-                good = f"the last good state is kept in {store.newest}: --fork begins with it"
-                raise NonFinite(f"{error}; {good}") from error
+    with StopRequest(policy.limit_s) as stop, ExitStack() as held:
+        lock = held.enter_context(RunLock(policy.folder)) if world.is_main else None
+        try:
+            yield FileCheckpointer(store, policy, stop, world, lock)
+        except NonFinite as error:
+            # All processes raise it, with the same words.
+            if store.newest is None:
+                raise
+            good = f"the last good state is kept in {store.newest}: --fork begins with it"
+            raise NonFinite(f"{error}; {good}") from error
 
 
 def _snapshot(

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from pipeline.compute.enough_memory import is_out_of_memory
 from pipeline.config.blocks import Compute
 from pipeline.data.sampling.loader import Batch
 from pipeline.errors import NoMemory
 from pipeline.planning.memory import TrainingMemory, part_count
+from pipeline.training.random_streams import restore_stream, stream_state
 
 Result = TypeVar("Result")
 
@@ -88,7 +89,7 @@ class Passes:
         Raises:
             NoMemory: memory ran out, and nothing smaller can be tried.
         """
-        before = _random_state(self.device)
+        before = stream_state(self.device)
         try:
             return self._noted(batch, attempt)
         except RuntimeError as error:
@@ -100,7 +101,7 @@ class Passes:
         undo()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-        _restore_random_state(before, self.device)
+        restore_stream(before, self.device)
         try:
             return self._noted(batch, attempt)
         except RuntimeError as error:
@@ -168,14 +169,3 @@ class Passes:
             f"pixels at once; in the experiment file, {remedy}"
             "compute.activation_checkpointing: true or compute.precision: bfloat16"
         )
-
-
-def _random_state(device: torch.device) -> tuple[Tensor, Tensor | None]:
-    cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
-    return torch.get_rng_state(), cuda
-
-
-def _restore_random_state(state: tuple[Tensor, Tensor | None], device: torch.device) -> None:
-    torch.set_rng_state(state[0])
-    if state[1] is not None:
-        torch.cuda.set_rng_state(state[1], device)

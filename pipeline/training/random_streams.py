@@ -55,7 +55,11 @@ def resume_stream(
     torch.manual_seed(derive_seed(torch.initial_seed(), f"resumed at step {step}", rank))
     if len(states) != size:
         return
-    own = states[rank]
-    torch.set_rng_state(own["cpu"])
-    if device.type == "cuda" and len(own["cuda"]) == 1:
-        torch.cuda.set_rng_state(own["cuda"][0], device)
+    restore_stream(states[rank], device)
+
+
+def restore_stream(state: dict[str, Any], device: torch.device) -> None:
+    """Continue where `stream_state` was asked; a generator that it does not hold is left alone."""
+    torch.set_rng_state(state["cpu"])
+    if device.type == "cuda" and len(state["cuda"]) == 1:
+        torch.cuda.set_rng_state(state["cuda"][0], device)

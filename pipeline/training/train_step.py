@@ -98,9 +98,10 @@ class TrainStep:
         self.scaler.unscale_(self.optimizer)
         parameters = [value for value in self.network.parameters() if value.grad is not None]
         norm = nn.utils.get_total_norm([cast(Tensor, value.grad) for value in parameters])
+        terms = self.world.all_reduce(terms)
         # The only host-device synchronization of a step.
         *values, size = torch.cat([terms, norm.to(terms).view(1)]).tolist()
-        loss = dict(zip(names, self.world.total(values), strict=True))
+        loss = dict(zip(names, values, strict=True))
         self._check("loss", sum(loss.values()), where, batch)
         if self.scaler.skipped >= MAX_SKIPPED or not self.scaler.enabled:
             self._check("norm of the gradient", size, where, batch)

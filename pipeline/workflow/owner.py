@@ -11,7 +11,7 @@ import socket
 import sys
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
@@ -19,7 +19,7 @@ from types import FrameType
 import psutil  # type: ignore[import-untyped]
 
 from pipeline.files import write_text
-from pipeline.lease import hold
+from pipeline.lease import Taken, hold
 
 LOCKS = Path(".snakemake/locks")
 NOTE = Path(".snakemake/owner.json")
@@ -109,13 +109,14 @@ def mark_jobs() -> None:
 def sign_lock() -> None:
     """Note that this process holds Snakemake's lock, and show that it lives until it ends.
 
-    Also, SIGTERM no longer blocks Snakemake's scheduler.
-
-    Snakemake's handler takes a lock that the interrupted scheduler may hold, and would then wait
-    for itself for ever. It waits in a thread instead.
+    Also, SIGTERM no longer blocks Snakemake's scheduler: its handler takes a lock that the
+    interrupted scheduler may hold, and would then wait for itself for ever. It waits in a thread
+    instead.
     """
     held = ExitStack()
-    held.enter_context(hold(LEASE.absolute()))
+    # With `--nolock` there may be several.
+    with suppress(Taken):
+        held.enter_context(hold(LEASE.absolute()))
     atexit.register(held.close)
     write_text(NOTE, Owner.this_process().text())
     handler = signal.getsignal(signal.SIGTERM)

@@ -11,6 +11,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import Progress as Bar
 
+from pipeline.errors import ConfigError
 from pipeline.progress_bars import training_bar, workflow_bar
 from pipeline.training.progress import read_state, texts
 from pipeline.workflow.experiment import Workflow
@@ -41,9 +42,13 @@ def run_workflow(targets: list[str], config: Path, cores: str | None) -> int:
         Snakemake's exit status, or 128 and the number of the signal that ended it.
 
     Raises:
-        ConfigError: the experiment file cannot be used.
+        ConfigError: the experiment file cannot be used, or this is not the project's folder.
         UserError: somebody else runs a workflow in the current folder.
     """
+    if not Path("Snakefile").is_file():
+        raise ConfigError(
+            f"{Path.cwd()}: has no Snakefile; run the command in the project's folder"
+        )
     workflow = Workflow(config)
     with StopSignals() as signals, only_run_here():
         remove_dead_lock(config)

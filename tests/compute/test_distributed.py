@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from pipeline.config.blocks import Patches
 from pipeline.data.sampling.loader import Batch, CropLoader
 from pipeline.data.sampling.windows import index_windows
 from pipeline.data.store.reader import PixelStore
-from pipeline.errors import UserError
-from pipeline.training.loop import train
+from pipeline.errors import Stopped, UserError
+from pipeline.training.checkpointing import CheckpointPolicy, checkpointing
+from pipeline.training.loop import Step, train
 from pipeline.training.train_step import TrainStep
 
 CPU = torch.device("cpu")
@@ -53,9 +55,14 @@ def trained(
     together: World = ALONE,
     device: torch.device = CPU,
     precision: str = "float32",
+    state: Path | None = None,
+    watcher: Watcher | None = None,
     **changes: Any,
 ) -> Result:
-    """Weights after the last step, the losses of the steps and the last validation PSNR."""
+    """Weights after the last step, the losses of the steps and the last validation PSNR.
+
+    With `state`, the training is saved there after every step, and resumed from there.
+    """
     torch.set_num_threads(1)
     store, settings = PixelStore(folder), recipe(**HOW).model_copy(update=changes)
     machine = compute(precision=precision, device=device.type)
@@ -63,12 +70,27 @@ def trained(
     loader = CropLoader(
         store, windows, views=VIEWS, recipe=settings, compute=machine, seed=7, world=together
     )
-    network, watcher = narrow(), Watcher()
+    network, watcher = narrow(), watcher or Watcher()
     train_step = TrainStep(network, settings, machine, device, together)
-    result = train(train_step, store=store, loader=loader, observer=watcher)
-    state = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
+    with ExitStack() as kept:
+        checkpointer = state and kept.enter_context(
+            checkpointing(CheckpointPolicy(state, every_s=0), {}, together)
+        )
+        result = train(
+            train_step, store=store, loader=loader, observer=watcher, checkpointer=checkpointer
+        )
+    weights = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
     assert result.curve[-1].psnr is not None
-    return state, [step.loss for step in watcher.steps], result.curve[-1].psnr
+    return weights, [step.loss for step in watcher.steps], result.curve[-1].psnr
+
+
+class Ends(Watcher):
+    """Ends the training in its step 20."""
+
+    def step(self, step: Step, total: int) -> None:
+        super().step(step, total)
+        if step.number == 20:
+            raise Stopped("here")
 
 
 def one_of(
@@ -80,6 +102,9 @@ def one_of(
     device = prepare_device(compute(device=kind), 0)
     with world(device) as together:
         assert together == World(rank, size)
+        if "state" in changes:
+            with pytest.raises(Stopped, match="here"):
+                trained(folder, together, device, watcher=Ends(), **changes)
         torch.save(trained(folder, together, device, **changes), folder / f"found-{rank}.pt")
 
 
@@ -109,6 +134,16 @@ def test_two_processes_and_two_parts_agree_with_one_process(folder: Path) -> Non
     assert first[1:] == second[1:]
     agree(alone, first)
     agree(alone, trained(folder, accumulate=2))
+
+
+def test_two_processes_resume_bit_by_bit(folder: Path, tmp_path: Path) -> None:
+    changes = {"optimizer": "adamw", "weight_decay": 0.01, "ema": 0.9}
+    undisturbed = together(folder, 2, **changes)
+    resumed = together(folder, 2, state=tmp_path / "state", **changes)
+    for one, two in zip(undisturbed, resumed, strict=True):
+        assert all(torch.equal(one[0][name], two[0][name]) for name in one[0])
+        assert one[1][20:] == two[1]
+        assert one[2] == two[2]
 
 
 def test_in_float16_processes_scale_and_skip_together(folder: Path) -> None:

@@ -73,8 +73,8 @@ def test_every_job_asks_for_what_it_needs(here: Path) -> None:
             assert counted is not None
             needs = job_needs.training_needs(experiment, method, images, counted, 6)
             assert asked == (6, 2, needs), job
-            # Two processes of torch and CUDA, and four workers each.
-            assert needs.mem_mb > 2 * (450 + 2000 + 4 * 293)
+            # Two processes of torch and CUDA, each with four workers that may send by pipe.
+            assert needs.mem_mb > 2 * (450 + 2000 + 4 * 67)
         elif job.rule == "train":
             needs = job_needs.fitting_needs(experiment, method, images, 3)
             assert asked == (3, 0, needs), job

@@ -44,7 +44,7 @@ def test_a_gpu_is_asked_for_where_it_can_be_used(
     assert experiment.gpus("dmtnet-b") == gpus
     # Methods without a network compute on the CPU.
     assert experiment.training_gpus("unsharp") == experiment.gpus("unsharp") == 0
-    assert experiment.compute_of("unsharp").device == "cpu"
+    assert experiment.compute_of(experiment.entry("unsharp")).device == "cpu"
 
 
 def test_the_command_lines_file_comes_first(tiny: Tiny) -> None:

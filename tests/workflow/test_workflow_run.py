@@ -109,6 +109,13 @@ def test_an_unusable_experiment_is_an_error_before_anything_starts(
         run_workflow([], tmp_path / "gone.yaml", "1")
 
 
+def test_another_folder_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="has no Snakefile; run the command in the project's"):
+        run_workflow([], REPOSITORY / "config" / "demo.yaml", "1")
+    assert not any(tmp_path.iterdir())
+
+
 @pytest.fixture
 def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What the workflow needs of this repository, in a folder of its own."""
