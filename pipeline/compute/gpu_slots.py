@@ -2,7 +2,7 @@
 
 A device is represented by a file that its owner locks. The system releases the locks of a process
 that ends, for any reason. `flock` is called directly, because the open files are passed to a
-launcher that may outlive this process, which `filelock.FileLock` doesn't support.
+launcher that may outlive this process, which leases don't support.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -137,6 +138,7 @@ def train_method(
             files=files,
             data=data,
             crops_per_pass=crops_per_pass,
+            before=checkpointer.check_lock if checkpointer is not None else lambda: None,
         )
         if checkpointer is not None:
             checkpointer.store.remove()
@@ -184,6 +186,7 @@ def _write(
     files: TrainingFiles,
     data: _TrainingData,
     crops_per_pass: dict[str, int],
+    before: Callable[[], None],
 ) -> RunRecord:
     method = run.method
     # What only training needs is not part of the method that is evaluated.
@@ -216,6 +219,7 @@ def _write(
             ),
         )
         write_record(folder / RECORD, record)
+        before()
         keep_finished(folder, target)
     return record
 

@@ -129,6 +129,15 @@ class FileCheckpointer:
                 "the same command resumes it"
             )
 
+    def check_lock(self) -> None:
+        """Make sure, before a result is put in place, that nobody else runs this training.
+
+        Raises:
+            UserError: somebody does.
+        """
+        if self.lock is not None:
+            self.lock.check()
+
     def at_end(self, state: TrainState, train_step: TrainStep) -> None:
         """Save the state after the last epoch; errors as for `after_step`."""
         self._save(state, train_step)

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 
 from pipeline.errors import UserError
-from pipeline.lease import Taken, hold
+from pipeline.lease import Taken, hold, was_held
 from pipeline.workflow.owner import (
     LEASE,
     MARK,
@@ -88,7 +88,7 @@ def remove_dead_lock(config: Path) -> None:
 
 def _is_dead() -> bool:
     """Whether the Snakemake that signed, on another machine, has not given a sign of life since."""
-    if not LEASE.exists():
+    if not was_held(LEASE):
         return False
     try:
         with hold(LEASE):

@@ -9,6 +9,7 @@ from pathlib import Path
 from support.fuzz import Read, from_file, fuzz
 from support.mutations import Inputs, changed_tree, mutations
 
+from pipeline.claims import Owner, newest, path_of
 from pipeline.data.journal import Journal
 from pipeline.training.progress import State, read_state, texts
 from pipeline.training.run_lock import RunLock
@@ -60,3 +61,17 @@ def test_notes_of_the_owner(tmp_path: Path) -> None:
     read: Read = from_file(tmp_path / "owner.json", shown)
     fuzz(read, mutations([json.dumps(OWNER).encode()]), refusals=())
     fuzz(read, _values_of(OWNER), refusals=())
+
+
+def test_claims(tmp_path: Path) -> None:
+    def shown(_: Path) -> None:
+        claim = newest(tmp_path / "run.lock")
+        assert claim is not None
+        assert isinstance(claim.is_free, bool)
+        assert claim.who.isprintable()
+        assert len(claim.who) < 1000
+
+    read: Read = from_file(path_of(tmp_path / "run.lock", 1), shown)
+    this = Owner.this_process().model_dump()
+    fuzz(read, mutations([json.dumps(this).encode(), b"released\n"]), refusals=())
+    fuzz(read, _values_of(this), refusals=())

@@ -76,11 +76,8 @@ class FetchLab:
 
     def litter(self) -> set[str]:
         """Names next to the target, except for locks and downloads."""
-        return {path.name for path in self.target.parent.iterdir()} - {
-            "raw",
-            "archives",
-            ".raw.lock",
-        }
+        beside = {path.name for path in self.target.parent.iterdir() if path.suffix != ".lock"}
+        return beside - {"raw", "archives"}
 
 
 @contextmanager

@@ -1,9 +1,7 @@
-"""Processes of pretended machines that hold leases in a folder whose files cannot be locked."""
+"""Processes of pretended machines that hold leases in a folder as on a network file system."""
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import multiprocessing
 import os
 import signal
@@ -14,22 +12,25 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
 
+from pipeline import claims
 from pipeline.lease import Taken, hold
+from support.network_folder import CAN_REFUSE, refuse_network_calls
 
 SPAWN = multiprocessing.get_context("spawn")
 LEASE_S = 1.5
 
 
-def no_flock(*_: Any) -> None:
-    raise OSError(errno.ENOLCK, "No locks available")
+def pretend(machine: str) -> None:
+    """Make this a process of `machine`, whose file systems are on a network."""
+    socket.gethostname = claims.this_machine = lambda: machine
+    if CAN_REFUSE:
+        refuse_network_calls()
 
 
 def owner(machine: str, path: Path, reports: Connection) -> None:
     """A process on `machine` that asks for the lease, and then tells when asked if it holds it."""
-    socket.gethostname = lambda: machine
-    fcntl.flock = no_flock  # type: ignore[assignment]
+    pretend(machine)
     started = time.monotonic()
     try:
         with hold(path, duration=LEASE_S) as held:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.claims import Owner, path_of
 from pipeline.errors import ConfigError, UserError
 from pipeline.training import run_lock, stop
 from pipeline.training.checkpoint import CheckpointStore
@@ -162,7 +163,8 @@ def test_a_trainer_that_was_replaced_writes_nothing(tmp_path: Path) -> None:
     with RunLock(tmp_path) as held:
         held.check()
         # As another trainer does that has waited for a sign of life.
-        (tmp_path / "lock").unlink()
+        dead = Owner.this_process().model_copy(update={"started": 1})
+        path_of(tmp_path / "lock", 2).write_text(dead.model_dump_json())
         with RunLock(tmp_path):
             message = r"gave no sign of life .* is now run by process \d+ on .*; nothing more"
             with pytest.raises(UserError, match=message):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from conftest import Run, Tiny
 
+from pipeline.claims import Owner, path_of
 from pipeline.errors import RESUMABLE
 from pipeline.records import RunRecord, read_record
+from pipeline.training.checkpointing import FileCheckpointer
 from pipeline.training.run_lock import RunLock
 
 
@@ -72,6 +75,22 @@ def test_a_second_trainer(run: Run, tiny: Tiny, tmp_path: Path) -> None:
         done = run(*given(tiny, tmp_path, "--state", tmp_path / "mine"))
     assert (done.code, len(done.err)) == (1, 1)
     assert f"{tmp_path / 'mine'}: this training is being run by process" in done.err[0]
+
+
+def test_a_trainer_that_is_replaced_before_its_result_leaves_it_to_the_other(
+    run: Run, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_end = FileCheckpointer.at_end
+
+    def then_replaced(self: FileCheckpointer, *reached: Any) -> None:
+        at_end(self, *reached)
+        path_of(tmp_path / "mine" / "lock", 2).write_text(Owner.this_process().model_dump_json())
+
+    monkeypatch.setattr(FileCheckpointer, "at_end", then_replaced)
+    done = run(*given(tiny, tmp_path, "--state", tmp_path / "mine"))
+    assert (done.code, "nothing more is written here" in done.err[-1]) == (1, True)
+    assert not (tmp_path / "run").exists()
+    assert [*(tmp_path / "mine").glob("*.state")]
 
 
 def test_invalid_lengths_of_time(run: Run, tiny: Tiny, tmp_path: Path) -> None:
