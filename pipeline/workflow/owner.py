@@ -113,6 +113,7 @@ def sign_lock() -> None:
     interrupted scheduler may hold, and would then wait for itself for ever. It waits in a thread
     instead.
     """
+    LEASE.parent.mkdir(exist_ok=True)
     held = ExitStack()
     # With `--nolock` there may be several.
     with suppress(Taken):

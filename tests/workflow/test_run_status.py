@@ -22,6 +22,7 @@ Instead = Callable[[str], None]
 def instead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Instead:
     """Lets a short program run in place of Snakemake, on a terminal."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "Snakefile").touch()
     start = subprocess.Popen
 
     def program(text: str) -> None:
