@@ -52,7 +52,8 @@ class Experiment(MethodList):
     `budgets`: training lengths that replace those of the recipes, by method. `methods`,
     `ablations`, `metrics`: added to those of the method list, or replacing them. `only`: the
     methods and ablations that take part; default: all. `not_run`: methods with only published
-    results. `companion`: second training set, for the recipes that need one. `recipes`: the shared
+    results. `first`: trained and scored before all others; as an order of work it is no part of dumps
+    and digests. `companion`: second training set, for the recipes that need one. `recipes`: the shared
     recipes, with single values replaced. `complexity_size`: height and width at which FLOPs are
     counted; reconstruction: the size of Canon's images, which reproduces the paper's FLOPs.
     `sample_images`: number of test images that each evaluation saves. `pins`: what the pins file
@@ -65,6 +66,7 @@ class Experiment(MethodList):
     repetitions: Few
     only: Listed[tuple[str, ...]] | None = None
     not_run: Listed[tuple[str, ...]] = ()
+    first: str | None = Field(default=None, exclude=True)
     dataset: Annotated[Synthetic | Canon | Folder, Field(discriminator="kind")]
     companion: Annotated[Clips | Folder, Field(discriminator="kind")] | None = None
     patches: Patches
@@ -92,6 +94,8 @@ class Experiment(MethodList):
         for name in self.only or ():
             if name not in {*self.methods, *self.ablations}:
                 raise ValueError(f"only names unknown method {name!r}")
+        if self.first is not None and self.first not in {*self.methods, *self.ablations}:
+            raise ValueError(f"first names unknown method {self.first!r}")
         for name in self.not_run:
             if name not in self.methods:
                 raise ValueError(f"not_run names unknown method {name!r}")
