@@ -52,11 +52,11 @@ class Experiment(MethodList):
     `budgets`: training lengths that replace those of the recipes, by method. `methods`,
     `ablations`, `metrics`: added to those of the method list, or replacing them. `only`: the
     methods and ablations that take part; default: all. `not_run`: methods with only published
-    results. `first`: trained and scored before all others; as an order of work it is no part of dumps
-    and digests. `companion`: second training set, for the recipes that need one. `recipes`: the shared
-    recipes, with single values replaced. `complexity_size`: height and width at which FLOPs are
-    counted; reconstruction: the size of Canon's images, which reproduces the paper's FLOPs.
-    `sample_images`: number of test images that each evaluation saves. `pins`: what the pins file
+    results. `first`: trained and scored before all others; no part of dumps and digests, because
+    the order changes no result. `companion`: second training set, for the recipes that need one.
+    `recipes`: the shared recipes, with single values replaced. `complexity_size`: height and width
+    at which FLOPs are counted; reconstruction: the size of Canon's images, which reproduces the
+    paper's FLOPs. `sample_images`: number of test images that each evaluation saves. `pins`: what the pins file
     beside the experiment file holds; no part of dumps and digests, because pinning something does
     not change the experiment.
     """

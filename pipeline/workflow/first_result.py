@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from pipeline.artifacts import IMAGES_FOLDER
@@ -43,10 +44,8 @@ def first_line(path: Path, record: ResultRecord) -> str:
     """
     text = f"First result: {record.row} {_psnr(record)}"
     control = path.parent.with_name(f"input-seed{record.repetition}") / path.name
-    try:
+    with suppress(RecordError):
         text += f", its input {_psnr(read_record(control, ResultRecord))}"
-    except RecordError:
-        pass
     if record.images:
         image = path.with_name(IMAGES_FOLDER) / Path(record.images[0]).name
         text += f"; input, result and target side by side: {image}"

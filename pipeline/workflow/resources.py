@@ -31,8 +31,8 @@ Resource = Callable[[Any, int], Any]
 class JobResources:
     """Resources of rules, as functions of wildcards that Snakemake calls for jobs that would run.
 
-    Where nothing limits memory and time, a run on this machine asks for neither. Otherwise, networks
-    are counted on first use. That imports the modules of methods, so a dry run doesn't: it
+    Where nothing limits memory and time, a run on this machine asks for neither. Otherwise,
+    networks are counted on first use. That imports the modules of methods, so a dry run doesn't: it
     shows `<TBD>` for what has not been counted before.
 
     Args:
