@@ -47,16 +47,16 @@ class Experiment(MethodList):
     """One complete experiment.
 
     `name`: of the experiment, and of its folder of reports; by default, that of its file. `seed`:
-    main seed. `repetitions`: number of seeds for each trained method. `trained_size`:
-    constructor arguments, by module, that make the trained networks narrower than published.
-    `budgets`: training lengths that replace those of the recipes, by method. `methods`,
-    `ablations`, `metrics`: added to those of the method list, or replacing them. `only`: the
-    methods and ablations that take part; default: all. `not_run`: methods with only published
-    results. `first`: trained and scored before all others; no part of dumps and digests, because
-    the order changes no result. `companion`: second training set, for the recipes that need one.
-    `recipes`: the shared recipes, with single values replaced. `complexity_size`: height and width
-    at which FLOPs are counted; reconstruction: the size of Canon's images, which reproduces the
-    paper's FLOPs. `sample_images`: number of test images that each evaluation saves. `pins`: what the pins file
+    main seed. `repetitions`: number of seeds for each trained method. `trained_size`: constructor
+    arguments, by module, that make the trained networks narrower than published. `budgets`:
+    training lengths that replace those of the recipes, by method. `methods`, `ablations`,
+    `metrics`: added to those of the method list, or replacing them. `only`: the methods and
+    ablations that take part; default: all. `not_run`: methods with only published results. `first`:
+    trained and scored before all others; no part of dumps and digests, because the order changes no
+    result. `companion`: second training set, for the recipes that need one. `recipes`: the shared
+    recipes, with single values replaced. `complexity_size`: height and width at which FLOPs are
+    counted; reconstruction: the size of Canon's images, which reproduces the paper's FLOPs.
+    `sample_images`: number of test images that each evaluation saves. `pins`: what the pins file
     beside the experiment file holds; no part of dumps and digests, because pinning something does
     not change the experiment.
     """
@@ -91,14 +91,16 @@ class Experiment(MethodList):
         for name, ablation in self.ablations.items():
             if ablation.base not in self.methods:
                 raise ValueError(f"ablation {name!r} is based on unknown method {ablation.base!r}")
-        for name in self.only or ():
-            if name not in {*self.methods, *self.ablations}:
-                raise ValueError(f"only names unknown method {name!r}")
-        if self.first is not None and self.first not in {*self.methods, *self.ablations}:
-            raise ValueError(f"first names unknown method {self.first!r}")
-        for name in self.not_run:
-            if name not in self.methods:
-                raise ValueError(f"not_run names unknown method {name!r}")
+        names = {*self.methods, *self.ablations}
+        first = () if self.first is None else (self.first,)
+        for key, given, known in (
+            ("only", self.only or (), names),
+            ("first", first, names),
+            ("not_run", self.not_run, {*self.methods}),
+            ("budgets", self.budgets, names),
+        ):
+            if unknown := [name for name in given if name not in known]:
+                raise ValueError(f"{key} names unknown method {unknown[0]!r}")
         known = {*self.recipes, *NOT_TRAINED}
         for name, method in self.methods.items():
             if method.recipe not in known:
@@ -108,8 +110,6 @@ class Experiment(MethodList):
                 raise ValueError(f"method {name!r} is trained on a companion set; add `companion:`")
         modules = {method.module for method in self.methods.values()}
         for name in self.budgets:
-            if name not in {*self.methods, *self.ablations}:
-                raise ValueError(f"budgets names unknown method {name!r}")
             try:
                 self.recipe_of(name)
             except ValidationError as error:
@@ -291,6 +291,8 @@ def _select(data: dict[str, Any]) -> None:
     )
     left_out = {*methods, *ablations} - {*only} | (modules - used)
     data["methods"] = kept
+    if data.get("first") in tuple(left_out):
+        del data["first"]
     if _are_names(data.get("not_run")):
         data["not_run"] = [name for name in data["not_run"] if name in only]
     for block in ("ablations", "budgets", "trained_size"):
