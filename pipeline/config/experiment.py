@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeGuard
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -31,6 +31,7 @@ from pipeline.config.blocks import (
 from pipeline.config.methods import NOT_TRAINED, MethodEntry, MethodList
 from pipeline.config.recipe import UNITS, Recipe
 from pipeline.config.rows import check_rows
+from pipeline.config.selection import select
 from pipeline.config.yaml_files import merged, read_with_bases, read_yaml
 from pipeline.data.canon import CANON_SIZE
 from pipeline.errors import ConfigError, first_problem
@@ -93,13 +94,13 @@ class Experiment(MethodList):
                 raise ValueError(f"ablation {name!r} is based on unknown method {ablation.base!r}")
         names = {*self.methods, *self.ablations}
         first = () if self.first is None else (self.first,)
-        for key, given, known in (
+        for key, given, listed in (
             ("only", self.only or (), names),
             ("first", first, names),
             ("not_run", self.not_run, {*self.methods}),
             ("budgets", self.budgets, names),
         ):
-            if unknown := [name for name in given if name not in known]:
+            if unknown := [name for name in given if name not in listed]:
                 raise ValueError(f"{key} names unknown method {unknown[0]!r}")
         known = {*self.recipes, *NOT_TRAINED}
         for name, method in self.methods.items():
@@ -261,7 +262,7 @@ def load_experiment(path: Path) -> Experiment:
         own = data.get(block, {})
         if isinstance(own, dict):
             data[block] = {**shared[block], **own}
-    _select(data)
+    select(data)
     own = data.get("recipes", {})
     data["recipes"] = merged(read_yaml(RECIPES_FILE), own) if isinstance(own, dict) else own
     data["pins"] = read_pins(pins_file(path))
@@ -277,29 +278,3 @@ def load_experiment(path: Path) -> Experiment:
 
 def _name_of(path: Path) -> str:
     return _NOT_IN_NAMES.sub("-", path.stem).lstrip("-._") or "experiment"
-
-
-def _select(data: dict[str, Any]) -> None:
-    """Remove everything that `only` excludes, and all settings of it in other blocks."""
-    methods, ablations, only = (data.get(key) for key in ("methods", "ablations", "only"))
-    if not (isinstance(methods, dict) and isinstance(ablations, dict) and _are_names(only)):
-        return
-    kept = {name: entry for name, entry in methods.items() if name in only}
-    modules, used = (
-        {str(entry.get("module")) for entry in entries.values() if isinstance(entry, dict)}
-        for entries in (methods, kept)
-    )
-    left_out = {*methods, *ablations} - {*only} | (modules - used)
-    data["methods"] = kept
-    if data.get("first") in tuple(left_out):
-        del data["first"]
-    if _are_names(data.get("not_run")):
-        data["not_run"] = [name for name in data["not_run"] if name in only]
-    for block in ("ablations", "budgets", "trained_size"):
-        entries = data.get(block, {})
-        if isinstance(entries, dict):
-            data[block] = {key: entries[key] for key in entries if key not in left_out}
-
-
-def _are_names(data: Any) -> TypeGuard[list[str]]:
-    return isinstance(data, list) and all(isinstance(name, str) for name in data)
