@@ -19,8 +19,12 @@ _UNDATED: dict[str, dict[str, Any]] = {
     ".pdf": {"metadata": {"CreationDate": None, "ModDate": None}},
 }
 _STYLE = {"svg.hashsalt": "dmtbench", "font.size": 8.0, "text.parse_math": False}
-_MOST_GROUPS = 28
-_PANELS: tuple[tuple[str, Callable[[ModuleSignals], float | None]], ...] = (
+_MOST_GROUPS = 24
+_WIDTH, _LABEL = 11.0, 0.15
+"""Inches: width of the figure, and of a label that stands upright."""
+
+_Value = Callable[["ModuleSignals"], float | None]
+_PANELS: tuple[tuple[str, _Value], ...] = (
     ("standard deviation\nof the output", lambda one: one.output_sd),
     ("norm of the gradient", lambda one: one.gradient_norm),
     ("last update\nover weights", lambda one: one.update_ratio),
@@ -42,7 +46,7 @@ def check_plot(path: Path | None) -> None:
 
 
 def plot_signals(signals: Signals, path: Path) -> None:
-    """Draw the layers that have weights, in the network's order, one line for each step.
+    """Draw convolutions and linear layers in the network's order, one line for each step.
 
     Panels: standard deviation of the output, norm of the gradient, and the last update over the
     weights if there was one. The same signals give the same bytes.
@@ -51,52 +55,60 @@ def plot_signals(signals: Signals, path: Path) -> None:
         ConfigError: the ending of `path` is unknown.
         DataError: the folder is read-only or full.
     """
-    from matplotlib import colormaps, rc_context
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     check_plot(path)
-    layers = [one for one in signals.modules if one.leaf and one.gradient_norm is not None]
-    steps = {step: [*group] for step, group in groupby(layers, key=lambda one: one.step)}
+    layers = [one for one in signals.modules if one.leaf and one.mixes]
     panels = [
         (title, value) for title, value in _PANELS if any(value(one) is not None for one in layers)
     ]
     style: Any = _STYLE
     with rc_context(style):
-        figure = Figure(figsize=(11, 1.2 + 2.2 * len(panels)), layout="constrained")
-        rows = [*figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0]]
-        colors = colormaps["viridis"].resampled(len(steps) + 1)
-        for axes, (title, value) in zip(rows, panels, strict=True):
-            for place, (step, group) in enumerate(steps.items()):
-                heights = [value(one) for one in group]
-                axes.plot(
-                    [height or float("nan") for height in heights],
-                    *(".-",),
-                    color=colors(place),
-                    lw=0.8,
-                    ms=3,
-                    label=f"{step} steps",
-                )
-            axes.set_yscale("log")
+        figure = Figure(figsize=(_WIDTH, 1.6 + 2 * len(panels)), layout="constrained")
+        rows = [*figure.subplots(max(1, len(panels)), sharex=True, squeeze=False)[:, 0]]
+        for axes, (title, value) in zip(rows, panels, strict=False):
+            _draw(axes, layers, value)
             axes.set_ylabel(title)
-            axes.grid(axis="y", color="0.9")
-        _name_groups(rows, [one.module for one in next(iter(steps.values()))])
         rows[0].set_title(f"{signals.subject}; {signals.batch}", loc="left")
-        rows[0].legend(ncols=len(steps), loc="best", frameon=False)
+        if layers:
+            rows[0].legend(ncols=8, loc="lower right", bbox_to_anchor=(1, 1), frameon=False)
+            _name_groups(rows, [one.module for one in layers if one.step == layers[0].step])
         with atomic_file(path) as temporary:
             figure.savefig(temporary, format=path.suffix[1:], **_UNDATED[path.suffix])
 
 
+def _draw(axes: Any, layers: Sequence[ModuleSignals], value: _Value) -> None:
+    from matplotlib import colormaps
+
+    steps = {step: [*group] for step, group in groupby(layers, key=lambda one: one.step)}
+    colors = colormaps["viridis"].resampled(len(steps) + 1)
+    for place, (step, group) in enumerate(steps.items()):
+        # A logarithmic axis has no place for 0.
+        heights = [value(one) or float("nan") for one in group]
+        axes.plot(heights, ".-", color=colors(place), lw=0.8, ms=3, label=f"{step} steps")
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:.0e}")
+    axes.yaxis.set_minor_formatter("")
+    axes.grid(axis="y", color="0.9")
+
+
 def _name_groups(rows: Sequence[Any], names: Sequence[str]) -> None:
+    """Lines between the groups of layers, and their names where there is room."""
     groups = group_names(names)
-    starts = [
-        place for place in range(len(groups)) if not place or groups[place - 1] != groups[place]
-    ]
+    starts = [place for place, group in enumerate(groups) if groups.index(group) == place]
     ends = [*starts[1:], len(groups)]
     for axes in rows:
+        axes.set_xlim(-1, len(groups))
         for start in starts[1:]:
             axes.axvline(start - 0.5, color="0.85", lw=0.6, zorder=0)
-    middles = [(start + end - 1) / 2 for start, end in zip(starts, ends, strict=True)]
-    rows[-1].set_xticks(middles, [groups[start] for start in starts], rotation=90)
+    room = len(groups) * _LABEL / _WIDTH
+    shown: dict[float, str] = {}
+    for start, end in sorted(zip(starts, ends, strict=True), key=lambda both: both[0] - both[1]):
+        middle = (start + end - 1) / 2
+        if all(abs(middle - other) >= room for other in shown):
+            shown[middle] = groups[start]
+    rows[-1].set_xticks([*shown], [*shown.values()], rotation=90)
 
 
 def group_names(names: Sequence[str], most: int = _MOST_GROUPS) -> list[str]:

@@ -23,6 +23,8 @@ class ModuleSignals:
         module: dotted name in the network.
         kind: its class.
         leaf: whether it has no modules inside.
+        mixes: whether one of its own weights has several axes, as those of convolutions and linear
+            layers have, and those of norms and activations don't.
         input_sd, output_sd: standard deviations.
         output_mean: mean of the output.
         gradient_norm: Euclidean norm of the gradients of its parameters, those of modules inside
@@ -38,6 +40,7 @@ class ModuleSignals:
     module: str
     kind: str
     leaf: bool
+    mixes: bool
     input_sd: float | None
     output_sd: float | None
     output_mean: float | None

@@ -133,6 +133,7 @@ def _signals(
         module=name or NETWORK,
         kind=type(module).__name__,
         leaf=_is_leaf(module),
+        mixes=any(weight.dim() > 1 for weight in module.parameters(recurse=False)),
         input_sd=flow.entered.sd,
         output_sd=flow.left.sd,
         output_mean=flow.left.mean if flow.left.count else None,
