@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -112,7 +113,7 @@ def _name_groups(rows: Sequence[Any], names: Sequence[str]) -> None:
 
 
 def group_names(names: Sequence[str], most: int = _MOST_GROUPS) -> list[str]:
-    """For each name, the first parts of it that name its group; neighbors share them.
+    """For each of several different names, the first parts of it that name its group.
 
     The largest group is divided as long as there are no more than `most`.
 
@@ -121,12 +122,18 @@ def group_names(names: Sequence[str], most: int = _MOST_GROUPS) -> list[str]:
     """
     depths = dict.fromkeys(names, 1)
     while True:
-        groups = [".".join(name.split(".")[: depths[name]]) for name in names]
-        count = {group: groups.count(group) for group in groups}
-        largest = max(count, key=lambda group: count[group])
+        groups = [_begin(name, depths[name]) for name in names]
+        sizes = Counter(groups)
+        largest = max(sizes, key=lambda group: sizes[group])
         inside = [name for name, group in zip(names, groups, strict=True) if group == largest]
-        finer = {".".join(name.split(".")[: depths[name] + 1]) for name in inside}
-        if count[largest] == 1 or len(count) - 1 + len(finer) > most:
+        # Parts that all share would only make the name longer.
+        depth = depths[inside[0]] + 1
+        while sizes[largest] > 1 and len({_begin(name, depth) for name in inside}) == 1:
+            depth += 1
+        if sizes[largest] == 1 or len(sizes) - 1 + len({_begin(n, depth) for n in inside}) > most:
             return groups
-        for name in inside:
-            depths[name] += 1
+        depths.update(dict.fromkeys(inside, depth))
+
+
+def _begin(name: str, depth: int) -> str:
+    return ".".join(name.split(".")[:depth])

@@ -69,9 +69,8 @@ def measured_signals(
         _load(run, finished, train_step.network)
     batch = next(loader.epoch(1))
     measuring = _Measuring(batch, frozenset(steps), last)
-    weights = "initial weights" if finished is None else f"weights of {finished}"
-    subject = f"{run.method.name}, {weights}, seed {run.repetition}"
-    result = Signals(subject, _words(batch), measuring.found)
+    weights = f"repetition {run.repetition}" if finished is None else f"weights of {finished.name}"
+    result = Signals(f"{run.method.name}, {weights}", _words(batch), measuring.found)
     with progress if last else nullcontext():
         try:
             train(

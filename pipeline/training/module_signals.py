@@ -62,7 +62,7 @@ class ModuleSignals:
 class Signals:
     """What was measured of one network.
 
-    `subject`: its method and its weights at step 0, in words. `batch`: what was sent through it, in
+    `subject`: its method and which weights, in words. `batch`: what was sent through it, in
     words. `modules`: those of each step, step by step. `diverged`: the error that ended the
     training before the last step.
     """
