@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pipeline.artifacts import PER_IMAGE_FILE, RECORD
 from pipeline.errors import RecordError
+from pipeline.evaluation.metrics import COMPUTED
 from pipeline.evaluation.scores import ImageScores, read_per_image
 from pipeline.files import copy_file, sha256_of
 from pipeline.records import ResultRecord, read_record
@@ -49,7 +50,12 @@ class EarlierScores:
             elsewhere = self.record.provenance.hardware != record.provenance.hardware
             where = "another machine" if elsewhere else "this machine"
             return f"scores of the same weights, data and code changed: {changes} (before: {where})"
-        added = [n for n, s in record.metric_status.items() if s != self.record.metric_status[n]]
+        known_status = self.record.metric_status
+        added = [
+            name
+            for name, status in record.metric_status.items()
+            if status == COMPUTED and known_status.get(name) != COMPUTED
+        ]
         return f"added {', '.join(added)}; all other scores are as before" if added else ""
 
 
