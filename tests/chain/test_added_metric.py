@@ -91,7 +91,7 @@ def test_with_it_results_are_scored_again_and_nothing_is_trained(
     assert (standing.state, standing.reason) == ("stale", REASON)
     # Until then, reports show what there is, with a mark.
     report(scored_without)
-    assert "Input (no deblurring) (stale)" in Path("reports/small/table1.md").read_text()
+    assert "demo (stale)" in Path("reports/small/table1.md").read_text()
 
 
 def test_only_what_lacks_the_metric_is_due(scored_without: Experiment, backbone: Path) -> None:
