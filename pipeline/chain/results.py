@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline.artifacts import PER_IMAGE_FILE, RECORD, WEIGHTS
 from pipeline.chain.standing import Standing, judged_by_keys
 from pipeline.errors import RecordError
+from pipeline.evaluation.metrics import NOT_COMPUTED, load_metrics
 from pipeline.evaluation.scores import aggregate, read_per_image
 from pipeline.files import sha256_of
 from pipeline.keys import evaluate_keys, train_keys
@@ -84,12 +85,23 @@ def judge_result(run: Run, places: Places, *, given: bool = False) -> Standing:
         return Standing("foreign", path, problem)
     if problem := _other_manifest({places.manifest: record.provenance.manifest_sha256}):
         return Standing("foreign", path, problem)
-    return judged_by_keys(
+    standing = judged_by_keys(
         path,
         keys=evaluate_keys(run, given_weights=given),
         configuration_key=record.provenance.configuration_key,
         code=record.provenance.code,
     )
+    if standing.state == "fresh" and (names := _computable_now(record, run)):
+        return Standing("stale", path, f"lacks {', '.join(names)}, which can be computed now")
+    return standing
+
+
+def _computable_now(record: ResultRecord, run: Run) -> list[str]:
+    """Metrics that were not computed for want of something that is there now."""
+    known = {n: s for n, s in record.metric_status.items() if s.startswith(NOT_COMPUTED)}
+    # Others are not even imported.
+    absent = {n: entry for n, entry in run.experiment.metrics.items() if n in known}
+    return [name for name, metric in load_metrics(absent).items() if metric.lacks() == ""]
 
 
 def _unreadable(path: Path, error: RecordError) -> Standing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import asdict
 from functools import partial
@@ -9,10 +10,12 @@ from pathlib import Path
 
 from pipeline.artifacts import PER_IMAGE_FILE, RECORD
 from pipeline.data.manifest import read_scene
+from pipeline.evaluation.earlier_scores import earlier_scores, keep_scores
 from pipeline.evaluation.inference import evaluate
 from pipeline.evaluation.loading import prepare
 from pipeline.evaluation.metrics import load_metrics
 from pipeline.evaluation.protocol import Tiling
+from pipeline.evaluation.scores import read_per_image
 from pipeline.files import atomic_folder, sha256_of
 from pipeline.keys import evaluate_keys
 from pipeline.provenance import collect
@@ -86,4 +89,8 @@ def evaluate_method(
             ),
         )
         write_record(folder / RECORD, record)
+        before = earlier_scores(target)
+        if before and (what := before.compared(record, read_per_image(folder / PER_IMAGE_FILE))):
+            print(f"{target}: {what}", file=sys.stderr)
+        keep_scores(folder, target)
     return record

@@ -11,12 +11,12 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-import torch
 import yaml
 from conftest import Run, Tiny
 from support.paths import PUBLISHED
 
 from pipeline.evaluation.metrics import lpips
+from pipeline.weights.backbone import hub_folder
 
 USER, HOST, PROJECT = "marker-anna", "marker-host", "marker-project"
 # They say where files lie on this machine, which only the tracker itself needs.
@@ -46,7 +46,7 @@ def project(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     data["dataset"] = {"kind": "folder", "name": "mine", "root": str(home / "set")}
     (home / "mine.yaml").write_text(yaml.safe_dump(data))
     lpips._loaded.cache_clear()
-    assert torch.hub.get_dir().startswith(str(home))
+    assert hub_folder().is_relative_to(home)
     return folder
 
 
