@@ -19,11 +19,14 @@ from pipeline.run import Run
 SCORING = (
     "pipeline.data.bit_depth",
     "pipeline.data.png",
+    "pipeline.evaluation.controls",
     "pipeline.evaluation.inference",
     "pipeline.evaluation.loading",
     "pipeline.evaluation.metrics",
     "pipeline.evaluation.protocol",
+    "pipeline.evaluation.sanity",
     "pipeline.evaluation.scores",
+    "pipeline.evaluation.suspects",
     "pipeline.evaluation.tiling",
 )
 """Modules whose code is part of every score. An evaluation is cheap, so that every change of them
