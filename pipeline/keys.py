@@ -116,6 +116,21 @@ def evaluate_keys(run: Run, *, tiling: object = None, given_weights: bool = Fals
     return Keys(digest_of(requested), code)
 
 
+def sensitivity_keys(run: Run, *, given_weights: bool = False) -> Keys:
+    """Keys of a sensitivity table, apart from the result that it belongs to.
+
+    Args:
+        run: what is scored.
+        given_weights: whether the weights come from a file instead of a run.
+
+    Raises:
+        ConfigError: a module does not exist or is not valid Python.
+    """
+    keys = evaluate_keys(run, given_weights=given_weights)
+    own = {"sensitivity": source_hash("pipeline.evaluation.sensitivity")}
+    return Keys(keys.configuration, {**keys.code, **own})
+
+
 def report_keys(experiment: Experiment) -> Keys:
     """Keys of tables and plots; the records are their inputs."""
     blocks = ("name", "methods", "ablations", "metrics", "not_run", "repetitions")
