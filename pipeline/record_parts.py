@@ -71,3 +71,16 @@ class Floor(Record):
     scenes: int
     psnr: float
     input_psnr: float
+
+    def warning(self) -> str:
+        """One line where the method is worse than the blurred input; otherwise empty.
+
+        >>> Floor(scenes=4, psnr=20.0, input_psnr=22.5).warning()
+        '2.5 dB below the blurred input on the first 4 test scenes'
+        """
+        below = self.input_psnr - self.psnr
+        return (
+            f"{below:.1f} dB below the blurred input on the first {self.scenes} test scenes"
+            if below > 0
+            else ""
+        )

@@ -57,7 +57,8 @@ def proposed_reasons(
 def _reason(
     differences: Mapping[str, float], row: SensitivityRow, tolerances: Mapping[str, float]
 ) -> Reason | None:
-    explained, unexplained = [], []
+    explained: list[str] = []
+    unexplained: list[str] = []
     for cell, difference in differences.items():
         limit, moved = tolerances[cell.rpartition("_")[2]], _moved(row, cell)
         agrees, would_agree = abs(difference) <= limit, abs(difference + moved) <= limit

@@ -16,7 +16,7 @@ from itertools import permutations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.bit_depth import at_depth, unit_range
+from pipeline.data.bit_depth import PEAK, at_depth, unit_range
 from pipeline.data.inspection.registration import Gray, misplaced, register, shrink
 from pipeline.data.manifest import ManifestRow
 from pipeline.errors import ControlError, DataError
@@ -24,7 +24,7 @@ from pipeline.evaluation.controls import scored_first
 from pipeline.evaluation.inference import Scene, ground_truth
 from pipeline.evaluation.loading import Prepared
 from pipeline.evaluation.metrics.psnr import score as psnr
-from pipeline.evaluation.suspects import SUSPECTS, Suspect, colors_reversed
+from pipeline.evaluation.suspects import SUSPECTS, Suspect
 from pipeline.records import Floor
 
 CHECKED = 4
@@ -32,13 +32,14 @@ CHECKED = 4
 
 Read = Callable[[ManifestRow], Scene]
 
-# PSNR in dB that exchanging red and blue must gain over all scenes, and on each: a blurred image
-# and its sharp one have the same colors, so that any gain at all is suspicious.
-_COLOR_GAIN, _LEAST_COLOR_GAIN = 1.0, 0.2
+# Cosine between the differences of red and blue in a blurred image and in its sharp one: at least
+# 0.7 on photographs and dead leaves, and the negative of that if one of them is in BGR order.
+_OPPOSITE = -0.5
 # The blurred image correlates with its own ground truth, by at least 0.55, better than with that of
 # other scenes, by at most 0.50 (pipeline/data/inspection/registration.py).
 _OTHER_SCENE, _OTHER_SCENE_MORE = 0.5, 0.2
-# Standard deviation of gray levels in [0, 1].
+# Standard deviation of gray levels, and mean difference of red and blue, both in [0, 1]: below it
+# an image is too flat or too gray to be judged.
 _FLAT = 0.002
 # PSNR in dB by which a mistake, once corrected, must lift a network above the blurred input, and
 # above what it has now.
@@ -48,13 +49,15 @@ _PIXELS = slice(None, None, 4)
 
 @dataclass(frozen=True)
 class _Facts:
-    """What is kept of a scene: small gray images, and PSNR of input to ground truth, in dB."""
+    """What is kept of a scene: small gray images, and how well their colors agree (-1 to 1).
+
+    `colors` is `None` if one of the two is gray.
+    """
 
     row: ManifestRow
     views: Gray
     target: Gray
-    plain: float
-    recolored: float
+    colors: float | None
 
 
 def check_scenes(ready: Prepared, *, read: Read) -> None:
@@ -84,28 +87,26 @@ def check_scenes(ready: Prepared, *, read: Read) -> None:
 
 
 def _facts(row: ManifestRow, scene: Scene) -> _Facts:
-    shown, target = (
-        unit_range(scene[view][_PIXELS, _PIXELS], np.float64) for view in ("combined", "target")
-    )
-    return _Facts(
-        row,
-        shrink(scene["combined"]),
-        shrink(scene["target"]),
-        psnr(shown, target),
-        psnr(colors_reversed(shown), target),
-    )
+    views, target = scene["combined"], scene["target"]
+    return _Facts(row, shrink(views), shrink(target), _color_agreement(views, target))
+
+
+def _color_agreement(views: NDArray[np.uint16], target: NDArray[np.uint16]) -> float | None:
+    """Cosine between the differences of red and blue in two images; `None` if one is gray."""
+    pixels = (image[_PIXELS, _PIXELS] / PEAK for image in (views, target))
+    one, other = (image[..., 0] - image[..., 2] for image in pixels)
+    if min(np.abs(one).mean(), np.abs(other).mean()) < _FLAT:
+        return None
+    return float((one * other).sum() / np.sqrt((one**2).sum() * (other**2).sum()))
 
 
 def _check_colors(facts: Sequence[_Facts]) -> None:
-    gains = [one.recolored - one.plain for one in facts]
-    if gains and min(gains) >= _LEAST_COLOR_GAIN and _mean(gains) >= _COLOR_GAIN:
-        plain, recolored = (
-            _mean([getattr(one, name) for one in facts]) for name in ("plain", "recolored")
-        )
+    found = [one for one in facts if one.colors is not None]
+    if found and max(one.colors or 0.0 for one in found) <= _OPPOSITE:
         raise DataError(
-            f"{facts[0].row.source} and {len(facts) - 1} more: the blurred input has {plain:.2f} "
-            f"dB, with red and blue exchanged {recolored:.2f} dB: views or ground truth are in "
-            "BGR order; store both as RGB and build the manifest again"
+            f"{', '.join(one.row.source for one in found)}: where the blurred image is red, the "
+            "ground truth is blue: one of them is in BGR order; store both as RGB and build the "
+            "manifest again"
         )
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import cast
 
 import cv2
 import numpy as np
@@ -24,7 +25,7 @@ from pipeline.evaluation.loading import Prepared
 from pipeline.evaluation.metrics import Metric
 from pipeline.evaluation.protocol import DEFAULT_OVERLAP, SMALLEST_TILE, Tiling
 from pipeline.evaluation.scores import ImageScores, aggregate
-from pipeline.evaluation.suspects import sees_both_sides, views_exchanged
+from pipeline.evaluation.suspects import AnyImage, sees_both_sides, views_exchanged
 from pipeline.progress_bars import watched
 from pipeline.records import MAIN_GROUP, SensitivityRow
 
@@ -186,9 +187,9 @@ def _saved(scored: Scored) -> Pair:
     return unit_range(to_uint8(scored.prediction), np.float64), scored.target_of_8_bits
 
 
-def _halved(image: NDArray[np.uint16] | Image) -> NDArray[np.uint16] | Image:
+def _halved(image: AnyImage) -> AnyImage:
     size = (image.shape[1] // 2, image.shape[0] // 2)
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return cast(AnyImage, cv2.resize(image, size, interpolation=cv2.INTER_AREA))
 
 
 def _gaussian_ssim(prediction: Image, target: Image) -> float:

@@ -82,7 +82,8 @@ def _title(record: SensitivityRecord) -> str:
     count = record.rows[0].scores[_COMBINED].n
     return (
         f"{record.row}, repetition {record.repetition}, on {record.dataset}: combined scores of "
-        f"{count} images, and how far each way moves them from {record.protocol.id} ({record.label})"
+        f"{count} images ({record.label}), and how far each way moves them from "
+        f"{record.protocol.id}"
     )
 
 

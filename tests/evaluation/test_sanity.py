@@ -168,7 +168,7 @@ def test_views_and_truth_of_different_color_order(which: tuple[str, ...]) -> Non
         return {**scene, **{view: scene[view][..., ::-1] for view in which}}
 
     checked(reader())
-    with pytest.raises(DataError, match=r"^s0\.png and 3 more: .* are in BGR order; "):
+    with pytest.raises(DataError, match=r"^s0\.png, s1\.png, s2\.png, s3\.png: .* BGR order; "):
         checked(reader(recolored))
 
 

@@ -92,17 +92,19 @@ NUMPY = (
 
 @pytest.mark.parametrize("name", NUMPY)
 def test_scores_by_plain_numpy(found: dict[str, SensitivityRow], name: str) -> None:
+    # Rounding to 8 bits turns a last bit of float32 into a step.
+    rounding = 1e-3 if name == "scored at 8 bit" else 1e-4
     for metric, module in (("psnr", psnr), ("ssim", ssim), ("mae", mae)):
         scores = [module.score(*pair(name, number)) for number in range(3)]
         plain = [module.score(*pair(PROTOCOL, number)) for number in range(3)]
         row = found[name]
-        assert row.scores["combined"].mean[metric] == pytest.approx(np.mean(scores), abs=1e-4)
+        assert row.scores["combined"].mean[metric] == pytest.approx(np.mean(scores), abs=rounding)
         # Scenes 0 and 2 are indoor.
         assert row.scores["indoor"].mean[metric] == pytest.approx(
-            (scores[0] + scores[2]) / 2, abs=1e-4
+            (scores[0] + scores[2]) / 2, abs=rounding
         )
         moved = np.mean(scores) - np.mean(plain)
-        assert row.moved["combined"][metric] == pytest.approx(moved, abs=1e-4)
+        assert row.moved["combined"][metric] == pytest.approx(moved, abs=rounding)
         if name == PROTOCOL:
             assert row.moved["combined"][metric] == 0
 
