@@ -19,11 +19,14 @@ from pipeline.run import Run
 SCORING = (
     "pipeline.data.bit_depth",
     "pipeline.data.png",
+    "pipeline.evaluation.controls",
     "pipeline.evaluation.inference",
     "pipeline.evaluation.loading",
     "pipeline.evaluation.metrics",
     "pipeline.evaluation.protocol",
+    "pipeline.evaluation.sanity",
     "pipeline.evaluation.scores",
+    "pipeline.evaluation.suspects",
     "pipeline.evaluation.tiling",
 )
 """Modules whose code is part of every score. An evaluation is cheap, so that every change of them
@@ -111,6 +114,21 @@ def evaluate_keys(run: Run, *, tiling: object = None, given_weights: bool = Fals
     code |= {f"metric {n}": source_hash(m.module) for n, m in experiment.metrics.items()}
     code["scoring"] = digest_of([source_hash(module) for module in SCORING])
     return Keys(digest_of(requested), code)
+
+
+def sensitivity_keys(run: Run, *, given_weights: bool = False) -> Keys:
+    """Keys of a sensitivity table, apart from the result that it belongs to.
+
+    Args:
+        run: what is scored.
+        given_weights: whether the weights come from a file instead of a run.
+
+    Raises:
+        ConfigError: a module does not exist or is not valid Python.
+    """
+    keys = evaluate_keys(run, given_weights=given_weights)
+    own = {"sensitivity": source_hash("pipeline.evaluation.sensitivity")}
+    return Keys(keys.configuration, {**keys.code, **own})
 
 
 def report_keys(experiment: Experiment) -> Keys:

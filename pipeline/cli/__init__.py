@@ -11,7 +11,7 @@ import sys
 from pipeline.cli import fetch, data  # noqa: F401
 from pipeline.cli import methods, plan, runs, history, weights  # noqa: F401
 from pipeline.cli import reports  # noqa: F401
-from pipeline.cli import deblur, export, debug, signals, gpu_check  # noqa: F401
+from pipeline.cli import deblur, export, debug, signals, sensitivity, gpu_check  # noqa: F401
 
 # isort: on
 from pipeline.cli.app import Panel, app

@@ -137,7 +137,10 @@ def evaluate(
     tile: TileOption = None,
     tile_overlap: TileOverlapOption = None,
 ) -> None:
-    """Score one method on the images of the test split."""
+    """Score one method on the images of the test split.
+
+    First it scores controls whose values are known, and refuses to go on if one is off.
+    """
     from pipeline.compute.launch import gpus_held
     from pipeline.config.experiment import load_experiment
     from pipeline.run import Run, WeightsOrigin
@@ -159,6 +162,8 @@ def evaluate(
         )
     mean = record.scores["combined"].mean
     print(f"{output}: combined {mean['psnr']:.2f} dB, SSIM {mean['ssim']:.3f} ({record.label})")
+    if record.floor is not None and (warning := record.floor.warning()):
+        print(f"{output}: {warning}; no mistake in views, colors or ground truth explains it")
 
 
 @app.command(
