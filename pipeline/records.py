@@ -96,12 +96,24 @@ class Scores(Record):
     mean: dict[str, float | None]
 
 
+class GivenFile(Record):
+    """A file of weights that a method was scored with instead of being trained.
+
+    `file`: its path, as others may see it. `key`: which of several state dicts in it. Its checksum
+    is the `weights_sha256` of the provenance.
+    """
+
+    file: str
+    key: str | None = None
+
+
 class ResultRecord(Record):
     """`results/<set>/<run>/record.json`: one method scored on the test split.
 
     `scores` maps indoor, outdoor and combined to means over the main group; `groups` maps every
     other group of scenes to its means. `metric_status` maps each metric to `computed` or to the
-    reason why it was not. `images`: names of the sample images next to the record.
+    reason why it was not. `given_weights`: the file that took the place of a run, if one did.
+    `images`: names of the sample images next to the record.
     `per_image_sha256`: SHA-256 of `per_image.csv`, from which the means were computed.
     """
 
@@ -113,6 +125,7 @@ class ResultRecord(Record):
     repetition: int
     label: Label
     trained_params: int
+    given_weights: GivenFile | None = None
     protocol: Protocol
     scores: dict[str, Scores]
     groups: dict[str, Scores]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
-from pipeline.artifacts import CURVE, RECORD, WEIGHTS
+from pipeline.artifacts import CURVE, PER_IMAGE_FILE, RECORD, WEIGHTS
 from pipeline.chain.complexity import judge_complexity
 from pipeline.chain.reports import judge_report, reports
 from pipeline.chain.results import judge_result, judge_run
@@ -97,7 +97,7 @@ class Chain:
             standing = self.standing(name)
             if standing.state == "missing":
                 if artifact.kept:
-                    reasons[name] = f"missing: {standing.path}"
+                    reasons[name] = f"missing: {standing}"
             elif standing.state != "fresh":
                 reasons[name] = f"{standing.reason}: {standing.path}"
             elif again := self._changed(artifact, changed):
@@ -155,7 +155,8 @@ class Chain:
 
     def _of_runs(self) -> Iterator[Artifact]:
         experiment = self.experiment
-        for method, repetition in experiment.runs_of([*experiment.methods, *experiment.ablations]):
+        methods = [*experiment.methods, *experiment.ablations]
+        for method, repetition in experiment.runs_of(methods):
             run, name = Run.of(experiment, method, repetition), f"{method}-seed{repetition}"
             needs = [f"data {experiment.dataset.name}"]
             if run.method.trainable:
@@ -175,6 +176,15 @@ class Chain:
                 (self.places.per_image(method, repetition), self.places.record(method, repetition)),
                 tuple(needs),
                 partial(judge_result, run, self.places),
+                row=True,
+            )
+        for method in experiment.given_of(methods):
+            folder = self.places.given(method)
+            yield Artifact(
+                f"evaluate {method}-given",
+                (folder / PER_IMAGE_FILE, folder / RECORD),
+                (f"data {experiment.dataset.name}",),
+                partial(judge_result, Run.of(experiment, method), self.places, given=True),
                 row=True,
             )
 

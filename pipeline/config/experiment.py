@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeGuard
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -25,12 +25,15 @@ from pipeline.config.blocks import (
     Folder,
     Listed,
     Patches,
+    Reason,
     Size,
     Synthetic,
 )
+from pipeline.config.given_weights import Weights, check_published
 from pipeline.config.methods import NOT_TRAINED, MethodEntry, MethodList
 from pipeline.config.recipe import UNITS, Recipe
 from pipeline.config.rows import check_rows
+from pipeline.config.selection import select
 from pipeline.config.yaml_files import merged, read_with_bases, read_yaml
 from pipeline.data.canon import CANON_SIZE
 from pipeline.errors import ConfigError, first_problem
@@ -52,19 +55,22 @@ class Experiment(MethodList):
     `budgets`: training lengths that replace those of the recipes, by method. `methods`,
     `ablations`, `metrics`: added to those of the method list, or replacing them. `only`: the
     methods and ablations that take part; default: all. `not_run`: methods with only published
-    results. `companion`: second training set, for the recipes that need one. `recipes`: the shared
-    recipes, with single values replaced. `complexity_size`: height and width at which FLOPs are
-    counted; reconstruction: the size of Canon's images, which reproduces the paper's FLOPs.
-    `sample_images`: number of test images that each evaluation saves. `pins`: what the pins file
-    beside the experiment file holds; no part of dumps and digests, because pinning something does
-    not change the experiment.
+    results, as a list or with the reason for each. `weights`: methods and ablations that are scored
+    with given weights instead of being trained; `not_run` takes precedence. `companion`: second
+    training set, for the recipes that need one. `recipes`: the shared recipes, with single values
+    replaced. `complexity_size`: height and width at which FLOPs are counted; reconstruction: the
+    size of Canon's images, which reproduces the paper's FLOPs. `sample_images`: number of test
+    images that each evaluation saves. `pins`: what the pins files of this file and of those that it
+    extends hold; no part of dumps and digests, because pinning something does not change the
+    experiment.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     seed: int = Field(ge=0)
     repetitions: Few
     only: Listed[tuple[str, ...]] | None = None
-    not_run: Listed[tuple[str, ...]] = ()
+    not_run: Listed[tuple[str, ...]] | dict[str, Reason] = ()
+    weights: dict[str, Weights] = Field(default_factory=dict)
     dataset: Annotated[Synthetic | Canon | Folder, Field(discriminator="kind")]
     companion: Annotated[Clips | Folder, Field(discriminator="kind")] | None = None
     patches: Patches
@@ -99,7 +105,7 @@ class Experiment(MethodList):
         for name, method in self.methods.items():
             if method.recipe not in known:
                 raise ValueError(f"method {name!r} uses unknown recipe {method.recipe!r}")
-        for name in self.methods_run():
+        for name in [name for name in self.methods_run() if name not in self.weights]:
             if self.companion is None and self.needs_companion(name):
                 raise ValueError(f"method {name!r} is trained on a companion set; add `companion:`")
         modules = {method.module for method in self.methods.values()}
@@ -116,6 +122,14 @@ class Experiment(MethodList):
         return self
 
     @model_validator(mode="after")
+    def _weights_exist(self) -> Experiment:
+        for name in self.weights:
+            if name not in {*self.methods, *self.ablations}:
+                raise ValueError(f"weights names unknown method {name!r}")
+        check_published(self.weights)
+        return self
+
+    @model_validator(mode="after")
     def _sets_have_separate_folders(self) -> Experiment:
         if self.companion is not None and self.companion.name == self.dataset.name:
             raise ValueError(
@@ -124,11 +138,11 @@ class Experiment(MethodList):
         return self
 
     def methods_run(self) -> list[str]:
-        """Methods that the workflow runs: all but `not_run` and those of published weights."""
+        """Methods that the workflow runs: all but `not_run` and those that lack their weights."""
         return [
             name
             for name, method in self.methods.items()
-            if name not in self.not_run and method.recipe != "official"
+            if name not in self.not_run and (method.recipe != "official" or name in self.weights)
         ]
 
     def runs(self, name: str) -> bool:
@@ -136,16 +150,20 @@ class Experiment(MethodList):
         return name in self.ablations or name in self.methods_run()
 
     def runs_of(self, names: Iterable[str]) -> list[tuple[str, int]]:
-        """Each of these methods that is run, with each of its repetitions, from 0.
+        """Each of these methods that is run without given weights, with each of its repetitions.
 
-        A method has several repetitions only if it depends on a seed.
+        Repetitions count from 0. A method has several only if it depends on a seed.
         """
         return [
             (name, repetition)
             for name in names
-            if self.runs(name)
+            if self.runs(name) and name not in self.weights
             for repetition in range(self.repetitions if self.recipe_of(name) else 1)
         ]
+
+    def given_of(self, names: Iterable[str]) -> list[str]:
+        """Those of these methods that are scored with given weights."""
+        return [name for name in names if self.runs(name) and name in self.weights]
 
     def sets(self) -> dict[str, Synthetic | Canon | Folder | Clips]:
         """Blocks of the sets in use, by name: `dataset`, and `companion` if one is trained on."""
@@ -257,7 +275,7 @@ def load_experiment(path: Path) -> Experiment:
         own = data.get(block, {})
         if isinstance(own, dict):
             data[block] = {**shared[block], **own}
-    _select(data)
+    select(data)
     own = data.get("recipes", {})
     data["recipes"] = merged(read_yaml(RECIPES_FILE), own) if isinstance(own, dict) else own
     data["pins"] = read_pins(pins_file(path))
@@ -273,27 +291,3 @@ def load_experiment(path: Path) -> Experiment:
 
 def _name_of(path: Path) -> str:
     return _NOT_IN_NAMES.sub("-", path.stem).lstrip("-._") or "experiment"
-
-
-def _select(data: dict[str, Any]) -> None:
-    """Remove everything that `only` excludes, and all settings of it in other blocks."""
-    methods, ablations, only = (data.get(key) for key in ("methods", "ablations", "only"))
-    if not (isinstance(methods, dict) and isinstance(ablations, dict) and _are_names(only)):
-        return
-    kept = {name: entry for name, entry in methods.items() if name in only}
-    modules, used = (
-        {str(entry.get("module")) for entry in entries.values() if isinstance(entry, dict)}
-        for entries in (methods, kept)
-    )
-    left_out = {*methods, *ablations} - {*only} | (modules - used)
-    data["methods"] = kept
-    if _are_names(data.get("not_run")):
-        data["not_run"] = [name for name in data["not_run"] if name in only]
-    for block in ("ablations", "budgets", "trained_size"):
-        entries = data.get(block, {})
-        if isinstance(entries, dict):
-            data[block] = {key: entries[key] for key in entries if key not in left_out}
-
-
-def _are_names(data: Any) -> TypeGuard[list[str]]:
-    return isinstance(data, list) and all(isinstance(name, str) for name in data)
