@@ -5,7 +5,8 @@ They are kept in `<stem>.pins.json` beside the experiment file. Commit that file
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -37,12 +38,21 @@ class PinnedWeights(_Pinned):
 class Pins(_Pinned):
     """What an experiment has pinned.
 
-    `manifest`: SHA-256 of the manifest of a data set, by the name of the set. `weights`: files of
+    `manifest`: SHA-256 of the manifest of a data set, by the name of the set; that of its test
+    scenes alone has the name `<set>-test`. `weights`: files of
     published weights, by method.
     """
 
     manifest: dict[str, Sha256] = Field(default_factory=dict)
     weights: dict[str, tuple[PinnedWeights, ...]] = Field(default_factory=dict)
+
+    def over(self, base: Pins) -> Pins:
+        """These pins and those of a file that is extended; of two manifests, these."""
+        names = dict.fromkeys([*self.weights, *base.weights])
+        return Pins(
+            manifest={**base.manifest, **self.manifest},
+            weights={n: (*self.weights.get(n, ()), *base.weights.get(n, ())) for n in names},
+        )
 
     def trusted(self, method: str, sha256: str) -> PinnedWeights | None:
         """The pinned weights of `method` with this checksum, if there are any."""
@@ -77,11 +87,30 @@ def read_pins(path: Path) -> Pins:
         ) from error
 
 
+def manifest_pins(dataset: str, manifest: Path) -> dict[str, str]:
+    """What is pinned of a manifest: SHA-256 of the whole, and of its test scenes alone.
+
+    A manifest that holds only test scenes is the second of these: it can never pass for the whole.
+
+    Raises:
+        DataError: the manifest cannot be read.
+    """
+    # It loads OpenCV.
+    from pipeline.data.manifest import manifest_text, read_manifest
+
+    rows = read_manifest(manifest)
+    tests = [row for row in rows if row.split == "test"]
+    pins = {dataset: sha256_of(manifest)} if len(tests) < len(rows) else {}
+    if tests:
+        pins[f"{dataset}-test"] = hashlib.sha256(manifest_text(tests).encode()).hexdigest()
+    return pins
+
+
 def check_manifest(experiment: Experiment, manifest: Path) -> None:
     """Refuse a manifest of the official Canon set that is not the pinned one.
 
     Only images that were examined as the official set may make numbers under its name. Manifests
-    of other sets are not pinned.
+    of other sets are not pinned. A manifest of the test scenes alone has a pin of its own.
 
     Raises:
         DataError: the manifest cannot be read, none is pinned, or another one is.
@@ -89,13 +118,14 @@ def check_manifest(experiment: Experiment, manifest: Path) -> None:
     pins, dataset = experiment.pins, experiment.dataset
     if dataset.kind != "canon":
         return
-    pinned = pins.manifest.get(dataset.name)
+    name, sha256 = next(iter(manifest_pins(dataset.name, manifest).items()))
+    pinned = pins.manifest.get(name)
     if pinned is None:
         raise DataError(
             f"{manifest}: no manifest of {dataset.name!r} is pinned for this experiment; run "
             "`dmtbench data` with its file, which examines the images and pins it"
         )
-    require_same(manifest, dataset.name, sha256=sha256_of(manifest), pinned=pinned)
+    require_same(manifest, dataset.name, sha256=sha256, pinned=pinned)
 
 
 def require_same(manifest: Path, dataset: str, *, sha256: str, pinned: str) -> None:
@@ -112,11 +142,15 @@ def require_same(manifest: Path, dataset: str, *, sha256: str, pinned: str) -> N
         )
 
 
-def pin_manifest(path: Path, dataset: str, sha256: str) -> str:
+def pin_manifest(path: Path, found: Mapping[str, str]) -> Mapping[str, str]:
     """Pin the manifest of a data set unless one is pinned already.
 
+    Args:
+        path: the pins file.
+        found: `manifest_pins` of the manifest.
+
     Returns:
-        The checksum that is pinned now: the first one.
+        The checksums that are pinned now, by name: the first ones.
 
     Raises:
         ConfigError: the pins file is malformed.
@@ -124,9 +158,9 @@ def pin_manifest(path: Path, dataset: str, sha256: str) -> str:
     """
     pins = _update(
         path,
-        lambda pins: pins.model_copy(update={"manifest": {dataset: sha256, **pins.manifest}}),
+        lambda pins: pins.model_copy(update={"manifest": {**found, **pins.manifest}}),
     )
-    return pins.manifest[dataset]
+    return pins.manifest
 
 
 def pin_weights(path: Path, method: str, weights: PinnedWeights) -> PinnedWeights:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
+from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -34,7 +35,7 @@ from pipeline.config.methods import NOT_TRAINED, MethodEntry, MethodList
 from pipeline.config.recipe import UNITS, Recipe
 from pipeline.config.rows import check_rows
 from pipeline.config.selection import select
-from pipeline.config.yaml_files import merged, read_with_bases, read_yaml
+from pipeline.config.yaml_files import merge_layers, merged, read_layers, read_yaml
 from pipeline.data.canon import CANON_SIZE
 from pipeline.errors import ConfigError, first_problem
 from pipeline.pins import Pins, pins_file, read_pins
@@ -254,7 +255,8 @@ def load_experiment(path: Path) -> Experiment:
     """Read an experiment and merge it over the method list and the recipes.
 
     A file with the key `extends` holds only the differences from another file, whose path is
-    relative to its own folder. `pins` come from the file beside it (see `pipeline.pins`).
+    relative to its own folder. `pins` come from the files beside it and beside those that it
+    extends (see `pipeline.pins`).
 
     Raises:
         ConfigError: the file is missing, malformed, has an unknown key, a value of a wrong type
@@ -264,11 +266,12 @@ def load_experiment(path: Path) -> Experiment:
     >>> experiment.dataset.name, experiment.recipe_of("dmtnet-b").batch_size
     ('synthetic', 2)
     """
-    data = read_with_bases(path)
+    layers = read_layers(path)
+    # A name is not inherited: reports of two experiments must not share a folder.
+    name = layers[path].get("name", _name_of(path))
+    data = {**merge_layers(layers.values()), "name": name}
     if "pins" in data:
         raise ConfigError(f"{path}: pins: unknown key, remove it; {pins_file(path)} holds them")
-    # A name is not inherited: reports of two experiments must not share a folder.
-    data["name"] = read_yaml(path).get("name", _name_of(path))
     listed = load_methods()
     shared = listed.model_dump()
     for block in ("methods", "ablations", "metrics"):
@@ -278,7 +281,7 @@ def load_experiment(path: Path) -> Experiment:
     select(data)
     own = data.get("recipes", {})
     data["recipes"] = merged(read_yaml(RECIPES_FILE), own) if isinstance(own, dict) else own
-    data["pins"] = read_pins(pins_file(path))
+    data["pins"] = reduce(Pins.over, (read_pins(pins_file(file)) for file in layers))
     try:
         experiment = Experiment.model_validate(data)
         check_rows(experiment, listed)
