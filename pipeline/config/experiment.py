@@ -146,6 +146,11 @@ class Experiment(MethodList):
             if name not in self.not_run and (method.recipe != "official" or name in self.weights)
         ]
 
+    def reasons(self) -> dict[str, str]:
+        """Why methods are not run, by row, where `not_run` says it."""
+        stated = self.not_run if isinstance(self.not_run, dict) else {}
+        return {self.methods[name].row: why for name, why in stated.items()}
+
     def runs(self, name: str) -> bool:
         """Whether the workflow evaluates this method or ablation."""
         return name in self.ablations or name in self.methods_run()

@@ -28,9 +28,11 @@ _SHARED_BLOCKS = ("methods", "ablations", "metrics", "recipes", "trained_size")
 class Entry:
     """One repetition of one method: what training and evaluation left behind.
 
-    `files` are the artifacts, each with the folder it goes to; `digest` is over all of them.
+    `name` is that of its folders. `files` are the artifacts, each with the folder it goes to;
+    `digest` is over all of them.
     """
 
+    name: str
     run: RunRecord | None
     result: ResultRecord | None
     curve: Path | None
@@ -75,6 +77,8 @@ class Entry:
             tags["protocol_details"] = scoring
             tags["kind"] = self.result.method_kind
             tags["metric_status"] = self.result.metric_status
+            if self.result.given_weights is not None:
+                tags["given_weights"] = self.result.given_weights.model_dump()
             if self.run is not None:
                 tags["evaluation"] = _origin(self.result.provenance)
         declared = _declared(record.provenance.config, record.method)
@@ -161,7 +165,7 @@ def _entry(run: Path, result: Path) -> Entry:
             raise RecordError(
                 f"{result / 'record.json'}: scores another network than {run}; evaluate it again"
             )
-    return Entry(trained, scored, curve, tuple(files), digest_files(files))
+    return Entry(run.name, trained, scored, curve, tuple(files), digest_files(files))
 
 
 def digest_files(files: Sequence[tuple[Path, str]]) -> str:

@@ -132,7 +132,7 @@ class _Ingest:
         run_id = self.client.create_run(
             self.experiment,
             start_time=end - int(1000 * record.provenance.wall_s),
-            run_name=f"{record.method}-seed{record.repetition}",
+            run_name=entry.name,
             tags={_METHOD: record.method, _REPETITION: str(record.repetition)},
         ).info.run_id
         self._log(run_id, entry, end)
@@ -191,11 +191,12 @@ class _Ingest:
 
     def _supersede(self, entries: Sequence[Entry], complete: Sequence[Any]) -> int:
         current = {entry.digest for entry in entries}
-        keys = {(entry.record.method, str(entry.record.repetition)) for entry in entries}
+        # A result of given weights does not replace a training.
+        names = {entry.name for entry in entries}
         replaced = [
             run
             for run in complete
-            if (run.data.tags[_METHOD], run.data.tags[_REPETITION]) in keys
+            if run.info.run_name in names
             and run.data.tags[DIGEST] not in current
             and SUPERSEDED not in run.data.tags
         ]
