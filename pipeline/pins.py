@@ -6,7 +6,7 @@ They are kept in `<stem>.pins.json` beside the experiment file. Commit that file
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -46,13 +46,9 @@ class Pins(_Pinned):
     manifest: dict[str, Sha256] = Field(default_factory=dict)
     weights: dict[str, tuple[PinnedWeights, ...]] = Field(default_factory=dict)
 
-    def over(self, base: Pins) -> Pins:
-        """These pins and those of a file that is extended; of two manifests, these."""
-        names = dict.fromkeys([*self.weights, *base.weights])
-        return Pins(
-            manifest={**base.manifest, **self.manifest},
-            weights={n: (*self.weights.get(n, ()), *base.weights.get(n, ())) for n in names},
-        )
+    def has_manifest(self, dataset: str) -> bool:
+        """Whether a manifest of a data set is pinned, of the whole or of its test scenes."""
+        return bool(self.manifest.keys() & {dataset, f"{dataset}-test"})
 
     def trusted(self, method: str, sha256: str) -> PinnedWeights | None:
         """The pinned weights of `method` with this checksum, if there are any."""
@@ -142,15 +138,16 @@ def require_same(manifest: Path, dataset: str, *, sha256: str, pinned: str) -> N
         )
 
 
-def pin_manifest(path: Path, found: Mapping[str, str]) -> Mapping[str, str]:
+def pin_manifest(path: Path, dataset: str, sha256: str) -> str:
     """Pin the manifest of a data set unless one is pinned already.
 
     Args:
         path: the pins file.
-        found: `manifest_pins` of the manifest.
+        dataset: a name of `manifest_pins`.
+        sha256: the checksum of that name.
 
     Returns:
-        The checksums that are pinned now, by name: the first ones.
+        The checksum that is pinned now: the first one.
 
     Raises:
         ConfigError: the pins file is malformed.
@@ -158,9 +155,9 @@ def pin_manifest(path: Path, found: Mapping[str, str]) -> Mapping[str, str]:
     """
     pins = _update(
         path,
-        lambda pins: pins.model_copy(update={"manifest": {**found, **pins.manifest}}),
+        lambda pins: pins.model_copy(update={"manifest": {dataset: sha256, **pins.manifest}}),
     )
-    return pins.manifest
+    return pins.manifest[dataset]
 
 
 def pin_weights(path: Path, method: str, weights: PinnedWeights) -> PinnedWeights:

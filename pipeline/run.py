@@ -71,7 +71,7 @@ class Run:
         if self.method.surrogate is not None:
             return "surrogate"
         dataset = self.experiment.dataset
-        pinned = self.experiment.pins.manifest.keys() & {dataset.name, f"{dataset.name}-test"}
+        pinned = self.experiment.pins.has_manifest(dataset.name)
         examined = dataset.kind == "canon" and pinned
         return "reproduced" if examined else "demo"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -133,7 +133,10 @@ class Chain:
         for part, block in experiment.sets().items():
             manifest = Places.manifest_of(block.name)
             index = Places.store_of(block.name) / INDEX
-            yield _step(f"data {block.name}", manifest, data_keys(experiment, part))
+            made = _step(f"data {block.name}", manifest, data_keys(experiment, part))
+            if block.kind == "canon":
+                made = replace(made, judge=partial(_pinned, made.judge, experiment, manifest))
+            yield made
             yield _step(
                 f"store {block.name}",
                 index,
@@ -232,3 +235,11 @@ def _step(
     path = record or record_of(output)
     judge = partial(judge_step, path, keys=keys, inputs=inputs or {}, outputs=[output])
     return Artifact(name, (output, path), needs, judge, data=True, kept=kept)
+
+
+def _pinned(judge: Callable[[], Standing], experiment: Experiment, manifest: Path) -> Standing:
+    """How a manifest stands that may have been made and pinned for another experiment."""
+    standing = judge()
+    if standing.usable and not experiment.pins.has_manifest(experiment.dataset.name):
+        return Standing("missing", manifest, "is not pinned for this experiment yet")
+    return standing

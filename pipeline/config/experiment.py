@@ -11,7 +11,6 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
-from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -61,9 +60,8 @@ class Experiment(MethodList):
     training set, for the recipes that need one. `recipes`: the shared recipes, with single values
     replaced. `complexity_size`: height and width at which FLOPs are counted; reconstruction: the
     size of Canon's images, which reproduces the paper's FLOPs. `sample_images`: number of test
-    images that each evaluation saves. `pins`: what the pins files of this file and of those that it
-    extends hold; no part of dumps and digests, because pinning something does not change the
-    experiment.
+    images that each evaluation saves. `pins`: what the pins file beside the experiment file holds;
+    no part of dumps and digests, because pinning something does not change the experiment.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
@@ -96,12 +94,12 @@ class Experiment(MethodList):
         for name, ablation in self.ablations.items():
             if ablation.base not in self.methods:
                 raise ValueError(f"ablation {name!r} is based on unknown method {ablation.base!r}")
-        for name in self.only or ():
-            if name not in {*self.methods, *self.ablations}:
-                raise ValueError(f"only names unknown method {name!r}")
-        for name in self.not_run:
-            if name not in self.methods:
-                raise ValueError(f"not_run names unknown method {name!r}")
+        both = {*self.methods, *self.ablations}
+        for block, names in (("only", both), ("not_run", {*self.methods}), ("weights", both)):
+            for name in getattr(self, block) or ():
+                if name not in names:
+                    raise ValueError(f"{block} names unknown method {name!r}")
+        check_published(self.weights)
         known = {*self.recipes, *NOT_TRAINED}
         for name, method in self.methods.items():
             if method.recipe not in known:
@@ -120,14 +118,6 @@ class Experiment(MethodList):
         for module in self.trained_size:
             if module not in modules:
                 raise ValueError(f"trained_size names {module!r}, the module of no method")
-        return self
-
-    @model_validator(mode="after")
-    def _weights_exist(self) -> Experiment:
-        for name in self.weights:
-            if name not in {*self.methods, *self.ablations}:
-                raise ValueError(f"weights names unknown method {name!r}")
-        check_published(self.weights)
         return self
 
     @model_validator(mode="after")
@@ -260,8 +250,7 @@ def load_experiment(path: Path) -> Experiment:
     """Read an experiment and merge it over the method list and the recipes.
 
     A file with the key `extends` holds only the differences from another file, whose path is
-    relative to its own folder. `pins` come from the files beside it and beside those that it
-    extends (see `pipeline.pins`).
+    relative to its own folder. `pins` come from the file beside it (see `pipeline.pins`).
 
     Raises:
         ConfigError: the file is missing, malformed, has an unknown key, a value of a wrong type
@@ -286,7 +275,7 @@ def load_experiment(path: Path) -> Experiment:
     select(data)
     own = data.get("recipes", {})
     data["recipes"] = merged(read_yaml(RECIPES_FILE), own) if isinstance(own, dict) else own
-    data["pins"] = reduce(Pins.over, (read_pins(pins_file(file)) for file in layers))
+    data["pins"] = read_pins(pins_file(path))
     try:
         experiment = Experiment.model_validate(data)
         check_rows(experiment, listed)

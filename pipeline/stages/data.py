@@ -82,13 +82,13 @@ def make_data(
     with atomic_file(manifest) as temporary:
         write_manifest(temporary, rows)
         if isinstance(block, Canon) and pins is not None:
-            found, known = manifest_pins(block.name, temporary), experiment.pins.manifest
-            for name in found.keys() & known.keys():
-                require_same(manifest, block.name, sha256=found[name], pinned=known[name])
-            new = {name: sha256 for name, sha256 in found.items() if name not in known}
-            pinned = pin_manifest(pins, new)
-            for name, sha256 in new.items():
-                require_same(manifest, block.name, sha256=sha256, pinned=pinned[name])
+            found = manifest_pins(block.name, temporary)
+            for name, sha256 in found.items():
+                known = experiment.pins.manifest.get(name, sha256)
+                require_same(manifest, block.name, sha256=sha256, pinned=known)
+            for name, sha256 in found.items():
+                known = pin_manifest(pins, name, sha256)
+                require_same(manifest, block.name, sha256=sha256, pinned=known)
     write_step(
         record_of(manifest),
         "data",

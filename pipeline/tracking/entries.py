@@ -28,11 +28,9 @@ _SHARED_BLOCKS = ("methods", "ablations", "metrics", "recipes", "trained_size")
 class Entry:
     """One repetition of one method: what training and evaluation left behind.
 
-    `name` is that of its folders. `files` are the artifacts, each with the folder it goes to;
-    `digest` is over all of them.
+    `files` are the artifacts, each with the folder it goes to; `digest` is over all of them.
     """
 
-    name: str
     run: RunRecord | None
     result: ResultRecord | None
     curve: Path | None
@@ -45,6 +43,14 @@ class Entry:
         record = self.run or self.result
         assert record is not None
         return record
+
+    @property
+    def name(self) -> str:
+        """Name of its folders: a result of given weights does not replace a training."""
+        record = self.record
+        if isinstance(record, ResultRecord) and record.given_weights is not None:
+            return f"{record.method}-given"
+        return f"{record.method}-seed{record.repetition}"
 
     def params(self) -> dict[str, str]:
         """What was chosen before the run: data set, recipe, widths and the like, flattened."""
@@ -165,7 +171,7 @@ def _entry(run: Path, result: Path) -> Entry:
             raise RecordError(
                 f"{result / 'record.json'}: scores another network than {run}; evaluate it again"
             )
-    return Entry(run.name, trained, scored, curve, tuple(files), digest_files(files))
+    return Entry(trained, scored, curve, tuple(files), digest_files(files))
 
 
 def digest_files(files: Sequence[tuple[Path, str]]) -> str:

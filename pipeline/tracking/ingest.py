@@ -29,7 +29,9 @@ DIGEST = "dmtbench.record_sha256"
 SUPERSEDED = "superseded"
 
 _METHOD, _REPETITION, _TABLES = "dmtbench.method", "dmtbench.repetition", "dmtbench.tables_sha256"
-_SQLITE = "sqlite:///"
+SQLITE = "sqlite:///"
+"""Start of the address of a SQLite store."""
+
 _BATCH = 100
 
 
@@ -191,7 +193,6 @@ class _Ingest:
 
     def _supersede(self, entries: Sequence[Entry], complete: Sequence[Any]) -> int:
         current = {entry.digest for entry in entries}
-        # A result of given weights does not replace a training.
         names = {entry.name for entry in entries}
         replaced = [
             run
@@ -207,7 +208,7 @@ class _Ingest:
 
 def _database(uri: str) -> Path | None:
     """The file of a SQLite store; `None` for a server or another database."""
-    return Path(uri.removeprefix(_SQLITE)) if uri.startswith(_SQLITE) else None
+    return Path(uri.removeprefix(SQLITE)) if uri.startswith(SQLITE) else None
 
 
 def _milliseconds(created: str) -> int:
@@ -240,7 +241,7 @@ def _opened(uri: str) -> Iterator[MlflowClient]:
             # A file with half a schema cannot be repaired: create it elsewhere, then rename it.
             if not database.exists():
                 with atomic_file(database) as temporary:
-                    MlflowClient(tracking_uri=f"{_SQLITE}{temporary}")
+                    MlflowClient(tracking_uri=f"{SQLITE}{temporary}")
             yield MlflowClient(tracking_uri=uri)
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         reason = str(error).splitlines()[0]
