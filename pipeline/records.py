@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 
 from pipeline.errors import RecordError, first_problem
 from pipeline.files import write_text
+from pipeline.given_file import GivenFile
 from pipeline.record_base import Record
 
 Label = Literal["reproduced", "official weights", "given weights", "published", "surrogate", "demo"]
@@ -28,11 +29,10 @@ class Provenance(Record):
 
     `config`: the whole resolved experiment; `config_hash`: its SHA-256. `configuration_key` and
     `code`: the part of the configuration, and of the code, that the result depends on
-    (`pipeline.keys.Keys`). `manifest_sha256`,
-    `companion_sha256`, `weights_sha256`: SHA-256 of the data manifest, of the companion set's
-    manifest if a training used one, and of the weights used or made. `git_dirty`: whether tracked
-    files differed from `git_commit`. `results_versions`: `RESULTS_VERSION` of each package that
-    makes numbers. `wall_s`: seconds. `peak_memory_mb`: MiB.
+    (`pipeline.keys.Keys`). `manifest_sha256`, `companion_sha256`, `weights_sha256`: SHA-256 of the
+    data manifest, of the companion set's manifest if a training used one, and of the weights used
+    or made. `git_dirty`: whether tracked files differed from `git_commit`. `results_versions`:
+    `RESULTS_VERSION` of each package that makes numbers. `wall_s`: seconds. `peak_memory_mb`: MiB.
     """
 
     command: str
@@ -94,17 +94,6 @@ class Scores(Record):
 
     n: int
     mean: dict[str, float | None]
-
-
-class GivenFile(Record):
-    """A file of weights that a method was scored with instead of being trained.
-
-    `file`: its path, as others may see it. `key`: which of several state dicts in it. Its checksum
-    is the `weights_sha256` of the provenance.
-    """
-
-    file: str
-    key: str | None = None
 
 
 class ResultRecord(Record):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from pipeline.chain.experiment import Chain
 from pipeline.chain.results import judge_result
 from pipeline.chain.standing import Standing
 from pipeline.config.experiment import Experiment
-from pipeline.errors import DataError, RecordError
+from pipeline.errors import RecordError
 from pipeline.files import sha256_of
 from pipeline.records import ResultRecord, read_record
 from pipeline.run import Run
@@ -85,29 +84,3 @@ def _compared(name: str, file: Path, sha256: str | None) -> Link:
     if sha256_of(file) != sha256:
         return Link(name, "broken", file.as_posix(), "is not the file of the record")
     return Link(name, "fresh", file.as_posix())
-
-
-def published_link(path: Path, table: str, row: str, experiment: Experiment) -> Link:
-    """The source of a published number: the paper's table, with reference and reason.
-
-    Args:
-        path: the published table.
-        table: `table1` or `table2`.
-        row: label of the row.
-        experiment: may say why the row was not run.
-
-    Raises:
-        DataError: the table cannot be read.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            rows = {line["method"]: line for line in csv.DictReader(stream)}
-    except (OSError, ValueError, KeyError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read ({error}); restore it") from error
-    number = table.removeprefix("table")
-    source = [f"arXiv 2209.06040, Table {number}"]
-    cells = rows.get(row, {})
-    source += [f"reference {cells['reference']}, {cells['venue']}"] if "venue" in cells else []
-    reason = experiment.reasons().get(row)
-    source += [f"not run: {reason}"] if reason else []
-    return Link("published", "published", path.as_posix(), "; ".join(source))

@@ -14,10 +14,11 @@ from pipeline.evaluation.loading import prepare
 from pipeline.evaluation.metrics import load_metrics
 from pipeline.evaluation.protocol import Tiling
 from pipeline.files import atomic_folder, sha256_of
+from pipeline.given_file import GivenFile
 from pipeline.keys import evaluate_keys, given_key
 from pipeline.provenance import collect
 from pipeline.public_text import public_path
-from pipeline.records import GivenFile, ResultRecord, write_record
+from pipeline.records import ResultRecord, write_record
 from pipeline.run import Run, WeightsOrigin
 
 

@@ -11,13 +11,14 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.chain.experiment import COMPLEXITY_OF, Chain
-from pipeline.chain.links import Link, links_of_result, published_link
+from pipeline.chain.links import Link, links_of_result
 from pipeline.chain.reports import TABLES, given, methods_of, results_of, table_report
 from pipeline.config.experiment import Experiment
 from pipeline.errors import ConfigError, RecordError
 from pipeline.places import PUBLISHED, Places
 from pipeline.records import Provenance, ResultRecord, read_record
 from pipeline.reporting import tables
+from pipeline.reporting.published import read_published_table1
 from pipeline.tracking.find import run_page
 
 _SIZES = ("params", "flops_paper_g", "flops_fvcore_g")
@@ -71,7 +72,7 @@ def explain(experiment: Experiment, table: str, row: str, column: str) -> Why:
 
     Raises:
         ConfigError: there is no such table, row or column.
-        DataError: the table has not been made.
+        DataError: the table has not been made, or that of the paper cannot be read.
     """
     if table not in TABLES:
         raise ConfigError(f"{table!r} is no table{_meant(table, TABLES)}")
@@ -86,8 +87,7 @@ def explain(experiment: Experiment, table: str, row: str, column: str) -> Why:
     links = [Link.of(table, chain.standing(table))]
     method = _method_of(experiment, table, name)
     if "_published" in column or (label == tables.PUBLISHED and column not in _SIZES):
-        paper = str(cells["method"])
-        links.append(published_link(PUBLISHED / f"{table}.csv", table, paper, experiment))
+        links.append(_published(table, str(cells["method"]), experiment))
         return Why(table, name, column, _text(value), label, tuple(links), ())
     if column in _SIZES:
         size = f"{COMPLEXITY_OF}{method}"
@@ -123,6 +123,19 @@ def _method_of(experiment: Experiment, table: str, row: str) -> str:
     names = {row, *(row.removesuffix(f" ({mark})") for mark in marks)}
     methods = methods_of(experiment, table)
     return next((m for m in methods if m in names or experiment.entry(m).row in names), "")
+
+
+def _published(table: str, row: str, experiment: Experiment) -> Link:
+    """The source of a published number: the paper's table, with reference and reason."""
+    path = PUBLISHED / f"{table}.csv"
+    source = [f"arXiv 2209.06040, Table {table.removeprefix('table')}"]
+    if table == "table1":
+        paper = read_published_table1(path).set_index("method")
+        if row in paper.index:
+            source.append(f"reference {paper['reference'][row]}, {paper['venue'][row]}")
+    reason = experiment.reasons().get(row)
+    source += [f"not run: {reason}"] if reason else []
+    return Link("published", "published", path.as_posix(), "; ".join(source))
 
 
 def _results(experiment: Experiment, method: str, label: str) -> dict[str, Path]:
