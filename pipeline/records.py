@@ -1,7 +1,7 @@
 """Result records: the JSON files that every stage writes and every report reads.
 
-Each is validated when written and when read, and holds a checksum of its own content. Their JSON
-Schemas are in `docs/schemas/`.
+Each is validated when written and when read, and holds a checksum of its content. `docs/schemas/`
+has their JSON Schemas.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ from pipeline.given_file import GivenFile
 from pipeline.record_base import Record
 
 Label = Literal["reproduced", "official weights", "given weights", "published", "surrogate", "demo"]
-CATEGORIES = ("indoor", "outdoor", "combined")
-MAIN_GROUP = "main"
+CATEGORIES, MAIN_GROUP = ("indoor", "outdoor", "combined"), "main"
 _AGAIN = "delete the file and run its stage again"
 
 
@@ -99,10 +98,9 @@ class Scores(Record):
 class ResultRecord(Record):
     """`results/<set>/<run>/record.json`: one method scored on the test split.
 
-    `scores` maps indoor, outdoor and combined to means over the main group; `groups` maps every
-    other group of scenes to its means. `metric_status` maps each metric to `computed` or to the
-    reason why it was not. `given_weights`: the file that took the place of a run, if one did.
-    `images`: names of the sample images next to the record.
+    `scores` maps indoor, outdoor and combined to means over the main group; `groups` maps other
+    groups to theirs. `metric_status`: `computed`, or why a metric was not. `given_weights`: what
+    took the place of a run. `images`: names of sample images next to the record.
     `per_image_sha256`: SHA-256 of `per_image.csv`, from which the means were computed.
     """
 
