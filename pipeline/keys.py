@@ -90,25 +90,29 @@ def train_keys(run: Run) -> Keys:
     return Keys(digest_of(requested), _method_code(run) | _versions(*MAKERS_OF_WEIGHTS))
 
 
-def evaluate_keys(run: Run, *, tiling: object = None, given_weights: bool = False) -> Keys:
+def evaluate_keys(run: Run, *, tiling: object = None, given: object = None) -> Keys:
     """Keys of an evaluation, apart from weights and data.
 
     Args:
         run: what is evaluated.
         tiling: tiles of the images, as JSON-like data; `None` for whole images.
-        given_weights: whether the weights come from a file instead of a run.
+        given: `given_key` of a file of weights that takes the place of a run.
 
     Raises:
         ConfigError: a module does not exist or is not valid Python.
     """
     experiment, entry = run.experiment, run.method.entry
+    method = _requested(run)
+    if given is not None:
+        # Published weights belong to the full network.
+        method["kwargs"] = entry.kwargs
     requested = {
-        "method": _requested(run),
+        "method": method,
         "blocks": experiment.digest("protocol", "metrics", "sample_images"),
         # Tables find a record by its row.
         "row": [entry.row, entry.kind],
         "tiling": tiling,
-        "given_weights": given_weights,
+        "given_weights": False if given is None else given,
     }
     code = _method_code(run) | _versions("pipeline.evaluation")
     code |= {f"metric {n}": source_hash(m.module) for n, m in experiment.metrics.items()}
@@ -116,29 +120,39 @@ def evaluate_keys(run: Run, *, tiling: object = None, given_weights: bool = Fals
     return Keys(digest_of(requested), code)
 
 
-def sensitivity_keys(run: Run, *, given_weights: bool = False) -> Keys:
+def sensitivity_keys(run: Run, *, given: object = None) -> Keys:
     """Keys of a sensitivity table, apart from the result that it belongs to.
 
     Args:
         run: what is scored.
-        given_weights: whether the weights come from a file instead of a run.
+        given: `given_key` of the weights, if they come from a file instead of a run.
 
     Raises:
         ConfigError: a module does not exist or is not valid Python.
     """
-    keys = evaluate_keys(run, given_weights=given_weights)
+    keys = evaluate_keys(run, given=given)
     own = {"sensitivity": source_hash("pipeline.evaluation.sensitivity")}
     return Keys(keys.configuration, {**keys.code, **own})
 
 
+def given_key(sha256: str | None, key: str | None) -> object:
+    """What an evaluation depends on of a file of weights, as JSON-like data.
+
+    Args:
+        sha256: of the file. Its path is no part: a file may be moved.
+        key: which of several state dicts in it.
+    """
+    return {"sha256": sha256, "key": key}
+
+
 def report_keys(experiment: Experiment) -> Keys:
     """Keys of tables and plots; the records are their inputs."""
-    blocks = ("name", "methods", "ablations", "metrics", "not_run", "repetitions")
+    blocks = ("name", "methods", "ablations", "metrics", "not_run", "weights", "repetitions")
     code = {"reporting": source_hash("pipeline.reporting"), "python": PYTHON}
     return Keys(experiment.digest(*blocks), code)
 
 
-def _requested(run: Run) -> object:
+def _requested(run: Run) -> dict[str, object]:
     experiment = run.experiment
     return {
         "name": run.method.name,

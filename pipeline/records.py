@@ -1,7 +1,7 @@
 """Result records: the JSON files that every stage writes and every report reads.
 
-Each is validated when written and when read, and holds a checksum of its own content. Their JSON
-Schemas are in `docs/schemas/`.
+Each is validated when written and when read, and holds a checksum of its content. `docs/schemas/`
+has their JSON Schemas.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pipeline.files import write_text
 from pipeline.record_base import Record
 from pipeline.record_parts import ControlScore as ControlScore
 from pipeline.record_parts import Floor as Floor
+from pipeline.record_parts import GivenFile as GivenFile
 from pipeline.record_parts import Protocol as Protocol
 from pipeline.record_parts import Provenance as Provenance
 from pipeline.record_parts import Scores as Scores
@@ -60,7 +61,7 @@ class ResultRecord(Record):
     reason why it was not. `images`: names of the sample images next to the record.
     `per_image_sha256`: SHA-256 of `per_image.csv`, from which the means were computed. `controls`:
     by control and metric; empty in records that are older than they. `floor`: only where weights
-    were used.
+    were used. `given_weights`: what took the place of a run.
     """
 
     kind: Literal["result"] = "result"
@@ -71,6 +72,7 @@ class ResultRecord(Record):
     repetition: int
     label: Label
     trained_params: int
+    given_weights: GivenFile | None = None
     protocol: Protocol
     scores: dict[str, Scores]
     groups: dict[str, Scores]

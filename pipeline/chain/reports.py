@@ -62,10 +62,22 @@ def counted(experiment: Experiment, methods: list[str]) -> list[str]:
 
 
 def given(experiment: Experiment, methods: list[str]) -> dict[str, Path]:
-    """Result records of methods that were evaluated with given weights."""
+    """Result records of methods that were evaluated with weights that nobody requests."""
     places = Places.of(experiment)
     paths = {name: places.given(name) / RECORD for name in methods}
-    return {name: path for name, path in paths.items() if path.exists()}
+    requested = experiment.given_of(methods)
+    return {name: path for name, path in paths.items() if name not in requested and path.exists()}
+
+
+def results_of(experiment: Experiment, methods: list[str]) -> dict[str, Path]:
+    """Records of all results that the experiment requests, by name of the artifact."""
+    places = Places.of(experiment)
+    own = {f"evaluate {m}-seed{r}": places.record(m, r) for m, r in experiment.runs_of(methods)}
+    requested = {
+        f"evaluate {name}-given": places.given(name) / RECORD
+        for name in experiment.given_of(methods)
+    }
+    return own | requested
 
 
 def reports(experiment: Experiment) -> dict[str, Report]:
@@ -78,12 +90,10 @@ def reports(experiment: Experiment) -> dict[str, Report]:
 def table_report(experiment: Experiment, name: str) -> Report:
     """The report `table1` or `table2`."""
     places, methods = Places.of(experiment), methods_of(experiment, name)
-    runs, sizes = experiment.runs_of(methods), counted(experiment, methods)
-    records = {f"{m}-seed{r}": places.record(m, r) for m, r in runs}
     inputs = {
         f"data {places.dataset}": places.manifest,
-        **{f"evaluate {run}": path for run, path in records.items()},
-        **{f"complexity {method}": Places.complexity(method) for method in sizes},
+        **results_of(experiment, methods),
+        **{f"complexity {m}": Places.complexity(m) for m in counted(experiment, methods)},
     }
     further = {f"given {method}": path for method, path in given(experiment, methods).items()}
     return _report(
@@ -103,11 +113,12 @@ def plot_report(experiment: Experiment) -> Report:
 def track_report(experiment: Experiment) -> Report:
     """The report `track`: the summary of the last import into MLflow."""
     places, inputs = Places.of(experiment), dict[str, Path]()
-    for method, repetition in experiment.runs_of([*experiment.methods, *experiment.ablations]):
-        name = f"{method}-seed{repetition}"
+    methods = [*experiment.methods, *experiment.ablations]
+    for method, repetition in experiment.runs_of(methods):
         if experiment.entry(method).recipe is not None:
-            inputs[f"train {name}"] = places.run(method, repetition) / RECORD
-        inputs[f"evaluate {name}"] = places.record(method, repetition)
+            name = f"train {method}-seed{repetition}"
+            inputs[name] = places.run(method, repetition) / RECORD
+    inputs |= results_of(experiment, methods)
     inputs |= {name: places.reports / f"{name}.record.json" for name in _COPIED}
     return _report(experiment, "track", inputs=inputs, needs=tuple(inputs))
 

@@ -71,11 +71,12 @@ def status(
     from pipeline.config.experiment import load_experiment
     from pipeline.stages.status import print_status, standings, status_json
 
-    found = standings(load_experiment(config))
+    experiment = load_experiment(config)
+    found = standings(experiment)
     if json:
         print(status_json(found))
     else:
-        print_status(found, Console())
+        print_status(found, Console(), experiment.reasons())
     if any(one.standing.state != "fresh" and not one.extra for one in found):
         raise typer.Exit(1)
 

@@ -17,6 +17,17 @@ def _not_canon(name: str) -> str:
 
 
 SetName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$"), AfterValidator(_not_canon)]
+
+
+def _on_one_line(reason: str) -> str:
+    if not reason.isprintable():
+        raise ValueError("must be one line without control characters")
+    return reason
+
+
+Reason = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_on_one_line)]
+"""Why something is as it is, for readers of reports."""
+
 # YAML has no tuples: lists are accepted for them although the models are strict.
 Listed = Annotated[Item, Field(strict=False)]
 

@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeGuard
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -25,13 +25,16 @@ from pipeline.config.blocks import (
     Folder,
     Listed,
     Patches,
+    Reason,
     Size,
     Synthetic,
 )
+from pipeline.config.given_weights import Weights, check_published
 from pipeline.config.methods import NOT_TRAINED, MethodEntry, MethodList
 from pipeline.config.recipe import UNITS, Recipe
 from pipeline.config.rows import check_rows
-from pipeline.config.yaml_files import merged, read_with_bases, read_yaml
+from pipeline.config.selection import select
+from pipeline.config.yaml_files import merge_layers, merged, read_layers, read_yaml
 from pipeline.data.canon import CANON_SIZE
 from pipeline.errors import ConfigError, first_problem
 from pipeline.pins import Pins, pins_file, read_pins
@@ -52,19 +55,21 @@ class Experiment(MethodList):
     `budgets`: training lengths that replace those of the recipes, by method. `methods`,
     `ablations`, `metrics`: added to those of the method list, or replacing them. `only`: the
     methods and ablations that take part; default: all. `not_run`: methods with only published
-    results. `companion`: second training set, for the recipes that need one. `recipes`: the shared
-    recipes, with single values replaced. `complexity_size`: height and width at which FLOPs are
-    counted; reconstruction: the size of Canon's images, which reproduces the paper's FLOPs.
-    `sample_images`: number of test images that each evaluation saves. `pins`: what the pins file
-    beside the experiment file holds; no part of dumps and digests, because pinning something does
-    not change the experiment.
+    results, as a list or with the reason for each. `weights`: methods and ablations that are scored
+    with given weights instead of being trained; `not_run` takes precedence. `companion`: second
+    training set, for the recipes that need one. `recipes`: the shared recipes, with single values
+    replaced. `complexity_size`: height and width at which FLOPs are counted; reconstruction: the
+    size of Canon's images, which reproduces the paper's FLOPs. `sample_images`: number of test
+    images that each evaluation saves. `pins`: what the pins file beside the experiment file holds;
+    no part of dumps and digests, because pinning something does not change the experiment.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     seed: int = Field(ge=0)
     repetitions: Few
     only: Listed[tuple[str, ...]] | None = None
-    not_run: Listed[tuple[str, ...]] = ()
+    not_run: Listed[tuple[str, ...]] | dict[str, Reason] = ()
+    weights: dict[str, Weights] = Field(default_factory=dict)
     dataset: Annotated[Synthetic | Canon | Folder, Field(discriminator="kind")]
     companion: Annotated[Clips | Folder, Field(discriminator="kind")] | None = None
     patches: Patches
@@ -89,17 +94,17 @@ class Experiment(MethodList):
         for name, ablation in self.ablations.items():
             if ablation.base not in self.methods:
                 raise ValueError(f"ablation {name!r} is based on unknown method {ablation.base!r}")
-        for name in self.only or ():
-            if name not in {*self.methods, *self.ablations}:
-                raise ValueError(f"only names unknown method {name!r}")
-        for name in self.not_run:
-            if name not in self.methods:
-                raise ValueError(f"not_run names unknown method {name!r}")
+        both = {*self.methods, *self.ablations}
+        for block, names in (("only", both), ("not_run", {*self.methods}), ("weights", both)):
+            for name in getattr(self, block) or ():
+                if name not in names:
+                    raise ValueError(f"{block} names unknown method {name!r}")
+        check_published(self.weights)
         known = {*self.recipes, *NOT_TRAINED}
         for name, method in self.methods.items():
             if method.recipe not in known:
                 raise ValueError(f"method {name!r} uses unknown recipe {method.recipe!r}")
-        for name in self.methods_run():
+        for name in [name for name in self.methods_run() if name not in self.weights]:
             if self.companion is None and self.needs_companion(name):
                 raise ValueError(f"method {name!r} is trained on a companion set; add `companion:`")
         modules = {method.module for method in self.methods.values()}
@@ -124,28 +129,37 @@ class Experiment(MethodList):
         return self
 
     def methods_run(self) -> list[str]:
-        """Methods that the workflow runs: all but `not_run` and those of published weights."""
+        """Methods that the workflow runs: all but `not_run` and those that lack their weights."""
         return [
             name
             for name, method in self.methods.items()
-            if name not in self.not_run and method.recipe != "official"
+            if name not in self.not_run and (method.recipe != "official" or name in self.weights)
         ]
+
+    def reasons(self) -> dict[str, str]:
+        """Why methods are not run, by row, where `not_run` says it."""
+        stated = self.not_run if isinstance(self.not_run, dict) else {}
+        return {self.methods[name].row: why for name, why in stated.items()}
 
     def runs(self, name: str) -> bool:
         """Whether the workflow evaluates this method or ablation."""
         return name in self.ablations or name in self.methods_run()
 
     def runs_of(self, names: Iterable[str]) -> list[tuple[str, int]]:
-        """Each of these methods that is run, with each of its repetitions, from 0.
+        """Each of these methods that is run without given weights, with each of its repetitions.
 
-        A method has several repetitions only if it depends on a seed.
+        Repetitions count from 0. A method has several only if it depends on a seed.
         """
         return [
             (name, repetition)
             for name in names
-            if self.runs(name)
+            if self.runs(name) and name not in self.weights
             for repetition in range(self.repetitions if self.recipe_of(name) else 1)
         ]
+
+    def given_of(self, names: Iterable[str]) -> list[str]:
+        """Those of these methods that are scored with given weights."""
+        return [name for name in names if self.runs(name) and name in self.weights]
 
     def sets(self) -> dict[str, Synthetic | Canon | Folder | Clips]:
         """Blocks of the sets in use, by name: `dataset`, and `companion` if one is trained on."""
@@ -246,18 +260,19 @@ def load_experiment(path: Path) -> Experiment:
     >>> experiment.dataset.name, experiment.recipe_of("dmtnet-b").batch_size
     ('synthetic', 2)
     """
-    data = read_with_bases(path)
+    layers = read_layers(path)
+    # A name is not inherited: reports of two experiments must not share a folder.
+    name = layers[path].get("name", _name_of(path))
+    data = {**merge_layers(layers.values()), "name": name}
     if "pins" in data:
         raise ConfigError(f"{path}: pins: unknown key, remove it; {pins_file(path)} holds them")
-    # A name is not inherited: reports of two experiments must not share a folder.
-    data["name"] = read_yaml(path).get("name", _name_of(path))
     listed = load_methods()
     shared = listed.model_dump()
     for block in ("methods", "ablations", "metrics"):
         own = data.get(block, {})
         if isinstance(own, dict):
             data[block] = {**shared[block], **own}
-    _select(data)
+    select(data)
     own = data.get("recipes", {})
     data["recipes"] = merged(read_yaml(RECIPES_FILE), own) if isinstance(own, dict) else own
     data["pins"] = read_pins(pins_file(path))
@@ -273,27 +288,3 @@ def load_experiment(path: Path) -> Experiment:
 
 def _name_of(path: Path) -> str:
     return _NOT_IN_NAMES.sub("-", path.stem).lstrip("-._") or "experiment"
-
-
-def _select(data: dict[str, Any]) -> None:
-    """Remove everything that `only` excludes, and all settings of it in other blocks."""
-    methods, ablations, only = (data.get(key) for key in ("methods", "ablations", "only"))
-    if not (isinstance(methods, dict) and isinstance(ablations, dict) and _are_names(only)):
-        return
-    kept = {name: entry for name, entry in methods.items() if name in only}
-    modules, used = (
-        {str(entry.get("module")) for entry in entries.values() if isinstance(entry, dict)}
-        for entries in (methods, kept)
-    )
-    left_out = {*methods, *ablations} - {*only} | (modules - used)
-    data["methods"] = kept
-    if _are_names(data.get("not_run")):
-        data["not_run"] = [name for name in data["not_run"] if name in only]
-    for block in ("ablations", "budgets", "trained_size"):
-        entries = data.get(block, {})
-        if isinstance(entries, dict):
-            data[block] = {key: entries[key] for key in entries if key not in left_out}
-
-
-def _are_names(data: Any) -> TypeGuard[list[str]]:
-    return isinstance(data, list) and all(isinstance(name, str) for name in data)

@@ -58,6 +58,7 @@ def build_table1(
         own = records.get(name, [])
         # Given weights belong to the full model, whose cost is counted without them.
         size = sizes.get(name.removesuffix(f" ({tables.GIVEN})"))
+        size = size or sizes.get(name.removesuffix(f" ({tables.OFFICIAL})"))
         origin = tables.origin_cells(experiment, [*own, *([size] if size else [])], stale)
         rows.append(_row(name, own, paper.get(name, {}), metrics, size) | origin)
     return tables.typed(rows, columns_of(metrics))

@@ -22,6 +22,7 @@ CANON = "canon"
 PROTOCOL = "dpdd-16"
 """Data set and protocol whose numbers are comparable with the published ones."""
 PUBLISHED, SURROGATE, GIVEN = "published", "surrogate", "given weights"
+OFFICIAL = "official weights"
 
 _CONFIDENCE = 0.95
 _WHOLE = ("n_seeds", "n_images", "n_dmssrm", "trained_params", "params")
@@ -88,13 +89,20 @@ def row_of(record: ResultRecord | ComplexityRecord) -> str:
 def by_row(results: Iterable[ResultRecord]) -> dict[str, list[ResultRecord]]:
     """Repetitions of each row (`row_of`), in order of first appearance.
 
+    Official weights have a row of their own where the method was also trained here.
+
     Raises:
         RecordError: records of one row differ in method, kind, label, data set, protocol or size,
             or two of them are the same repetition.
     """
     rows: dict[str, list[ResultRecord]] = {}
-    for record in results:
-        rows.setdefault(row_of(record), []).append(record)
+    found = list(results)
+    own = {row_of(record) for record in found if record.label != OFFICIAL}
+    for record in found:
+        name = row_of(record)
+        if record.label == OFFICIAL and name in own:
+            name = f"{name} ({OFFICIAL})"
+        rows.setdefault(name, []).append(record)
     for name, records in rows.items():
         for field in ("method", "method_kind", "label", "dataset", "trained_params"):
             _same(name, field, [str(getattr(record, field)) for record in records])

@@ -19,9 +19,10 @@ from pipeline.evaluation.protocol import Tiling
 from pipeline.evaluation.sanity import FloorCheck, check_scenes
 from pipeline.evaluation.scores import read_per_image
 from pipeline.files import atomic_folder, sha256_of
-from pipeline.keys import evaluate_keys
+from pipeline.keys import evaluate_keys, given_key
 from pipeline.provenance import collect
-from pipeline.records import ResultRecord, write_record
+from pipeline.public_text import public_path
+from pipeline.records import GivenFile, ResultRecord, write_record
 from pipeline.run import Run, WeightsOrigin
 
 
@@ -73,6 +74,7 @@ def evaluate_method(
             repetition=run.repetition,
             label=loaded.label,
             trained_params=sum(parameter.numel() for parameter in loaded.network.parameters()),
+            given_weights=_given(origin),
             protocol=ready.protocol,
             scores=found.scores,
             groups=found.groups,
@@ -87,7 +89,7 @@ def evaluate_method(
                 keys=evaluate_keys(
                     run,
                     tiling=tiling and asdict(tiling),
-                    given_weights=origin.official is not None,
+                    given=origin.official and given_key(sha256_of(origin.official), origin.key),
                 ),
                 seeds={"evaluate": run.seed("evaluate")},
                 started=started,
@@ -101,3 +103,9 @@ def evaluate_method(
             print(f"{target}: {what}", file=sys.stderr)
         keep_scores(folder, target)
     return record
+
+
+def _given(origin: WeightsOrigin) -> GivenFile | None:
+    if origin.official is None:
+        return None
+    return GivenFile(file=public_path(str(origin.official)), key=origin.key)

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.artifacts import RECORD, SENSITIVITY
-from pipeline.chain.results import judge_result
+from pipeline.chain.results import judge_result, key_of_given
 from pipeline.data.manifest import read_scene
 from pipeline.errors import RecordError
 from pipeline.evaluation.loading import prepare
@@ -19,6 +19,7 @@ from pipeline.places import Places
 from pipeline.provenance import collect
 from pipeline.records import ResultRecord, Scores, SensitivityRecord, read_record, write_record
 from pipeline.run import Run, WeightsOrigin
+from pipeline.weights.requested import requested_weights
 
 _METRICS = ("psnr", "ssim", "mae")
 # In the unit of each metric: what another machine or number of threads may round differently.
@@ -32,7 +33,8 @@ def measure_sensitivity(
 
     Args:
         run: the method, and which of its repetitions.
-        official: weights that its result was made with, instead of those of the run.
+        official: weights that its result was made with; by default those that the experiment
+            names, or else those of the run.
         key: where that file keeps the weights, if it holds several state dicts.
         root: folder of the images.
         command: the command line, for the record.
@@ -45,16 +47,17 @@ def measure_sensitivity(
     """
     started = time.perf_counter()
     experiment, name, places = run.experiment, run.method.name, Places.of(run.experiment)
-    given = official is not None
+    origin = _origin(run, places, official, key)
+    given = origin.official is not None
     standing = judge_result(run, places, given=given)
     if standing.state != "fresh":
         raise RecordError(f"{standing}: {standing.state}; run or evaluate {name} first")
     folder = places.given(name) if given else places.result(name, run.repetition)
-    trained = places.run(name, run.repetition) if run.method.trainable and not given else None
-    ready = prepare(run, origin=WeightsOrigin(trained, official, key), manifest=places.manifest)
+    ready = prepare(run, origin=origin, manifest=places.manifest)
     metrics = load_metrics({n: m for n, m in experiment.metrics.items() if n in _METRICS})
     rows, left_out = sensitivity(ready, read=partial(read_scene, root), metrics=metrics)
-    _require_same(folder / RECORD, rows[0].scores)
+    result = read_record(folder / RECORD, ResultRecord)
+    _require_same(folder / RECORD, result.scores, rows[0].scores)
     record = SensitivityRecord(
         method=name,
         row=run.method.entry.row,
@@ -68,7 +71,7 @@ def measure_sensitivity(
         provenance=collect(
             experiment,
             command=command,
-            keys=sensitivity_keys(run, given_weights=given),
+            keys=sensitivity_keys(run, given=key_of_given(result) if given else None),
             seeds={"evaluate": run.seed("evaluate")},
             started=started,
             manifest=places.manifest,
@@ -79,8 +82,17 @@ def measure_sensitivity(
     return record
 
 
-def _require_same(path: Path, found: dict[str, Scores]) -> None:
-    known = read_record(path, ResultRecord).scores
+def _origin(run: Run, places: Places, official: Path | None, key: str | None) -> WeightsOrigin:
+    name = run.method.name
+    if official is not None:
+        return WeightsOrigin(official=official, key=key)
+    if name in run.experiment.weights:
+        return requested_weights(run.experiment, name)
+    folder = places.run(name, run.repetition) if run.method.trainable else None
+    return WeightsOrigin(run_folder=folder)
+
+
+def _require_same(path: Path, known: dict[str, Scores], found: dict[str, Scores]) -> None:
     for category, scores in found.items():
         for metric, value in scores.mean.items():
             before = known[category].mean[metric]
