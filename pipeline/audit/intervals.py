@@ -89,7 +89,9 @@ class Interval:
         if self.is_point:
             return short(self.low)
         left, right = "[("[not self.low_closed], "])"[not self.high_closed]
-        return f"{left}{short(self.low)}, {short(self.high)}{right}"
+        pairs = ((short(self.low, digits), short(self.high, digits)) for digits in range(4, 13))
+        low, high = next((pair for pair in pairs if pair[0] != pair[1]), ("", ""))
+        return f"{left}{low}, {high}{right}" if low else f"about {short(self.low)}"
 
     def __neg__(self) -> Interval:
         return Interval(-self.high, -self.low, self.high_closed, self.low_closed)

@@ -195,6 +195,8 @@ class Evaluation:
         return negated(any_of(beats(other) for other in rows if other != row))
 
     def _better(self, column: str, one: str, other: str, ties: bool) -> Truth:
+        if one == other:
+            return ties
         first, second = self._cell(TABLE1, one, column), self._cell(TABLE1, other, column)
         low, high = (first, second) if lower_is_better(column) else (second, first)
         return low.less_or_equal(high) if ties else low.less(high)

@@ -93,6 +93,24 @@ class Tables:
             raise MissingCell(f"table {table}: {what} column {one_line(column)!r}")
         return rows[row][column]
 
+    def middles(self) -> Tables:
+        """The same cells as points: each number exactly as it is printed."""
+        return Tables(
+            {
+                name: Table(
+                    {
+                        row: {
+                            column: Value(Interval.point(value.interval.middle), value.text)
+                            for column, value in cells.items()
+                        }
+                        for row, cells in table.rows.items()
+                    },
+                    table.own,
+                )
+                for name, table in self.tables.items()
+            }
+        )
+
     def domain(self, name: str) -> list[str]:
         """What a quantifier runs over; rows are those of Table 1, in its order.
 
