@@ -146,7 +146,7 @@ def _words(verdict: Verdict, count: int) -> str:
     one, many = {
         Verdict.FAILS: ("fails", "fail"),
         Verdict.HOLDS: ("holds", "hold"),
-        Verdict.WITHIN: ("is within rounding", "are within rounding"),
+        Verdict.WITHIN: ("within rounding", "within rounding"),
     }[verdict]
     return one if count == 1 else many
 
@@ -178,7 +178,7 @@ def _entry_line(number: int, entry: Entry, tables: Tables) -> Line:
         f"L{number:02d}",
         entry.source,
         "holds",
-        f"{entry.name} ({entry.source}; {entry.protocol}) is as in Table 1",
+        f"{entry.name} as in Table 1 ({entry.source}; {entry.protocol})",
         "",
         "true",
         "arithmetic",

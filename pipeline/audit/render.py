@@ -14,8 +14,8 @@ from pipeline.audit.evaluate import Verdict
 from pipeline.reporting.escapes import escape_latex, escape_markdown
 
 WIDTH = 160
-_COLUMNS = (6, 17, 17)
-_HEADINGS = ("Claim", "Verdict", "Could decide it", "Statement and arithmetic")
+_COLUMNS = (4, 16, 14)
+_HEADINGS = ("Claim", "Verdict", "Decidable by", "Statement and arithmetic")
 _PLURAL = {
     Verdict.HOLDS: "hold",
     Verdict.FAILS: "fail",
@@ -31,7 +31,7 @@ _LEGEND = (
 
 def text(lines: Sequence[Line]) -> str:
     """Lines of at most `WIDTH` characters, one paragraph per claim."""
-    out = [_row("claim", "verdict", "could decide it", "statement: arithmetic")]
+    out = [_row("id", "verdict", "decidable by", "statement: arithmetic")]
     for line in lines:
         out.append(_row(line.claim.id, line.verdict, line.claim.decidable_by, _sentence(line)))
     out += textwrap.wrap(_counts(lines), WIDTH) + textwrap.wrap(_LEGEND, WIDTH)

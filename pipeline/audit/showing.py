@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
+from itertools import pairwise
 from typing import assert_never
 
 from pipeline.audit import syntax
@@ -102,8 +102,8 @@ class Arithmetic:
             case syntax.Better():
                 return self._better(node, names)
             case syntax.Ordered():
-                sign = " < " if node.direction == "increasing" else " > "
-                return sign.join(self._cells(node.column, node.rows, names))
+                between = " < " if node.direction == "increasing" else " > "
+                return between.join(self._cells(node.column, node.rows, names))
             case syntax.EqualSteps():
                 return self._steps(node, names)
         assert_never(node)
@@ -133,18 +133,13 @@ class Arithmetic:
         return f"{one} {sign}{'=' if node.ties else ''} {other}"
 
     def _steps(self, node: syntax.EqualSteps, names: Names) -> str:
-        texts = self._cells(node.column, node.rows, names)
-        steps = [
-            short(self._middle(node, names, place + 1) - self._middle(node, names, place))
-            for place in range(len(texts) - 1)
-        ]
+        column = node.column.resolved(names.bound)
+        rows = [row.resolved(names.bound) for row in node.rows]
+        values = [self.tables.value(TABLE1, row, column).interval.middle for row in rows]
+        steps = [short(after - before) for before, after in pairwise(values)]
         step = self.evaluation.step(node, names)
         common = "no common step" if step is None else f"a common step in {step}"
-        return f"steps {', '.join(steps)} of {', '.join(texts)}: {common}"
-
-    def _middle(self, node: syntax.EqualSteps, names: Names, place: int) -> Fraction:
-        row, column = node.rows[place].resolved(names.bound), node.column.resolved(names.bound)
-        return self.tables.value(TABLE1, row, column).interval.middle
+        return f"steps {', '.join(steps)}: {common}"
 
     def _quantified(self, node: syntax.Quantified, names: Names) -> str:
         body = node.body
