@@ -14,7 +14,7 @@ from pipeline.audit import syntax
 from pipeline.audit.intervals import ClaimError, Interval, Truth, all_of, any_of, negated
 from pipeline.audit.tables import TABLE1, Tables, lower_is_better
 
-MAX_STEPS = 200_000
+MAX_STEPS = 50_000
 """Cells that one expression may look up."""
 
 
