@@ -116,6 +116,12 @@ def test_reports_never_load_torch(module: str) -> None:
     assert "torch" not in roots(loaded_by(module))
 
 
+@pytest.mark.parametrize("module", inside("pipeline.audit"))
+def test_the_audit_loads_little(module: str) -> None:
+    # It answers in a second.
+    assert not {"torch", "pandas", "numpy"} & roots(loaded_by(module))
+
+
 @pytest.mark.parametrize("module", inside("pipeline.evaluation.metrics"))
 def test_metrics_load_torch_only_where_they_score(module: str) -> None:
     # Reports read units and directions from them.
