@@ -125,11 +125,9 @@ class _Parser(NameScanner):
         if operator is None:
             return left
         operator = " ".join(operator.split())
-        if isinstance(
-            left, syntax.Name | syntax.Rows | syntax.Best | syntax.Pareto
-        ) and operator in ("=", "!="):
+        if isinstance(left, (syntax.Name, *syntax.ROW_SETS)) and operator in ("=", "!="):
             rows = syntax.Rows((left,)) if isinstance(left, syntax.Name) else left
-            same = syntax.Same(rows, self.row_set())
+            same = syntax.Same(cast(syntax.RowSet, rows), self.row_set())
             return same if operator == "=" else syntax.Not(same)
         return syntax.Compare(
             cast(syntax.Comparison, operator), self.number(left), self.number(self.sum())
@@ -249,12 +247,8 @@ class _Parser(NameScanner):
     def number(self, part: _Part) -> syntax.Numeric:
         if isinstance(part, syntax.NUMERIC):
             return cast(syntax.Numeric, part)
-        what = (
-            f"the name {one_line(part.text)!r}"
-            if isinstance(part, syntax.Name)
-            else "something else"
-        )
-        raise self.error(f"expects a number before this, and finds {what}")
+        name = f"the name {one_line(part.text)!r}" if isinstance(part, syntax.Name) else ""
+        raise self.error(f"expects a number before this, and finds {name or 'something else'}")
 
     def statement(self, part: _Part) -> syntax.Statement:
         if isinstance(part, (syntax.Name, *syntax.NUMERIC, *syntax.ROW_SETS)):
@@ -265,6 +259,13 @@ class _Parser(NameScanner):
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise self.error(f"is nested more than {MAX_DEPTH} deep")
+
+
+def _absolute(parser: _Parser) -> syntax.Absolute:
+    parser.enter()
+    inner = parser.number(parser.sum())
+    parser.depth -= 1
+    return syntax.Absolute(inner)
 
 
 def _ordered(direction: Literal["increasing", "decreasing"]) -> Callable[[_Parser], syntax.Ordered]:
@@ -287,7 +288,7 @@ def _pareto(parser: _Parser) -> syntax.Pareto:
 
 
 _FUNCTIONS: dict[str, Callable[[_Parser], _Part]] = {
-    "abs": lambda parser: syntax.Absolute(parser.number(parser.sum())),
+    "abs": _absolute,
     "as_good": _better(True),
     "best": lambda parser: syntax.Best(parser.name()),
     "better": _better(False),

@@ -55,7 +55,9 @@ def _attention(experiment: Experiment, one: Comparison) -> list[object]:
     assert record is not None
     if one.network != _CONFIGURED:
         return [""] * 5
-    method = get_method(record.method, experiment)
+    # An experiment may omit methods that are counted all the same.
+    known = experiment if record.method in experiment.methods else None
+    method = get_method(record.method, known)
     network = method.build_counted().to("meta")
     try:
         count = count_window_attention(network, 3 * len(method.views), *record.size)
