@@ -16,7 +16,7 @@ LAYERS = (
     {"cli"},
     {"stages"},
     {"gpu_check"},
-    {"training", "evaluation", "reporting", "tracking", "workflow", "planning", "chain"},
+    {"training", "evaluation", "reporting", "tracking", "workflow", "planning", "chain", "audit"},
     {"compute", "weights", "fetch", "data", "config"},
 )
 """The packages of `pipeline`, from top to bottom; CONTRIBUTING.md explains them."""
@@ -114,6 +114,12 @@ def test_the_harness_never_imports_a_method(module: str) -> None:
 def test_reports_never_load_torch(module: str) -> None:
     assert "torch" not in roots(imported(module))
     assert "torch" not in roots(loaded_by(module))
+
+
+@pytest.mark.parametrize("module", inside("pipeline.audit"))
+def test_the_audit_loads_little(module: str) -> None:
+    # It answers in a second.
+    assert not {"torch", "pandas", "numpy"} & roots(loaded_by(module))
 
 
 @pytest.mark.parametrize("module", inside("pipeline.evaluation.metrics"))

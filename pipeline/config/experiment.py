@@ -40,7 +40,7 @@ from pipeline.errors import ConfigError, first_problem
 from pipeline.pins import Pins, pins_file, read_pins
 
 _CONFIG = Path(__file__).resolve().parents[2] / "config"
-_RESERVED = "published"
+_RESERVED = {"published": "the paper's numbers", "counted": "the counts of all networks"}
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]")
 METHODS_FILE, RECIPES_FILE = _CONFIG / "methods.yaml", _CONFIG / "recipes.yaml"
 DEMO_FILE = _CONFIG / "demo.yaml"
@@ -85,8 +85,8 @@ class Experiment(MethodList):
     @field_validator("name")
     @classmethod
     def _not_published(cls, name: str) -> str:
-        if name == _RESERVED:
-            raise ValueError("'published' is the folder of the paper's numbers; choose another one")
+        if name in _RESERVED:
+            raise ValueError(f"{name!r} is the folder of {_RESERVED[name]}; choose another one")
         return name
 
     @model_validator(mode="after")

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from pipeline.data.manifest import ManifestRow
 from pipeline.errors import DataError
 from pipeline.evaluation.inference import Scene, ground_truth, predict_scene
-from pipeline.evaluation.loading import GIVEN, OFFICIAL, Prepared
+from pipeline.evaluation.loading import Prepared
+from pipeline.weights.trust import GIVEN, OFFICIAL
 
 Image = NDArray[np.float64]
 Pair = tuple[Image, Image]

@@ -7,8 +7,8 @@ from pipeline.records import Label
 from pipeline.run import Run
 from pipeline.weights.registry import all_weights
 
-_OFFICIAL: Label = "official weights"
-_GIVEN: Label = "given weights"
+OFFICIAL: Label = "official weights"
+GIVEN: Label = "given weights"
 
 
 def known_source(method: str, sha256: str, pins: Pins) -> str | None:
@@ -42,4 +42,4 @@ def label_of_weights(run: Run, sha256: str) -> Label:
     if run.method.surrogate is not None:
         return "surrogate"
     known = known_source(run.method.name, sha256, run.experiment.pins)
-    return _GIVEN if known is None else _OFFICIAL
+    return GIVEN if known is None else OFFICIAL
