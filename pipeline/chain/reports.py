@@ -22,11 +22,12 @@ _FILES = {
         "metrics.json",
     ),
     "table2": tuple(f"table2.{ending}" for ending in _TABLE),
+    "verdicts": ("verdicts.csv", "comparisons.csv", "verdicts.md"),
     "track": ("tracking.json",),
     "plot": tuple(f"psnr_vs_params.{ending}" for ending in ("png", "svg", "pdf")),
 }
 TABLES = ("table1", "table2")
-_COPIED = (*TABLES, "plot")
+_COPIED = (*TABLES, "plot", "verdicts")
 
 
 @dataclass(frozen=True)
@@ -71,27 +72,45 @@ def given(experiment: Experiment, methods: list[str]) -> dict[str, Path]:
 def reports(experiment: Experiment) -> dict[str, Report]:
     """All reports of an experiment by name; each comes after those that it needs."""
     made = [table_report(experiment, name) for name in TABLES]
-    made += [plot_report(experiment), track_report(experiment)]
+    made += [plot_report(experiment), verdicts_report(experiment), track_report(experiment)]
     return {report.name: report for report in made}
 
 
 def table_report(experiment: Experiment, name: str) -> Report:
     """The report `table1` or `table2`."""
-    places, methods = Places.of(experiment), methods_of(experiment, name)
-    runs, sizes = experiment.runs_of(methods), counted(experiment, methods)
-    records = {f"{m}-seed{r}": places.record(m, r) for m, r in runs}
-    inputs = {
-        f"data {places.dataset}": places.manifest,
-        **{f"evaluate {run}": path for run, path in records.items()},
-        **{f"complexity {method}": Places.complexity(method) for method in sizes},
-    }
-    further = {f"given {method}": path for method, path in given(experiment, methods).items()}
+    methods = methods_of(experiment, name)
+    sizes = {f"complexity {m}": Places.complexity(m) for m in counted(experiment, methods)}
+    inputs = _results(experiment, methods) | sizes
+    further = _given(experiment, methods)
     return _report(
         experiment,
         name,
         inputs={**inputs, **further, "published": PUBLISHED / f"{name}.csv"},
         needs=tuple(inputs),
     )
+
+
+def verdicts_report(experiment: Experiment) -> Report:
+    """The report `verdicts`: cells and claims of the paper, and the pairs that it compares."""
+    methods = list(
+        dict.fromkeys(name for table in TABLES for name in methods_of(experiment, table))
+    )
+    inputs, further = _results(experiment, methods), _given(experiment, methods)
+    published = {f"published {name}": PUBLISHED / f"{name}.csv" for name in (*TABLES, "claims")}
+    return _report(
+        experiment, "verdicts", inputs={**inputs, **further, **published}, needs=tuple(inputs)
+    )
+
+
+def _results(experiment: Experiment, methods: list[str]) -> dict[str, Path]:
+    """Data and result records of these methods, by artifact."""
+    places = Places.of(experiment)
+    records = {f"evaluate {m}-seed{r}": places.record(m, r) for m, r in experiment.runs_of(methods)}
+    return {f"data {places.dataset}": places.manifest, **records}
+
+
+def _given(experiment: Experiment, methods: list[str]) -> dict[str, Path]:
+    return {f"given {method}": path for method, path in given(experiment, methods).items()}
 
 
 def plot_report(experiment: Experiment) -> Report:
