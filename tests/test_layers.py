@@ -16,7 +16,7 @@ LAYERS = (
     {"cli"},
     {"stages"},
     {"gpu_check"},
-    {"training", "evaluation", "reporting", "tracking", "workflow", "planning", "chain"},
+    {"training", "evaluation", "reporting", "tracking", "workflow", "planning", "chain", "audit"},
     {"compute", "weights", "fetch", "data", "config"},
 )
 """The packages of `pipeline`, from top to bottom; CONTRIBUTING.md explains them."""
