@@ -11,6 +11,7 @@ from pipeline.artifacts import RECORD
 from pipeline.chain.standing import Standing
 from pipeline.chain.steps import judge_step, write_step
 from pipeline.config.experiment import Experiment
+from pipeline.files import copy_file
 from pipeline.keys import report_keys
 from pipeline.places import PUBLISHED, REPORTS, Places
 
@@ -159,6 +160,18 @@ def record_report(experiment: Experiment, report: Report) -> None:
         inputs={name: path for name, path in report.inputs.items() if path.exists()},
         outputs=report.files,
     )
+
+
+def finish_report(experiment: Experiment, report: Report) -> list[Path]:
+    """Copy the files of a report to `reports/` and write its record; returns files and copies.
+
+    Raises:
+        DataError: as for `record_report`.
+    """
+    for copy in report.copies:
+        copy_file(report.record.with_name(copy.name), copy)
+    record_report(experiment, report)
+    return [*report.files, *report.copies]
 
 
 def judge_report(experiment: Experiment, report: Report) -> Standing:
