@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 CONFIDENCE = 0.95
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,11 @@ def two_sided_p(mean: Mean) -> float:
 
 
 def effect_size(mean: Mean) -> float | None:
-    """Cohen's d of paired differences: their mean over their spread; `None` without a spread."""
-    return mean.value / mean.spread if mean.spread else None
+    """Cohen's d of paired differences: their mean over their spread.
+
+    `None` without a spread, or with one that is only rounding.
+    """
+    return mean.value / mean.spread if mean.spread > _ROUNDING * abs(mean.value) else None
 
 
 def _upper_tail(t: float, freedom: float) -> float:

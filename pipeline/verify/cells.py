@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -16,7 +16,10 @@ from pipeline.statistics.ranking import Agreement, kendall, ranks
 from pipeline.verdicts import Judgement, depends_on_seed, zone_around
 from pipeline.verify.own import TABLE1, TABLE2, Column, Own
 
-_TABLE2_COLUMNS = ("psnr", "ssim")
+_COLUMNS = {
+    TABLE1: tuple(f"{category}_{metric}" for category in CATEGORIES for metric in PAPER_METRICS),
+    TABLE2: ("psnr", "ssim"),
+}
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def cell_verdicts(own: Own, published: Mapping[str, pd.DataFrame]) -> list[Cell]
     """
     cells = [
         _cell(own, table, str(row["method"]), name, float(row[name]))
-        for table, names in ((TABLE1, _table1_columns()), (TABLE2, _TABLE2_COLUMNS))
+        for table, names in _COLUMNS.items()
         for row in published[table].to_dict("records")
         for name in names
     ]
@@ -84,10 +87,6 @@ def agreements(cells: list[Cell]) -> dict[tuple[str, Column], tuple[int, Agreeme
         )
         for place, group in _comparable_columns(cells).items()
     }
-
-
-def _table1_columns() -> Iterator[str]:
-    return (f"{category}_{metric}" for category in CATEGORIES for metric in PAPER_METRICS)
 
 
 def _cell(own: Own, table: str, row: str, name: str, published: float) -> Cell:

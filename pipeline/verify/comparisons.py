@@ -84,10 +84,14 @@ def _compared(pair: Pair, claims: tuple[str, ...], own: Own, seed: int) -> Compa
     one, other = (own.records(pair.table, row) for row in (pair.one, pair.other))
     if not one or not other or _basis(one[0]) != _basis(other[0]):
         return None
-    differences = paired(
-        own.images(pair.table, pair.one, pair.column),
-        own.images(pair.table, pair.other, pair.column),
-    )
+    seeded = [depends_on_seed(records[0]) for records in (one, other)]
+    scores = [own.images(pair.table, row, pair.column) for row in (pair.one, pair.other)]
+    if seeded[0] != seeded[1]:
+        # The one that depends on no seed pairs with every repetition of the other.
+        fixed, moving = scores if seeded[1] else scores[::-1]
+        same = dict.fromkeys(moving, next(iter(fixed.values())))
+        scores = [same, moving] if seeded[1] else [moving, same]
+    differences = paired(*scores)
     seeds, images = differences.shape
     if not seeds or images < 2:
         return None
@@ -96,13 +100,12 @@ def _compared(pair: Pair, claims: tuple[str, ...], own: Own, seed: int) -> Compa
     enough = of_seeds is not None and seeds >= ENOUGH_SEEDS
     decisive = of_seeds if of_seeds is not None and enough else of_images
     margin = tolerances().of(pair.column.metric).fixed
-    seeded = depends_on_seed(one[0]) or depends_on_seed(other[0])
     return Comparison(
         pair=pair,
         claims=claims,
         dataset=one[0].dataset,
         images=images,
-        seeds=seeds if seeded else 0,
+        seeds=seeds if any(seeded) else 0,
         difference=float(np.mean(differences)),
         image_interval=(
             over_seeds_and_images(differences, seed=seed)

@@ -11,9 +11,9 @@ from pandas.api.types import is_numeric_dtype
 
 from pipeline.audit.intervals import ClaimError, Interval
 from pipeline.audit.tables import COUNTED, LITERATURE, SIZE_COLUMNS, Table, Tables, Value
-from pipeline.verify.own import Column
+from pipeline.verify.own import TITLES, Column
 
-NOTHING_MEASURED = "it needs no measured number; `dmtbench audit` decides it"
+NOTHING_MEASURED = "it needs no measured number; dmtbench audit decides it"
 _NOT_MEASURED = (COUNTED, LITERATURE)
 _OWN = "ours"
 _NOT_QUALITY = (*SIZE_COLUMNS, "n_dmssrm")
@@ -57,7 +57,7 @@ class Evidence(Tables):
         self.used.add(place)
         found = self.measured(place)
         if found is None:
-            raise NotRun(f"row {row} of {table} was not run")
+            raise NotRun(f"{row} of {TITLES[table]} was not run")
         low, high = (Fraction(end) for end in found)
         return Value(Interval(low, high), f"{float((low + high) / 2):.4f}")
 

@@ -18,6 +18,7 @@ from pipeline.reporting import tables
 
 TABLE1, TABLE2 = "t1", "t2"
 """Names of the paper's tables in its claims."""
+TITLES = {TABLE1: "Table 1", TABLE2: "Table 2"}
 
 
 @dataclass(frozen=True)
@@ -139,15 +140,9 @@ def paired(
 ) -> NDArray[np.float64]:
     """Differences `[repetitions, images]`, one minus other, of two rows on the same images.
 
-    A method that depends on no seed has one repetition, which pairs with each of the other's.
-
     Raises:
         RecordError: the rows were scored on different images.
     """
-    if len(one) == 1 and len(other) > 1:
-        one = dict.fromkeys(other, next(iter(one.values())))
-    elif len(other) == 1 and len(one) > 1:
-        other = dict.fromkeys(one, next(iter(other.values())))
     common = sorted(one.keys() & other.keys())
     scenes = sorted(one[common[0]]) if common else []
     for repetition in common:

@@ -8,7 +8,7 @@ from pipeline.reporting.render import escape_markdown, markdown_table
 from pipeline.verdicts import VERDICTS, Verdict
 from pipeline.verify.cells import Cell
 from pipeline.verify.comparisons import Comparison
-from pipeline.verify.own import TABLE1, TABLE2
+from pipeline.verify.own import TABLE2, TITLES
 from pipeline.verify.verification import Verification
 
 _DIGITS = {"psnr": 2, "ssim": 3, "mae": 3}
@@ -20,14 +20,13 @@ _MARKS: dict[Verdict, str] = {
     "not run": "",
     "not comparable": "n/c",
 }
-_TITLES = {TABLE1: "Table 1", TABLE2: "Table 2"}
 
 
 def page(found: Verification) -> str:
     """Counts, cells, claims, comparisons, orders and power, for readers."""
     parts = [
         _summary(found),
-        *(_cells(found, table) for table in _TITLES),
+        *(_cells(found, table) for table in TITLES),
         _claims(found),
         _comparisons(found),
         _orders(found),
@@ -60,7 +59,7 @@ def _cells(found: Verification, table: str) -> list[str]:
         if cell.table == table:
             rows.setdefault(cell.row, []).append(cell)
     run = {row: cells for row, cells in rows.items() if cells[0].n_seeds}
-    title = f"## {_TITLES[table]}: ours minus published"
+    title = f"## {TITLES[table]}: ours minus published"
     if not run:
         return [title, "", "No row was run."]
     first = next(iter(run.values()))
@@ -127,7 +126,7 @@ def _comparison(one: Comparison, found: Verification) -> list[str]:
         return f"{signed(ends[0])} to {signed(ends[1])}" if ends else ""
 
     return [
-        f"{one.pair.one} – {one.pair.other}",
+        f"{one.pair.one} – {one.pair.other}{' (Table 2)' * (one.pair.table == TABLE2)}",
         one.pair.column.name.replace("_", " "),
         " ".join(one.claims),
         str(one.seeds or ""),
@@ -148,7 +147,7 @@ def _orders(found: Verification) -> list[str]:
         return [title, "", "Fewer than two rows are comparable with the paper's."]
     rows = [
         [
-            f"{_TITLES[table]}, {column.name.replace('_', ' ')}",
+            f"{TITLES[table]}, {column.name.replace('_', ' ')}",
             str(count),
             f"{agreement.tau:+.2f}",
             f"{agreement.p_value:.2g}",

@@ -63,7 +63,7 @@ def _pairs(node: object, bound: dict[str, str], tables: Tables) -> Iterator[Pair
         case syntax.Sum() | syntax.Product() | syntax.Compare():
             yield from _in_numbers(list(_cells(node)), bound)
         case _:
-            for part in _parts(node):
+            for part in parts_of(node):
                 yield from _pairs(part, bound, tables)
 
 
@@ -104,11 +104,11 @@ def _cells(node: object) -> Iterator[syntax.Cell]:
     if isinstance(node, syntax.Cell):
         yield node
         return
-    for part in _parts(node):
+    for part in parts_of(node):
         yield from _cells(part)
 
 
-def _parts(node: object) -> Iterator[object]:
+def parts_of(node: object) -> Iterator[object]:
     """Everything directly inside a part of an expression."""
     if isinstance(node, tuple):
         yield from node
