@@ -8,8 +8,9 @@ from typing import Protocol, cast
 
 from pipeline.audit import syntax
 from pipeline.audit.evaluate import prepared
+from pipeline.audit.grammar import parse
 from pipeline.audit.intervals import ClaimError, Interval, Truth, negated
-from pipeline.audit.tables import Table, Tables
+from pipeline.audit.tables import Table
 from pipeline.errors import DataError
 from pipeline.reporting.compared import comparable, tolerances
 from pipeline.statistics.means import mean_of
@@ -93,8 +94,7 @@ class _Judged:
     def verdict(self) -> ClaimVerdict:
         if self.claim.kind == MANUAL:
             return self._left_open("not run", "no result record decides it")
-        body, _, _ = prepared(self.claim.expression, Tables(self.printed))
-        if _is_about_digits(body):
+        if _is_about_digits(parse(self.claim.expression)):
             return self._left_open("not run", _ABOUT_DIGITS)
         found = self._on_means(0.0)
         try:

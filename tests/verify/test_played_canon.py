@@ -248,6 +248,24 @@ def test_a_claim_that_cannot_be_evaluated(expression: str, expected: str) -> Non
 
 
 @pytest.mark.parametrize(
+    "expression",
+    [
+        "counted[DMTNet-B,params_m]",
+        "let n = counted[DMTNet-B,tokens]: n > 1",
+        "lit[IFAN at 16 bit,combined_psnr]",
+        "t1[DMTNet-B,params_m] > 1",
+        "t1[DMTNet-B,combined_psnr] = t1[DMTNet-T,combined_psnr]",
+        "equal_steps(combined_psnr, DMTNet-T, DMTNet-S, DMTNet-B)",
+    ],
+)
+def test_what_arithmetic_or_counting_decides_is_left_to_the_audit(expression: str) -> None:
+    claim = ListedClaim("C99", "holds", "counted", expression, "true")
+    (one,) = verify(own(all_answers()), papers(), [claim]).claims
+    assert one.judgement.verdict == "not run"
+    assert "dmtbench audit decides it" in one.judgement.reason
+
+
+@pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
         ("C02,", "C03,", "claims.csv:4: claim 'C03' is there twice"),
