@@ -38,4 +38,5 @@ rule all:
         rules.table1.output,
         rules.table2.output,
         rules.plot.output,
+        rules.verdicts.output,
         rules.track.output,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pipeline.code_hash import PYTHON, source_hash
 from pipeline.config.blocks import Clips, Synthetic
 from pipeline.config.experiment import Experiment, digest_of
+from pipeline.config.tolerances import load_tolerances
 from pipeline.errors import ConfigError
 from pipeline.results_versions import MAKERS_OF_WEIGHTS, results_versions
 from pipeline.run import Run
@@ -31,6 +32,9 @@ SCORING = (
 )
 """Modules whose code is part of every score. An evaluation is cheap, so that every change of them
 counts, even if results stay the same."""
+
+VERDICTS = ("pipeline.verdicts", "pipeline.statistics", "pipeline.verify", "pipeline.audit")
+"""Modules that decide on verdicts."""
 
 
 @dataclass(frozen=True)
@@ -146,10 +150,16 @@ def given_key(sha256: str | None, key: str | None) -> object:
 
 
 def report_keys(experiment: Experiment) -> Keys:
-    """Keys of tables and plots; the records are their inputs."""
+    """Keys of tables, verdicts and plots; the records are their inputs.
+
+    Raises:
+        ConfigError: the tolerances cannot be used.
+    """
     blocks = ("name", "methods", "ablations", "metrics", "not_run", "weights", "repetitions")
+    tolerances = load_tolerances().model_dump(mode="json")
     code = {"reporting": source_hash("pipeline.reporting"), "python": PYTHON}
-    return Keys(experiment.digest(*blocks), code)
+    code["verdicts"] = digest_of([source_hash(module) for module in VERDICTS])
+    return Keys(digest_of([experiment.digest(*blocks), tolerances]), code)
 
 
 def _requested(run: Run) -> dict[str, object]:

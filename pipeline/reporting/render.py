@@ -135,16 +135,29 @@ def markdown(frame: pd.DataFrame, metrics: Metrics) -> str:
     """The readable columns of `frame` as a Markdown table, with the notes below it."""
     columns = readable_columns(frame, metrics)
     cells = _cells(frame, columns, escape_markdown)
-    lines = [[escape_markdown(column.title) for column in columns], *cells]
-    widths = [max(3, *map(len, texts)) for texts in zip(*lines, strict=True)]
     numeric = [_is_number(frame, column) for column in columns]
+    table = markdown_table([escape_markdown(column.title) for column in columns], cells, numeric)
+    return "\n".join([*table, "", *map(escape_markdown, notes(frame))]) + "\n"
+
+
+def markdown_table(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool]
+) -> list[str]:
+    """The lines of a Markdown table whose columns are aligned; texts must be escaped.
+
+    >>> print(*markdown_table(["Row", "dB"], [["S", "22.70"]], [False, True]), sep="\\n")
+    | Row |    dB |
+    | --- | ----: |
+    | S   | 22.70 |
+    """
+    lines = [headings, *rows]
+    widths = [max(3, *map(len, texts)) for texts in zip(*lines, strict=True)]
     rule = ["-" * (w - 1) + ":" if n else "-" * w for w, n in zip(widths, numeric, strict=True)]
     padded = [
         [t.rjust(w) if n else t.ljust(w) for t, w, n in zip(line, widths, numeric, strict=True)]
         for line in lines
     ]
-    table = [f"| {' | '.join(line)} |" for line in (padded[0], rule, *padded[1:])]
-    return "\n".join([*table, "", *map(escape_markdown, notes(frame))]) + "\n"
+    return [f"| {' | '.join(line)} |" for line in (padded[0], rule, *padded[1:])]
 
 
 def latex(frame: pd.DataFrame, metrics: Metrics) -> str:
