@@ -123,13 +123,13 @@ class TrainStep:
         """
         terms = self.passes.run(
             batch,
-            lambda parts: self._gradients_of(parts, crops),
+            lambda parts: self._gradients(parts, crops),
             lambda: self.optimizer.zero_grad(set_to_none=True),
         )
         self.world.all_reduce_gradients(self.network)
         return terms
 
-    def _gradients_of(self, parts: list[Batch], crops: int) -> Tensor:
+    def _gradients(self, parts: list[Batch], crops: int) -> Tensor:
         """Add the gradients of all parts; the terms of their loss."""
         terms = torch.zeros(len(self.recipe.losses), dtype=torch.float64, device=self.device)
         first = self.world.is_main
