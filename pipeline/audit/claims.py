@@ -47,8 +47,12 @@ class Claim:
     line: int
 
 
-def read_claims(path: Path, tables: Tables) -> list[Claim]:
-    """Read and check every claim; the names that it uses must be in `tables`.
+def read_claims(path: Path, tables: Tables | None = None) -> list[Claim]:
+    """Read and check every claim.
+
+    Args:
+        path: the file.
+        tables: where the names that claims use must be; without it, names are not checked.
 
     Raises:
         DataError: the file is missing or damaged, or a claim has an unknown kind, name or column,
@@ -76,7 +80,7 @@ def failed(path: Path, claim: Claim, error: ClaimError) -> DataError:
     return DataError(f"{path}:{claim.line}: claim {name}: {one_line(str(error))}; fix the claim")
 
 
-def _check(claim: Claim, tables: Tables) -> None:
+def _check(claim: Claim, tables: Tables | None) -> None:
     if not _ID.fullmatch(claim.id):
         raise ClaimError("its id is not a capital letter and a number, such as C26")
     for column in COLUMNS:
@@ -99,4 +103,5 @@ def _check(claim: Claim, tables: Tables) -> None:
         decimal(claim.published)
     elif claim.published not in ("true", "false"):
         raise ClaimError(f"published is {claim.published!r}, and must be true or false")
-    check_names(whole, tables)
+    if tables is not None:
+        check_names(whole, tables)

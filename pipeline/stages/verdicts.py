@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipeline.audit.claims import read_claims
 from pipeline.chain.experiment import Chain
 from pipeline.chain.reports import TABLES, finish_report, methods_of, verdicts_report
 from pipeline.chain.shown import shown_records
@@ -11,7 +12,6 @@ from pipeline.config.experiment import Experiment
 from pipeline.files import atomic_file, write_text
 from pipeline.places import PUBLISHED, Places
 from pipeline.reporting.published import read_published_table1, read_published_table2
-from pipeline.verify.claims_file import read_claims
 from pipeline.verify.frames import comparison_frame, verdict_frame
 from pipeline.verify.own import TABLE1, TABLE2, Own, read_scored
 from pipeline.verify.page import page

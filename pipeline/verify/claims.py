@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, cast
+from typing import cast
 
 from pipeline.audit import syntax
+from pipeline.audit.claims import MANUAL, Claim
 from pipeline.audit.evaluate import prepared
 from pipeline.audit.grammar import parse
 from pipeline.audit.intervals import ClaimError, Interval, Truth, negated
@@ -19,32 +20,7 @@ from pipeline.verify.evidence import NOTHING_MEASURED, Evidence, NotRun, Place, 
 from pipeline.verify.own import Own
 from pipeline.verify.pairs import parts_of
 
-MANUAL = "manual"
 _ABOUT_DIGITS = "it is about printed digits; dmtbench audit decides it"
-
-
-class Claim(Protocol):
-    """A claim as `reports/published/claims.csv` has it."""
-
-    @property
-    def id(self) -> str:
-        """Number of the claim."""
-
-    @property
-    def kind(self) -> str:
-        """`value`, `holds` or `manual`."""
-
-    @property
-    def statement(self) -> str:
-        """What it says."""
-
-    @property
-    def expression(self) -> str:
-        """The same in the grammar of `pipeline.audit`."""
-
-    @property
-    def published(self) -> str:
-        """The printed number, or `true`."""
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.artifacts import PER_IMAGE_FILE, RECORD
+from pipeline.artifacts import PER_IMAGE_FILE, RECORD, SENSITIVITY
 from pipeline.errors import RecordError
 from pipeline.evaluation.scores import ImageScores, read_per_image
-from pipeline.records import CATEGORIES, MAIN_GROUP, ResultRecord, read_record
+from pipeline.files import sha256_of
+from pipeline.records import (
+    CATEGORIES,
+    MAIN_GROUP,
+    ResultRecord,
+    SensitivityRecord,
+    read_record,
+)
 from pipeline.reporting import tables
 
 TABLE1, TABLE2 = "t1", "t2"
@@ -23,10 +30,11 @@ TITLES = {TABLE1: "Table 1", TABLE2: "Table 2"}
 
 @dataclass(frozen=True)
 class Scored:
-    """A result record and the scores of its images."""
+    """A result record, the scores of its images, and its scores in other ways, if they exist."""
 
     record: ResultRecord
     images: tuple[ImageScores, ...]
+    sensitivity: SensitivityRecord | None = None
 
 
 @dataclass(frozen=True)
@@ -64,9 +72,17 @@ def read_scored(folders: Iterable[Path]) -> list[Scored]:
         Scored(
             read_record(folder / RECORD, ResultRecord),
             tuple(read_per_image(folder / PER_IMAGE_FILE)),
+            _sensitivity(folder),
         )
         for folder in folders
     ]
+
+
+def _sensitivity(folder: Path) -> SensitivityRecord | None:
+    if not (folder / SENSITIVITY).exists():
+        return None
+    record = read_record(folder / SENSITIVITY, SensitivityRecord)
+    return record if record.result_sha256 == sha256_of(folder / RECORD) else None
 
 
 @dataclass(frozen=True)

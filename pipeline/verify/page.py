@@ -28,6 +28,7 @@ def page(found: Verification) -> str:
     parts = [
         _summary(found),
         *(_cells(found, table) for table in TITLES),
+        _explained(found),
         _claims(found),
         _comparisons(found),
         _orders(found),
@@ -78,6 +79,20 @@ def _cell(cell: Cell) -> str:
     if cell.difference is None:
         return mark
     return f"{cell.difference:+.{_DIGITS[cell.column.metric]}f} {mark}".strip()
+
+
+def _explained(found: Verification) -> list[str]:
+    if not found.explained:
+        return []
+    lines = []
+    for one in found.explained:
+        if one.reasons is None:
+            text = f"not known; `dmtbench sensitivity {one.method}` scores it in other ways"
+            lines.append(f"- {escape_markdown(one.row)}: {text}")
+        else:
+            words = "; ".join(map(str, one.reasons)) or "no other way of scoring would explain it"
+            lines.append(f"- {escape_markdown(f'{one.row}: {words}')}")
+    return ["## Why rows may differ", "", *lines]
 
 
 def _claims(found: Verification) -> list[str]:

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.audit import syntax
+from pipeline.audit.claims import MANUAL, Claim
 from pipeline.audit.grammar import parse
 from pipeline.audit.tables import Table
 from pipeline.statistics.power import seeds_needed
-from pipeline.verify.claims import MANUAL, Claim
 from pipeline.verify.comparisons import Comparison
 from pipeline.verify.pairs import pairs_of
 

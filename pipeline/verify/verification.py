@@ -9,12 +9,14 @@ from functools import cached_property
 
 import pandas as pd
 
+from pipeline.audit.claims import MANUAL, Claim
 from pipeline.statistics.ranking import Agreement
 from pipeline.verdicts import VERDICTS, WORSE, Verdict
 from pipeline.verify.cells import Cell, agreements, cell_verdicts
-from pipeline.verify.claims import MANUAL, Claim, ClaimVerdict, claim_verdicts
+from pipeline.verify.claims import ClaimVerdict, claim_verdicts
 from pipeline.verify.comparisons import Comparison, compare
 from pipeline.verify.evidence import printed_tables
+from pipeline.verify.explained import Explained, explain
 from pipeline.verify.own import Column, Own
 from pipeline.verify.pairs import Pair, pairs_of
 from pipeline.verify.power import Power, power_of_claims
@@ -24,8 +26,8 @@ from pipeline.verify.power import Power, power_of_claims
 class Verification:
     """What `dmtbench verify` finds out about one experiment.
 
-    `published`: the paper's tables, `t1` and `t2`. `stale`: methods whose records were made by
-    other code.
+    `published`: the paper's tables, `t1` and `t2`. `explained`: rows that differ, and why that may
+    be. `stale`: methods whose records were made by other code.
     """
 
     experiment: str
@@ -34,6 +36,7 @@ class Verification:
     claims: Sequence[ClaimVerdict]
     comparisons: Sequence[Comparison]
     power: Sequence[Power]
+    explained: Sequence[Explained] = ()
     stale: frozenset[str] = frozenset()
 
     @cached_property
@@ -91,12 +94,14 @@ def verify(
             for pair in pairs_of(claim.expression, printed):
                 pairs.setdefault(pair, []).append(claim.id)
     comparisons = compare(pairs.items(), own)
+    cells = cell_verdicts(own, published)
     return Verification(
         experiment,
         published,
-        cell_verdicts(own, published),
+        cells,
         verdicts,
         comparisons,
         power_of_claims(claims, comparisons, printed),
+        explain(cells, own),
         stale,
     )

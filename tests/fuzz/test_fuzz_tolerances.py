@@ -1,4 +1,4 @@
-"""Damaged tolerances and claims: declared errors, nothing else."""
+"""Damaged tolerances: declared errors, nothing else."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from pathlib import Path
 import yaml
 from support.fuzz import from_file, fuzz
 from support.mutations import changed_tree, mutations
-from support.paths import PUBLISHED
 
 from pipeline.config.tolerances import TOLERANCES_FILE, load_tolerances
-from pipeline.errors import ConfigError, DataError
-from pipeline.verify.claims_file import read_claims
+from pipeline.errors import ConfigError
 
 
 def test_damaged_tolerances(tmp_path: Path) -> None:
@@ -30,8 +28,3 @@ def test_other_values_of_tolerances(tmp_path: Path) -> None:
         return json.dumps(changed_tree(tree, chance), default=repr).encode()
 
     fuzz(read, inputs, refusals=(ConfigError,))
-
-
-def test_damaged_claims(tmp_path: Path) -> None:
-    read = from_file(tmp_path / "claims.csv", read_claims)
-    fuzz(read, mutations([(PUBLISHED / "claims.csv").read_bytes()]), refusals=(DataError,))

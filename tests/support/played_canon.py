@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from pipeline.audit.claims import Claim, read_claims
 from pipeline.evaluation.scores import ImageScores, aggregate, write_per_image
 from pipeline.files import sha256_of
 from pipeline.places import Places
@@ -16,7 +17,6 @@ from pipeline.reporting.published import (
     read_published_table1,
     read_published_table2,
 )
-from pipeline.verify.claims_file import ListedClaim, read_claims
 from pipeline.verify.own import TABLE1, TABLE2, Own, Scored
 from support.factories import protocol, provenance
 from support.paths import PUBLISHED
@@ -34,8 +34,13 @@ def papers() -> dict[str, pd.DataFrame]:
     }
 
 
-def claims() -> list[ListedClaim]:
+def claims() -> Sequence[Claim]:
     return read_claims(PUBLISHED / "claims.csv")
+
+
+def a_claim(kind: str, expression: str, published: str) -> Claim:
+    """A claim that the paper does not make."""
+    return Claim("C99", "4", kind, "made up", expression, published, "arithmetic", "", 2)
 
 
 def _images(middle: dict[str, dict[str, float]]) -> Iterator[ImageScores]:

@@ -10,13 +10,12 @@ import pytest
 from scipy import stats
 from support import played_canon
 from support.paths import PUBLISHED
-from support.played_canon import all_answers, claims, own, papers, play
+from support.played_canon import a_claim, all_answers, claims, own, papers, play
 
 from pipeline.errors import DataError
 from pipeline.reporting.table1 import build_table1
 from pipeline.reporting.table2 import build_table2
 from pipeline.verdicts import VERDICTS
-from pipeline.verify.claims_file import ListedClaim, read_claims
 from pipeline.verify.evidence import printed_tables
 from pipeline.verify.frames import COMPARISON_COLUMNS, comparison_frame, json_lines, verdict_frame
 from pipeline.verify.page import page
@@ -241,7 +240,7 @@ def test_pairs_that_claims_name() -> None:
     ],
 )
 def test_a_claim_that_cannot_be_evaluated(expression: str, expected: str) -> None:
-    claim = ListedClaim("C99", "value", "wrong", expression, "1")
+    claim = a_claim("value", expression, "1")
     with pytest.raises(DataError, match=expected) as raised:
         verify(own(all_answers()), papers(), [claim])
     assert "C99" in str(raised.value)
@@ -259,26 +258,10 @@ def test_a_claim_that_cannot_be_evaluated(expression: str, expected: str) -> Non
     ],
 )
 def test_what_arithmetic_or_counting_decides_is_left_to_the_audit(expression: str) -> None:
-    claim = ListedClaim("C99", "holds", "counted", expression, "true")
+    claim = a_claim("holds", expression, "true")
     (one,) = verify(own(all_answers()), papers(), [claim]).claims
     assert one.judgement.verdict == "not run"
     assert "dmtbench audit decides it" in one.judgement.reason
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "expected"),
-    [
-        ("C02,", "C03,", "claims.csv:4: claim 'C03' is there twice"),
-        ("increasing(", "rising(", "claims.csv:11: "),
-        ("expression,", "formula,", "claims.csv:1: columns must be"),
-    ],
-)
-def test_a_wrong_file_of_claims(tmp_path: Path, old: str, new: str, expected: str) -> None:
-    path = tmp_path / "claims.csv"
-    path.write_text((PUBLISHED / "claims.csv").read_text().replace(old, new, 1))
-    with pytest.raises(DataError) as raised:
-        read_claims(path)
-    assert expected in str(raised.value)
 
 
 def test_a_published_table_with_a_missing_cell(tmp_path: Path) -> None:
