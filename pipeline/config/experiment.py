@@ -161,6 +161,12 @@ class Experiment(MethodList):
         """Those of these methods that are scored with given weights."""
         return [name for name in names if self.runs(name) and name in self.weights]
 
+    @property
+    def trains(self) -> bool:
+        """Whether anything is trained or fitted; otherwise the test images are enough."""
+        methods = [name for name, _ in self.runs_of([*self.methods, *self.ablations])]
+        return any(self.entry(name).recipe is not None for name in methods)
+
     def sets(self) -> dict[str, Synthetic | Canon | Folder | Clips]:
         """Blocks of the sets in use, by name: `dataset`, and `companion` if one is trained on."""
         sets: dict[str, Synthetic | Canon | Folder | Clips] = {"dataset": self.dataset}
