@@ -24,8 +24,8 @@ from pipeline.config.blocks import (
     Few,
     Folder,
     Listed,
+    NotRun,
     Patches,
-    Reason,
     Size,
     Synthetic,
 )
@@ -68,7 +68,7 @@ class Experiment(MethodList):
     seed: int = Field(ge=0)
     repetitions: Few
     only: Listed[tuple[str, ...]] | None = None
-    not_run: Listed[tuple[str, ...]] | dict[str, Reason] = ()
+    not_run: NotRun = ()
     weights: dict[str, Weights] = Field(default_factory=dict)
     dataset: Annotated[Synthetic | Canon | Folder, Field(discriminator="kind")]
     companion: Annotated[Clips | Folder, Field(discriminator="kind")] | None = None
