@@ -137,6 +137,8 @@ class Chain:
             if block.kind == "canon":
                 made = replace(made, judge=partial(_pinned, made.judge, experiment, manifest))
             yield made
+            if not experiment.trains:
+                continue
             yield _step(
                 f"store {block.name}",
                 index,
@@ -146,6 +148,8 @@ class Chain:
                 needs=(f"data {block.name}",),
                 kept=False,
             )
+        if not experiment.trains:
+            return
         name = experiment.dataset.name
         yield _step(
             "patches",

@@ -24,8 +24,8 @@ from pipeline.config.blocks import (
     Few,
     Folder,
     Listed,
+    NotRun,
     Patches,
-    Reason,
     Size,
     Synthetic,
 )
@@ -68,7 +68,7 @@ class Experiment(MethodList):
     seed: int = Field(ge=0)
     repetitions: Few
     only: Listed[tuple[str, ...]] | None = None
-    not_run: Listed[tuple[str, ...]] | dict[str, Reason] = ()
+    not_run: NotRun = ()
     weights: dict[str, Weights] = Field(default_factory=dict)
     dataset: Annotated[Synthetic | Canon | Folder, Field(discriminator="kind")]
     companion: Annotated[Clips | Folder, Field(discriminator="kind")] | None = None
@@ -160,6 +160,12 @@ class Experiment(MethodList):
     def given_of(self, names: Iterable[str]) -> list[str]:
         """Those of these methods that are scored with given weights."""
         return [name for name in names if self.runs(name) and name in self.weights]
+
+    @property
+    def trains(self) -> bool:
+        """Whether anything is trained or fitted; otherwise the test images are enough."""
+        methods = [name for name, _ in self.runs_of([*self.methods, *self.ablations])]
+        return any(self.entry(name).recipe is not None for name in methods)
 
     def sets(self) -> dict[str, Synthetic | Canon | Folder | Clips]:
         """Blocks of the sets in use, by name: `dataset`, and `companion` if one is trained on."""

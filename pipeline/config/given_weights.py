@@ -46,8 +46,6 @@ def check_published(weights: dict[str, GivenWeights]) -> None:
         ValueError: there is one.
     """
     for name, given in weights.items():
-        if not given.file.isprintable() or not (given.key or "").isprintable():
-            raise ValueError(f"weights: {name}: has a character that no command line can hold")
         if given.official:
             try:
                 published_weights(name)

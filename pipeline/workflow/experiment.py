@@ -43,12 +43,6 @@ class Workflow:
         return [*self.experiment.methods_run(), *self.experiment.ablations]
 
     @property
-    def trains(self) -> bool:
-        """Whether anything is trained or fitted; otherwise the test images are enough."""
-        methods = [name for name, _ in self.experiment.runs_of(self.all_methods)]
-        return any(map(self.learns, methods))
-
-    @property
     def datasets(self) -> list[str]:
         """Names of the data set and of the companion set, if anything is trained on it."""
         return list(self._blocks)
