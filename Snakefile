@@ -2,6 +2,7 @@
 from pipeline.workflow.content import Content
 from pipeline.workflow.experiment import load_workflow
 from pipeline.workflow.owner import sign_lock
+from pipeline.workflow.priorities import Priorities
 from pipeline.workflow.resources import JobResources
 
 
@@ -13,6 +14,7 @@ bench = load_workflow(workflow.configfiles, workflow.config_settings.config)
 # inputs: what is made again follows from records and checksums.
 content = Content(workflow, bench)
 jobs = JobResources(workflow, bench)
+first = Priorities(bench)
 
 
 # Only a run that works locks the folder; `dmtbench run` asks the note whether its owner is alive.

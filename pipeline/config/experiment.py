@@ -55,13 +55,14 @@ class Experiment(MethodList):
     `budgets`: training lengths that replace those of the recipes, by method. `methods`,
     `ablations`, `metrics`: added to those of the method list, or replacing them. `only`: the
     methods and ablations that take part; default: all. `not_run`: methods with only published
-    results, as a list or with the reason for each. `weights`: methods and ablations that are scored
-    with given weights instead of being trained; `not_run` takes precedence. `companion`: second
-    training set, for the recipes that need one. `recipes`: the shared recipes, with single values
-    replaced. `complexity_size`: height and width at which FLOPs are counted; reconstruction: the
-    size of Canon's images, which reproduces the paper's FLOPs. `sample_images`: number of test
-    images that each evaluation saves. `pins`: what the pins file beside the experiment file holds;
-    no part of dumps and digests, because pinning something does not change the experiment.
+    results, as a list or with the reason for each. `first`: trained and scored before all others;
+    no part of dumps and digests, because the order changes no result. `weights`: methods and
+    ablations that are scored with given weights instead of being trained; `not_run` takes
+    precedence. `companion`: second training set, for the recipes that need one. `recipes`: the
+    shared recipes, with single values replaced. `complexity_size`: height and width at which FLOPs
+    are counted; reconstruction: the size of Canon's images, which reproduces the paper's FLOPs.
+    `sample_images`: number of test images that each evaluation saves. `pins`: what the pins file
+    beside the experiment file holds; no part of dumps and digests either.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
@@ -69,6 +70,7 @@ class Experiment(MethodList):
     repetitions: Few
     only: Listed[tuple[str, ...]] | None = None
     not_run: NotRun = ()
+    first: str | None = Field(default=None, exclude=True)
     weights: dict[str, Weights] = Field(default_factory=dict)
     dataset: Annotated[Synthetic | Canon | Folder, Field(discriminator="kind")]
     companion: Annotated[Clips | Folder, Field(discriminator="kind")] | None = None
@@ -99,6 +101,8 @@ class Experiment(MethodList):
             for name in getattr(self, block) or ():
                 if name not in names:
                     raise ValueError(f"{block} names unknown method {name!r}")
+        if self.first is not None and self.first not in both:
+            raise ValueError(f"first names unknown method {self.first!r}")
         check_published(self.weights)
         known = {*self.recipes, *NOT_TRAINED}
         for name, method in self.methods.items():

@@ -69,7 +69,7 @@ CLASSICAL_SECONDS = 75.0
 READING_SECONDS = 1.0
 RENDERING_SECONDS = 12.0
 
-# Seconds of a whole job: measured, for the slowest network and for an experiment of few methods.
+# Seconds: measured, for the slowest network and for whole jobs of an experiment of few methods.
 COUNTING_SECONDS = 60
 REPORT_SECONDS = 30
 TRACKING_SECONDS = 40
@@ -198,10 +198,10 @@ def _without_network(
     return _WithoutNetwork(PROCESS + images.largest * per_pixel, CLASSICAL_SECONDS)
 
 
-def complexity_needs(experiment: Experiment) -> Needs:
-    """Needs of counting the operations of one full-size network."""
+def complexity_needs(experiment: Experiment, networks: int) -> Needs:
+    """Needs of counting the operations of full-size networks, one after the other."""
     height, width = experiment.complexity_size
-    return Needs.of(PROCESS + height * width * COUNTING_PER_PIXEL, COUNTING_SECONDS)
+    return Needs.of(PROCESS + height * width * COUNTING_PER_PIXEL, networks * COUNTING_SECONDS)
 
 
 def data_needs(images: Images, made: bool, threads: int) -> Needs:

@@ -6,6 +6,7 @@ rule data:
         record="data/{dataset}/manifest.record.json",
     log:
         "logs/{dataset}/data.log",
+    priority: first.priority("data")
     conda:
         "../../environment.yml"
     threads: 8
@@ -32,6 +33,7 @@ rule store:
         record="data/{dataset}/store.record.json",
     log:
         "logs/{dataset}/store.log",
+    priority: first.priority("store")
     conda:
         "../../environment.yml"
     threads: 4
@@ -56,6 +58,7 @@ rule patches:
         record=f"data/{bench.dataset}/patches.record.json",
     log:
         f"logs/{bench.dataset}/patches.log",
+    priority: first.priority("patches")
     conda:
         "../../environment.yml"
     threads: 4

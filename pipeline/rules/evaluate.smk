@@ -13,6 +13,7 @@ rule evaluate:
         record=f"results/{bench.dataset}/{{method}}-seed{{repetition}}/record.json",
     log:
         f"logs/{bench.dataset}/evaluate-{{method}}-seed{{repetition}}.log",
+    priority: first.priority("evaluate")
     conda:
         "../../environment.yml"
     threads: jobs.threads("evaluate")
@@ -67,13 +68,16 @@ rule evaluate_given:
         " --output {params.folder:q} > {log:q} 2>&1"
 
 
+# One job for all networks: loading torch takes longer than counting a small one. It counts only
+# those without a current record, so the records of the others stay.
 rule complexity:
     input:
-        content.input("complexity {method}"),
+        content.input("complexity"),
     output:
-        record="results/complexity/{method}.json",
+        update(bench.sizes()),
     log:
-        "logs/complexity-{method}.log",
+        f"logs/{bench.experiment.name}/complexity.log",
+    priority: first.priority("complexity")
     conda:
         "../../environment.yml"
     threads: 1
@@ -82,10 +86,11 @@ rule complexity:
         mem_mb=jobs.mem_mb("complexity"),
         runtime=jobs.runtime("complexity"),
     params:
+        methods=bench.counted,
         size=bench.experiment.complexity_size,
-        cache=subpath(output.record, parent=True),
+        cache="results/complexity",
     message:
-        "Counting parameters and FLOPs of {wildcards.method}"
+        "Counting parameters and FLOPs of the networks"
     shell:
-        "dmtbench complexity {wildcards.method:q} --config {resources.experiment:q}"
+        "dmtbench complexity {params.methods:q} --config {resources.experiment:q}"
         " --size {params.size:q} --cache {params.cache:q} > {log:q} 2>&1"

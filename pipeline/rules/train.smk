@@ -19,6 +19,7 @@ rule train:
         record=f"runs/{bench.dataset}/{{method}}-seed{{repetition}}/record.json",
     log:
         f"logs/{bench.dataset}/train-{{method}}-seed{{repetition}}.log",
+    priority: first.priority("train")
     conda:
         "../../environment.yml"
     threads: jobs.threads("train")

@@ -16,7 +16,6 @@ from pipeline.config.experiment import Experiment
 from pipeline.places import PUBLISHED
 from pipeline.reporting.groups import build_groups
 from pipeline.reporting.headings import shown_metrics
-from pipeline.reporting.plots import psnr_vs_params
 from pipeline.reporting.published import read_published_table1, read_published_table2
 from pipeline.reporting.render import write_metrics, write_table
 from pipeline.reporting.table1 import build_table1
@@ -90,6 +89,9 @@ def make_plot(experiment: Experiment) -> list[Path]:
     Raises:
         RecordError: Table 1 is missing, was changed, or is not that of the records of today.
     """
+    # It loads Matplotlib, which takes longer than a table.
+    from pipeline.reporting.plots import psnr_vs_params
+
     Chain(experiment).require("table1")
     report = plot_report(experiment)
     table = read_table(report.inputs["table1"])

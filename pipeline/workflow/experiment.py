@@ -8,7 +8,7 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
-from pipeline.chain.experiment import Chain
+from pipeline.chain.experiment import COMPLEXITY_OF, Chain
 from pipeline.chain.reports import reports
 from pipeline.config.blocks import Canon, Clips, Folder, Synthetic
 from pipeline.config.experiment import Experiment, load_experiment
@@ -71,6 +71,18 @@ class Workflow:
         block = self.experiment.companion
         needed = block is not None and self.experiment.needs_companion(method)
         return [str(Places.store_of(block.name) / INDEX)] if block and needed else []
+
+    @property
+    def counted(self) -> list[str]:
+        """Methods and ablations whose networks are counted."""
+        names = self.chain.artifacts
+        return [
+            name.removeprefix(COMPLEXITY_OF) for name in names if name.startswith(COMPLEXITY_OF)
+        ]
+
+    def sizes(self) -> list[str]:
+        """Complexity records of these methods."""
+        return [Places.complexity(name).as_posix() for name in self.counted]
 
     @staticmethod
     def companion_option(index: Any) -> list[str]:

@@ -23,13 +23,16 @@ MAY_COUNT = "DMTBENCH_COUNT"
 CLUSTER_THREADS = 8
 """Threads per GPU of a job on another machine, if the experiment doesn't set them: assumed."""
 
+_LIMITS = {"mem_mb", "mem_mib", "runtime"}
+
 Resource = Callable[[Any, int], Any]
 
 
 class JobResources:
     """Resources of rules, as functions of wildcards that Snakemake calls for jobs that would run.
 
-    Networks are counted on first use. That imports the modules of methods, so a dry run doesn't: it
+    Where nothing limits memory and time, a run on this machine asks for neither. Otherwise,
+    networks are counted on first use. That imports the modules of methods, so a dry run doesn't: it
     shows `<TBD>` for what has not been counted before.
 
     Args:
@@ -74,11 +77,23 @@ class JobResources:
         def resource(wildcards: Any, threads: int) -> Any:
             from snakemake.common.tbdstring import TBDString
 
+            if self._without_limits:
+                return None
             needs = self.needs(rule, dict(wildcards.items()), threads)
             # What Snakemake itself shows for values that are not known yet.
             return TBDString() if needs is None else part(needs)
 
         return resource
+
+    @cached_property
+    def _without_limits(self) -> bool:
+        """Whether jobs run on this machine, where nothing limits their memory and time.
+
+        Networks then need not be counted, which would delay the first training.
+        """
+        snakemake = self.snakemake
+        limited = snakemake.global_resources.keys() & _LIMITS
+        return bool(snakemake.local_exec) and not snakemake.dryrun and not limited
 
     def needs(self, rule: str, wildcards: dict[str, str], threads: int) -> Needs | None:
         """Needs of a job; `None` if they are not known before data are made or networks counted.
@@ -87,7 +102,7 @@ class JobResources:
             ConfigError: a network cannot be built.
         """
         if rule == "complexity":
-            return job_needs.complexity_needs(self.bench.experiment)
+            return job_needs.complexity_needs(self.bench.experiment, len(self.bench.counted))
         if rule == "track":
             return job_needs.tracking_needs()
         if rule == "report":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import subprocess
 import sys
@@ -14,8 +16,11 @@ from rich.progress import Progress as Bar
 from pipeline.errors import ConfigError
 from pipeline.progress_bars import training_bar, workflow_bar
 from pipeline.training.progress import read_state, texts
+from pipeline.workflow.estimate import estimate
 from pipeline.workflow.experiment import Workflow
+from pipeline.workflow.first_result import FirstResult
 from pipeline.workflow.machine import Machine
+from pipeline.workflow.priorities import COSTS
 from pipeline.workflow.processes import say
 from pipeline.workflow.stop import StopSignals
 from pipeline.workflow.takeover import only_run_here, remove_dead_lock
@@ -54,22 +59,29 @@ def run_workflow(targets: list[str], config: Path, cores: str | None) -> int:
         remove_dead_lock(config)
         if signals.received is not None:
             return 128 + signals.received
-        machine = Machine.here()
+        machine, first = Machine.here(), FirstResult(workflow)
+        expected = estimate(workflow, targets, machine, cores)
+        if signals.received is not None:
+            return 128 + signals.received
         # Targets come first: Snakemake would take them for further resources.
         command = [sys.executable, "-m", "snakemake", *targets, *machine.options(cores)]
         command += ["--configfile", str(config.absolute())]
         say(machine.chosen(cores))
+        if expected is not None:
+            say(expected.text)
+            os.environ[COSTS] = json.dumps(expected.seconds)
         if not sys.stderr.isatty():
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
             while signals.wait(process, _POLL_S) is None:
-                pass
+                if news := first.news():
+                    say(news)
             return signals.status(process)
         _LOG.parent.mkdir(exist_ok=True)
         with _LOG.open("w", encoding="utf-8") as log:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
             )
-            _show(process, signals, workflow.places.logs)
+            _show(process, signals, workflow.places.logs, first)
         status = signals.status(process)
     if status:
         print("\n".join(_LOG.read_text(encoding="utf-8").splitlines()[-_TAIL_LINES:]))
@@ -79,7 +91,9 @@ def run_workflow(targets: list[str], config: Path, cores: str | None) -> int:
     return status
 
 
-def _show(process: subprocess.Popen[bytes], signals: StopSignals, logs: Path) -> None:
+def _show(
+    process: subprocess.Popen[bytes], signals: StopSignals, logs: Path, first: FirstResult
+) -> None:
     console = Console(stderr=True)
     whole, trainings = workflow_bar(), training_bar()
     task, known = whole.add_task("workflow", total=None), dict[str, int]()
@@ -89,6 +103,8 @@ def _show(process: subprocess.Popen[bytes], signals: StopSignals, logs: Path) ->
             done, total = _steps(_LOG)
             whole.update(task, completed=done, total=total)
             _update(trainings, known, logs)
+            if news := first.news():
+                console.print(news, markup=False, highlight=False, soft_wrap=True)
         whole.update(task, completed=(total or 0) if process.returncode == 0 else done)
 
 

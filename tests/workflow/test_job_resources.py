@@ -65,6 +65,9 @@ def test_every_job_asks_for_what_it_needs(here: Path) -> None:
     assert {job.wildcards["method"] for job in jobs if job.rule == "evaluate"} == {
         *bench.all_methods
     }
+    (counting,) = (job for job in jobs if job.rule == "complexity")
+    assert counting.output == bench.sizes()
+    assert len(counting.output) == len({*bench.all_methods} - NO_NETWORK)
     for job in jobs:
         asked = (job.threads, job.gpu, job_needs.Needs(job.mem_mb or 0, job.runtime or 0))
         method = job.wildcards.get("method", "")
@@ -87,7 +90,8 @@ def test_every_job_asks_for_what_it_needs(here: Path) -> None:
             assert job.mem_mb
             assert job.mem_mb <= 4000
             assert job.runtime
-            assert job.runtime <= 60
+            # Half an hour to start, and two minutes for each network that is counted.
+            assert job.runtime <= 60 + 2 * len(job.output) * (job is counting)
     reading = {job.rule: job for job in jobs}
     assert reading["data"].threads == 8
     assert reading["complexity"].threads == 1

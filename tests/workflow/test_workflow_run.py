@@ -19,6 +19,8 @@ from pipeline.errors import ConfigError
 from pipeline.progress_bars import training_bar
 from pipeline.training.progress import State, read_state
 from pipeline.workflow import run as watch
+from pipeline.workflow.experiment import Workflow
+from pipeline.workflow.first_result import FirstResult
 from pipeline.workflow.run import run_workflow
 from pipeline.workflow.stop import StopSignals
 
@@ -98,7 +100,8 @@ def test_a_workflow_that_ends_at_once_is_shown(
     monkeypatch.chdir(tmp_path)
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()
-        watch._show(process, StopSignals(), tmp_path)
+        workflow = Workflow(REPOSITORY / "config" / "demo.yaml")
+        watch._show(process, StopSignals(), tmp_path, FirstResult(workflow))
 
 
 def test_an_unusable_experiment_is_an_error_before_anything_starts(
@@ -184,6 +187,7 @@ def test_all_of_the_machine_is_used(
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     monkeypatch.setattr(visible_gpus, "_listed", list)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)))
+    monkeypatch.setattr(watch, "estimate", lambda *_: None)
     monkeypatch.setattr(watch.subprocess, "Popen", recorded)
     assert run_workflow(["reports/table1.csv"], Path("tiny.yaml"), given) == 0
     (command,) = started
