@@ -88,7 +88,7 @@ rule complexity:
     params:
         methods=bench.counted,
         size=bench.experiment.complexity_size,
-        cache="results/complexity",
+        cache=lambda wildcards: bench.sizes_folder,
     message:
         "Counting parameters and FLOPs of the networks"
     shell:
