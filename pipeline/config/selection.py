@@ -21,6 +21,8 @@ def select(data: dict[str, Any]) -> None:
     )
     left_out = {*methods, *ablations} - {*only} | (modules - used)
     data["methods"] = kept
+    if isinstance(data.get("first"), str) and data["first"] in left_out:
+        del data["first"]
     if _are_names(data.get("not_run")):
         data["not_run"] = [name for name in data["not_run"] if name in only]
     for block in ("ablations", "budgets", "trained_size", "weights", "not_run"):

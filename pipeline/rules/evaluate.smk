@@ -88,9 +88,8 @@ rule complexity:
     params:
         methods=bench.counted,
         size=bench.experiment.complexity_size,
-        cache=lambda wildcards: bench.sizes_folder,
     message:
         "Counting parameters and FLOPs of the networks"
     shell:
         "dmtbench complexity {params.methods:q} --config {resources.experiment:q}"
-        " --size {params.size:q} --cache {params.cache:q} > {log:q} 2>&1"
+        " --size {params.size:q} > {log:q} 2>&1"

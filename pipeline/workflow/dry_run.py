@@ -21,6 +21,8 @@ from snakemake.persistence import PersistenceBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
 _RESOURCES = ("mem_mb", "gpu", "runtime")
+# What Snakemake adds to the name of a file that a job changes in place.
+_FLAG = " (update)"
 _STATE = Path(".snakemake")
 _READ = ("metadata", "incomplete")
 
@@ -44,7 +46,7 @@ def _job(record: dict[str, Any]) -> dict[str, Any]:
         "rule": record["rule_name"],
         "wildcards": dict(record["wildcards"] or {}),
         "reason": record["reason"],
-        "output": [str(path) for path in record["output"]],
+        "output": [str(path).removesuffix(_FLAG) for path in record["output"]],
         "threads": record["threads"],
         **{name: _number(resources.get(name, 0)) for name in _RESOURCES},
     }

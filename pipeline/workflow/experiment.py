@@ -14,7 +14,7 @@ from pipeline.config.blocks import Canon, Clips, Folder, Synthetic
 from pipeline.config.experiment import Experiment, load_experiment
 from pipeline.data.store.reader import INDEX
 from pipeline.errors import ConfigError, UserError
-from pipeline.places import COMPLEXITY, Places
+from pipeline.places import Places
 from pipeline.weights.requested import requested_weights
 from pipeline.workflow.owner import advise_on_dead_lock, mark_jobs
 
@@ -79,9 +79,6 @@ class Workflow:
         return [
             name.removeprefix(COMPLEXITY_OF) for name in names if name.startswith(COMPLEXITY_OF)
         ]
-
-    sizes_folder = COMPLEXITY.as_posix()
-    """Folder of the complexity records."""
 
     def sizes(self) -> list[str]:
         """Complexity records of these methods."""

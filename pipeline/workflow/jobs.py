@@ -92,7 +92,11 @@ def _with_reasons(jobs: list[Job], config: Path) -> list[Job]:
     """The jobs with our own reasons in place of Snakemake's for a forced job."""
     chain = Workflow(config).chain
     found = {chain.artifacts[name].outputs[0].as_posix(): why for name, why in _made(chain)}
-    return [replace(job, reason=found.get(job.output[0], job.reason)) for job in jobs]
+    reasons = ([found[path] for path in job.output if path in found] for job in jobs)
+    return [
+        replace(job, reason=why[0] if why else job.reason)
+        for job, why in zip(jobs, reasons, strict=True)
+    ]
 
 
 def _made(chain: Chain) -> Iterable[tuple[str, str]]:

@@ -31,7 +31,7 @@ Resource = Callable[[Any, int], Any]
 class JobResources:
     """Resources of rules, as functions of wildcards that Snakemake calls for jobs that would run.
 
-    Where nothing limits memory and time, a run on this machine asks for neither. Otherwise,
+    Where nothing limits memory and time, a run on this machine asks for 0 of both. Otherwise,
     networks are counted on first use. That imports the modules of methods, so a dry run doesn't: it
     shows `<TBD>` for what has not been counted before.
 
@@ -78,7 +78,7 @@ class JobResources:
             from snakemake.common.tbdstring import TBDString
 
             if self._without_limits:
-                return None
+                return 0
             needs = self.needs(rule, dict(wildcards.items()), threads)
             # What Snakemake itself shows for values that are not known yet.
             return TBDString() if needs is None else part(needs)
