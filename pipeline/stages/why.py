@@ -23,6 +23,8 @@ from pipeline.tracking.find import run_page
 
 _SIZES = ("params", "flops_paper_g", "flops_fvcore_g")
 _SHORT = 12
+_OWN = "ours"
+"""Instead of a reference: a method of the paper itself."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ def _published(table: str, row: str, experiment: Experiment) -> Link:
     source = [f"arXiv 2209.06040, Table {table.removeprefix('table')}"]
     if table == "table1":
         paper = read_published_table1(path).set_index("method")
-        if row in paper.index:
+        if row in paper.index and paper["reference"][row] != _OWN:
             source.append(f"reference {paper['reference'][row]}, {paper['venue'][row]}")
     reason = experiment.reasons().get(row)
     source += [f"not run: {reason}"] if reason else []

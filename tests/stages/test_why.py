@@ -103,10 +103,12 @@ def test_the_page_in_mlflow(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
     assert "import the results with `dmtbench track`" in run(*CELL, "--open").err[0]
-    track_records(load_experiment(CONFIG), "sqlite:///mlflow.db", Path("mlartifacts"))
-    page = run(*CELL, "--open", "--port", 5001).out[-1]
+    # MLflow keeps stores open by address, so other tests in this process must have another one.
+    store = ("--open", "--uri", "sqlite:///why.db")
+    track_records(load_experiment(CONFIG), store[-1], Path("mlartifacts"))
+    page = run(*CELL, *store, "--port", 5001).out[-1]
     assert page.startswith("http://127.0.0.1:5001/#/experiments/1/runs/")
     edit_text(Path("results/tiny/dmtnet-t-seed0/per_image.csv"), "0.", "1.")
-    assert "does not have dmtnet-t-seed0 as it is" in run(*CELL, "--open").err[0]
+    assert "does not have dmtnet-t-seed0 as it is" in run(*CELL, *store).err[0]
     words = ("why", "table1", "Restormer", "combined_psnr", "--config", CONFIG, "--open")
     assert "comes from no run; leave out --open" in run(*words).err[0]
