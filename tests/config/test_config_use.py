@@ -87,8 +87,12 @@ def subclasses(model: type) -> Iterator[type]:
 
 
 def test_no_model_is_forgotten() -> None:
+    # Tolerances are a file of their own, which no run reads.
     models = {
-        model for model in subclasses(Strict) if model.__module__.startswith("pipeline.config.")
+        model
+        for model in subclasses(Strict)
+        if model.__module__.startswith("pipeline.config.")
+        and model.__module__ != "pipeline.config.tolerances"
     }
     assert models - {MethodList} == set(MODELS)
 

@@ -34,7 +34,9 @@ def put(path: Path) -> Path:
 
 
 def test_every_row_of_the_paper_is_scored_or_says_why_not(official: Experiment) -> None:
-    published = {name for name, entry in all_weights().items() if entry.sources}
+    # The registry also has the backbone of a metric.
+    listed = {name for name, entry in all_weights().items() if entry.sources}
+    published = listed & {*official.methods}
     assert set(official.given_of(official.methods)) == published
     rows = {name for name, entry in official.methods.items() if entry.kind != "control"}
     assert len(rows) == 16
