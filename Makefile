@@ -37,7 +37,7 @@ gpu: $(READY)
 
 # Removes what the workflow made; keeps data, environment and MLflow's history.
 clean:
-	rm -rf runs results state logs $(filter-out reports/published,$(wildcard reports/*))
+	rm -rf runs results state logs $(filter-out reports/published reports/counted,$(wildcard reports/*))
 
 # Run after changing dependencies in pyproject.toml (needs uv).
 lock:

@@ -40,4 +40,5 @@ rule all:
         rules.table1.output,
         rules.table2.output,
         rules.plot.output,
+        rules.verdicts.output,
         rules.track.output,

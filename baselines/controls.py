@@ -54,32 +54,6 @@ def build(control: Control) -> nn.Module:
     raise ValueError(f"unknown control {control!r}; known: {', '.join(weights)}, unsharp, linear")
 
 
-def noisy_ground_truth(target: Tensor, sigma: float, seed: int) -> Tensor:
-    """The target plus or minus `sigma`, signs at random: a prediction whose scores are known.
-
-    A sign that would leave [0, 1] is flipped, so that clamping changes nothing: PSNR is
-    `-20 log10(sigma)` dB and MAE is `sigma`, up to rounding.
-
-    Args:
-        target: any shape, values in [0, 1].
-        sigma: amplitude, in (0, 0.5].
-        seed: seed of the signs.
-
-    Returns:
-        A tensor like `target`, in [0, 1].
-
-    Raises:
-        ValueError: `sigma` is outside its range.
-    """
-    if not 0 < sigma <= 0.5:
-        raise ValueError(f"sigma must lie in (0, 0.5], not {sigma}")
-    generator = torch.Generator().manual_seed(seed)
-    signs = torch.randint(0, 2, target.shape, generator=generator).to(target) * 2 - 1
-    signs = torch.where(target + sigma > 1, -torch.ones_like(signs), signs)
-    signs = torch.where(target - sigma < 0, torch.ones_like(signs), signs)
-    return target + sigma * signs
-
-
 class ViewMix(nn.Module):
     """A fixed weighting of the views.
 

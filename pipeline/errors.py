@@ -40,6 +40,10 @@ class NoMemory(UserError):
     """A GPU or a machine with too little memory for what it is asked to compute."""
 
 
+class ControlError(UserError):
+    """Scores that cannot be right: a control is off, or a known mistake explains them."""
+
+
 class RecordError(UserError):
     """A result record that is missing, malformed or does not match its schema."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pipeline.code_hash import PYTHON, source_hash
 from pipeline.config.blocks import Clips, Synthetic
 from pipeline.config.experiment import Experiment, digest_of
+from pipeline.config.tolerances import load_tolerances
 from pipeline.errors import ConfigError
 from pipeline.results_versions import MAKERS_OF_WEIGHTS, results_versions
 from pipeline.run import Run
@@ -19,15 +20,21 @@ from pipeline.run import Run
 SCORING = (
     "pipeline.data.bit_depth",
     "pipeline.data.png",
+    "pipeline.evaluation.controls",
     "pipeline.evaluation.inference",
     "pipeline.evaluation.loading",
     "pipeline.evaluation.metrics",
     "pipeline.evaluation.protocol",
+    "pipeline.evaluation.sanity",
     "pipeline.evaluation.scores",
+    "pipeline.evaluation.suspects",
     "pipeline.evaluation.tiling",
 )
 """Modules whose code is part of every score. An evaluation is cheap, so that every change of them
 counts, even if results stay the same."""
+
+VERDICTS = ("pipeline.verdicts", "pipeline.statistics", "pipeline.verify", "pipeline.audit")
+"""Modules that decide on verdicts."""
 
 
 @dataclass(frozen=True)
@@ -87,25 +94,29 @@ def train_keys(run: Run) -> Keys:
     return Keys(digest_of(requested), _method_code(run) | _versions(*MAKERS_OF_WEIGHTS))
 
 
-def evaluate_keys(run: Run, *, tiling: object = None, given_weights: bool = False) -> Keys:
+def evaluate_keys(run: Run, *, tiling: object = None, given: object = None) -> Keys:
     """Keys of an evaluation, apart from weights and data.
 
     Args:
         run: what is evaluated.
         tiling: tiles of the images, as JSON-like data; `None` for whole images.
-        given_weights: whether the weights come from a file instead of a run.
+        given: `given_key` of a file of weights that takes the place of a run.
 
     Raises:
         ConfigError: a module does not exist or is not valid Python.
     """
     experiment, entry = run.experiment, run.method.entry
+    method = _requested(run)
+    if given is not None:
+        # Published weights belong to the full network.
+        method["kwargs"] = entry.kwargs
     requested = {
-        "method": _requested(run),
+        "method": method,
         "blocks": experiment.digest("protocol", "metrics", "sample_images"),
         # Tables find a record by its row.
         "row": [entry.row, entry.kind],
         "tiling": tiling,
-        "given_weights": given_weights,
+        "given_weights": False if given is None else given,
     }
     code = _method_code(run) | _versions("pipeline.evaluation")
     code |= {f"metric {n}": source_hash(m.module) for n, m in experiment.metrics.items()}
@@ -113,14 +124,45 @@ def evaluate_keys(run: Run, *, tiling: object = None, given_weights: bool = Fals
     return Keys(digest_of(requested), code)
 
 
+def sensitivity_keys(run: Run, *, given: object = None) -> Keys:
+    """Keys of a sensitivity table, apart from the result that it belongs to.
+
+    Args:
+        run: what is scored.
+        given: `given_key` of the weights, if they come from a file instead of a run.
+
+    Raises:
+        ConfigError: a module does not exist or is not valid Python.
+    """
+    keys = evaluate_keys(run, given=given)
+    own = {"sensitivity": source_hash("pipeline.evaluation.sensitivity")}
+    return Keys(keys.configuration, {**keys.code, **own})
+
+
+def given_key(sha256: str | None, key: str | None) -> object:
+    """What an evaluation depends on of a file of weights, as JSON-like data.
+
+    Args:
+        sha256: of the file. Its path is no part: a file may be moved.
+        key: which of several state dicts in it.
+    """
+    return {"sha256": sha256, "key": key}
+
+
 def report_keys(experiment: Experiment) -> Keys:
-    """Keys of tables and plots; the records are their inputs."""
-    blocks = ("name", "methods", "ablations", "metrics", "not_run", "repetitions")
+    """Keys of tables, verdicts and plots; the records are their inputs.
+
+    Raises:
+        ConfigError: the tolerances cannot be used.
+    """
+    blocks = ("name", "methods", "ablations", "metrics", "not_run", "weights", "repetitions")
+    tolerances = load_tolerances().model_dump(mode="json")
     code = {"reporting": source_hash("pipeline.reporting"), "python": PYTHON}
-    return Keys(experiment.digest(*blocks), code)
+    code["verdicts"] = digest_of([source_hash(module) for module in VERDICTS])
+    return Keys(digest_of([experiment.digest(*blocks), tolerances]), code)
 
 
-def _requested(run: Run) -> object:
+def _requested(run: Run) -> dict[str, object]:
     experiment = run.experiment
     return {
         "name": run.method.name,

@@ -5,6 +5,7 @@ They are kept in `<stem>.pins.json` beside the experiment file. Commit that file
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -37,12 +38,17 @@ class PinnedWeights(_Pinned):
 class Pins(_Pinned):
     """What an experiment has pinned.
 
-    `manifest`: SHA-256 of the manifest of a data set, by the name of the set. `weights`: files of
+    `manifest`: SHA-256 of the manifest of a data set, by the name of the set; that of its test
+    scenes alone has the name `<set>-test`. `weights`: files of
     published weights, by method.
     """
 
     manifest: dict[str, Sha256] = Field(default_factory=dict)
     weights: dict[str, tuple[PinnedWeights, ...]] = Field(default_factory=dict)
+
+    def has_manifest(self, dataset: str) -> bool:
+        """Whether a manifest of a data set is pinned, of the whole or of its test scenes."""
+        return bool(self.manifest.keys() & {dataset, f"{dataset}-test"})
 
     def trusted(self, method: str, sha256: str) -> PinnedWeights | None:
         """The pinned weights of `method` with this checksum, if there are any."""
@@ -77,11 +83,30 @@ def read_pins(path: Path) -> Pins:
         ) from error
 
 
+def manifest_pins(dataset: str, manifest: Path) -> dict[str, str]:
+    """What is pinned of a manifest: SHA-256 of the whole, and of its test scenes alone.
+
+    A manifest that holds only test scenes is the second of these: it can never pass for the whole.
+
+    Raises:
+        DataError: the manifest cannot be read.
+    """
+    # It loads OpenCV.
+    from pipeline.data.manifest import manifest_text, read_manifest
+
+    rows = read_manifest(manifest)
+    tests = [row for row in rows if row.split == "test"]
+    pins = {dataset: sha256_of(manifest)} if len(tests) < len(rows) else {}
+    if tests:
+        pins[f"{dataset}-test"] = hashlib.sha256(manifest_text(tests).encode()).hexdigest()
+    return pins
+
+
 def check_manifest(experiment: Experiment, manifest: Path) -> None:
     """Refuse a manifest of the official Canon set that is not the pinned one.
 
     Only images that were examined as the official set may make numbers under its name. Manifests
-    of other sets are not pinned.
+    of other sets are not pinned. A manifest of the test scenes alone has a pin of its own.
 
     Raises:
         DataError: the manifest cannot be read, none is pinned, or another one is.
@@ -89,13 +114,14 @@ def check_manifest(experiment: Experiment, manifest: Path) -> None:
     pins, dataset = experiment.pins, experiment.dataset
     if dataset.kind != "canon":
         return
-    pinned = pins.manifest.get(dataset.name)
+    name, sha256 = next(iter(manifest_pins(dataset.name, manifest).items()))
+    pinned = pins.manifest.get(name)
     if pinned is None:
         raise DataError(
             f"{manifest}: no manifest of {dataset.name!r} is pinned for this experiment; run "
             "`dmtbench data` with its file, which examines the images and pins it"
         )
-    require_same(manifest, dataset.name, sha256=sha256_of(manifest), pinned=pinned)
+    require_same(manifest, dataset.name, sha256=sha256, pinned=pinned)
 
 
 def require_same(manifest: Path, dataset: str, *, sha256: str, pinned: str) -> None:
@@ -114,6 +140,11 @@ def require_same(manifest: Path, dataset: str, *, sha256: str, pinned: str) -> N
 
 def pin_manifest(path: Path, dataset: str, sha256: str) -> str:
     """Pin the manifest of a data set unless one is pinned already.
+
+    Args:
+        path: the pins file.
+        dataset: a name of `manifest_pins`.
+        sha256: the checksum of that name.
 
     Returns:
         The checksum that is pinned now: the first one.

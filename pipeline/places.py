@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.artifacts import PER_IMAGE_FILE, RECORD, WEIGHTS
+from pipeline.artifacts import PER_IMAGE_FILE, RECORD, SENSITIVITY, WEIGHTS
+from pipeline.config.blocks import Canon, Clips, Folder, Synthetic
 from pipeline.config.experiment import Experiment
 
 COMPLEXITY = Path("results/complexity")
@@ -77,6 +78,13 @@ class Places:
         """The manifest of a set."""
         return Path("data") / dataset / "manifest.csv"
 
+    @staticmethod
+    def raw_of(block: Synthetic | Canon | Folder | Clips) -> Path:
+        """Folder of the images of a set."""
+        if isinstance(block, Synthetic | Clips):
+            return Path("data") / block.name / "raw"
+        return Path(block.root)
+
     @property
     def manifest(self) -> Path:
         """The manifest of the data set."""
@@ -115,6 +123,10 @@ class Places:
     def per_image(self, method: str, repetition: int) -> Path:
         """Per-image scores of a result."""
         return self.result(method, repetition) / PER_IMAGE_FILE
+
+    def sensitivity(self, method: str, repetition: int) -> Path:
+        """Sensitivity table of a result; a new result removes it."""
+        return self.result(method, repetition) / SENSITIVITY
 
     @staticmethod
     def complexity(method: str) -> Path:

@@ -1,7 +1,7 @@
 """Result records: the JSON files that every stage writes and every report reads.
 
-Each is validated when written and when read, and holds a checksum of its own content. Their JSON
-Schemas are in `docs/schemas/`.
+Each is validated when written and when read, and holds a checksum of its content. `docs/schemas/`
+has their JSON Schemas.
 """
 
 from __future__ import annotations
@@ -13,58 +13,22 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
+from pipeline.doctor_record import DoctorReport as DoctorReport
+from pipeline.doctor_record import ImageReport as ImageReport
 from pipeline.errors import RecordError, first_problem
 from pipeline.files import write_text
 from pipeline.record_base import Record
+from pipeline.record_parts import ControlScore as ControlScore
+from pipeline.record_parts import Floor as Floor
+from pipeline.record_parts import GivenFile as GivenFile
+from pipeline.record_parts import Protocol as Protocol
+from pipeline.record_parts import Provenance as Provenance
+from pipeline.record_parts import Scores as Scores
 
 Label = Literal["reproduced", "official weights", "given weights", "published", "surrogate", "demo"]
 CATEGORIES = ("indoor", "outdoor", "combined")
 MAIN_GROUP = "main"
 _AGAIN = "delete the file and run its stage again"
-
-
-class Provenance(Record):
-    """Where a number comes from.
-
-    `config`: the whole resolved experiment; `config_hash`: its SHA-256. `configuration_key` and
-    `code`: the part of the configuration, and of the code, that the result depends on
-    (`pipeline.keys.Keys`). `manifest_sha256`,
-    `companion_sha256`, `weights_sha256`: SHA-256 of the data manifest, of the companion set's
-    manifest if a training used one, and of the weights used or made. `git_dirty`: whether tracked
-    files differed from `git_commit`. `results_versions`: `RESULTS_VERSION` of each package that
-    makes numbers. `wall_s`: seconds. `peak_memory_mb`: MiB.
-    """
-
-    command: str
-    config: dict[str, Any]
-    config_hash: str
-    configuration_key: str
-    code: dict[str, str]
-    manifest_sha256: str | None
-    companion_sha256: str | None = None
-    weights_sha256: str | None
-    git_commit: str | None
-    git_dirty: bool | None
-    results_versions: dict[str, int]
-    packages: dict[str, str]
-    hardware: dict[str, str]
-    seeds: dict[str, int]
-    wall_s: float
-    peak_memory_mb: float
-    created: str
-
-
-class Protocol(Record):
-    """How images were scored; results of different protocols are never compared."""
-
-    id: str
-    input_bits: int
-    ground_truth_bits: int
-    clamp: bool
-    quantization: str
-    ssim: str
-    tiling: str
-    views: tuple[str, ...]
 
 
 class RunRecord(Record):
@@ -89,20 +53,15 @@ class RunRecord(Record):
     provenance: Provenance
 
 
-class Scores(Record):
-    """Plain means over `n` images, by metric; `None` for a metric that was not computed."""
-
-    n: int
-    mean: dict[str, float | None]
-
-
 class ResultRecord(Record):
     """`results/<set>/<run>/record.json`: one method scored on the test split.
 
     `scores` maps indoor, outdoor and combined to means over the main group; `groups` maps every
     other group of scenes to its means. `metric_status` maps each metric to `computed` or to the
     reason why it was not. `images`: names of the sample images next to the record.
-    `per_image_sha256`: SHA-256 of `per_image.csv`, from which the means were computed.
+    `per_image_sha256`: SHA-256 of `per_image.csv`, from which the means were computed. `controls`:
+    by control and metric; empty in records that are older than they. `floor`: only where weights
+    were used. `given_weights`: what took the place of a run.
     """
 
     kind: Literal["result"] = "result"
@@ -113,12 +72,47 @@ class ResultRecord(Record):
     repetition: int
     label: Label
     trained_params: int
+    given_weights: GivenFile | None = None
     protocol: Protocol
     scores: dict[str, Scores]
     groups: dict[str, Scores]
     metric_status: dict[str, str]
     images: tuple[str, ...]
     per_image_sha256: str
+    controls: dict[str, dict[str, ControlScore]] = Field(default_factory=dict)
+    floor: Floor | None = None
+    provenance: Provenance
+
+
+class SensitivityRow(Record):
+    """One way to score: means by metric over the main group, and by how much they moved.
+
+    `scores`: as in a `ResultRecord`. `moved`: by category and metric, relative to the protocol.
+    """
+
+    name: str
+    meaning: str
+    scores: dict[str, Scores]
+    moved: dict[str, dict[str, float | None]]
+
+
+class SensitivityRecord(Record):
+    """`results/<set>/<run>/sensitivity.json`: one trained network, scored in several ways.
+
+    `result_sha256`: SHA-256 of the result record beside it. `protocol`: of that result, and of the
+    first of `rows`. `left_out`: the reason why a way has no row, by its name.
+    """
+
+    kind: Literal["sensitivity"] = "sensitivity"
+    method: str
+    row: str
+    dataset: str
+    repetition: int
+    label: Label
+    protocol: Protocol
+    result_sha256: str
+    rows: tuple[SensitivityRow, ...]
+    left_out: dict[str, str]
     provenance: Provenance
 
 
@@ -163,51 +157,19 @@ class StepRecord(Record):
     outputs: dict[str, str]
 
 
-class ImageReport(Record):
-    """An image that could be decoded.
-
-    Size in pixels, bits per channel, length in bytes, SHA-256. `correlation` with the combined
-    view of its scene (-1 to 1) and `shift` against it (pixels to the right and down, coarse);
-    `null` for the combined view and where they cannot be determined.
-    """
-
-    width: int
-    height: int
-    bit_depth: int
-    bytes: int
-    sha256: str
-    correlation: float | None
-    shift: tuple[float, float] | None
-
-
-class DoctorReport(Record):
-    """What `dmtbench doctor` found in a data set.
-
-    `layout`: name of the layout and its folder. `labels`: source of the labels indoor and outdoor.
-    `ground_truth`: whether there are sharp images. `scenes`: their number by split. `images`: by
-    path relative to `root`. `unjudged`: number of views too small or too flat to compare with
-    their scene. `seconds`: duration of the examination. `problems`, `notes`: one line each.
-    """
-
-    kind: Literal["doctor"] = "doctor"
-    root: str
-    layout: str
-    labels: str
-    ground_truth: bool
-    scenes: dict[str, int]
-    unjudged: int
-    seconds: float
-    problems: tuple[str, ...]
-    notes: tuple[str, ...]
-    images: dict[str, ImageReport]
-
-
 AnyRecord = TypeVar(
-    "AnyRecord", RunRecord, ResultRecord, ComplexityRecord, StepRecord, DoctorReport
+    "AnyRecord",
+    RunRecord,
+    ResultRecord,
+    SensitivityRecord,
+    ComplexityRecord,
+    StepRecord,
+    DoctorReport,
 )
 RECORD_TYPES: tuple[type[Record], ...] = (
     RunRecord,
     ResultRecord,
+    SensitivityRecord,
     ComplexityRecord,
     StepRecord,
     DoctorReport,

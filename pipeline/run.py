@@ -71,7 +71,8 @@ class Run:
         if self.method.surrogate is not None:
             return "surrogate"
         dataset = self.experiment.dataset
-        examined = dataset.kind == "canon" and dataset.name in self.experiment.pins.manifest
+        pinned = self.experiment.pins.has_manifest(dataset.name)
+        examined = dataset.kind == "canon" and pinned
         return "reproduced" if examined else "demo"
 
     def seed(self, purpose: str) -> int:

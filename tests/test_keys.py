@@ -17,6 +17,7 @@ from pipeline.keys import (
     SCORING,
     data_keys,
     evaluate_keys,
+    given_key,
     patches_keys,
     report_keys,
     store_keys,
@@ -175,7 +176,10 @@ def test_an_evaluation_depends_on_repetition_tiles_and_given_weights(tiny: Tiny)
     runs = [Run.of(tiny.experiment, "dmtnet-t", repetition) for repetition in (0, 1)]
     found = [*map(evaluate_keys, runs), *map(train_keys, runs)]
     tiles = {"size": 32, "overlap": 8}
-    found += [evaluate_keys(runs[0], tiling=tiles), evaluate_keys(runs[0], given_weights=True)]
+    found += [
+        evaluate_keys(runs[0], tiling=tiles),
+        evaluate_keys(runs[0], given=given_key("0" * 64, None)),
+    ]
     assert len({key.configuration for key in found}) == len(found)
 
 

@@ -16,8 +16,9 @@ LAYERS = (
     {"cli"},
     {"stages"},
     {"gpu_check"},
-    {"training", "evaluation", "reporting", "tracking", "workflow", "planning", "chain"},
-    {"compute", "weights", "fetch", "data", "config"},
+    {"verify"},
+    {"training", "evaluation", "reporting", "tracking", "workflow", "planning", "chain", "audit"},
+    {"compute", "weights", "fetch", "data", "config", "statistics"},
 )
 """The packages of `pipeline`, from top to bottom; CONTRIBUTING.md explains them."""
 FILES = sorted(path for package in PACKAGES for path in (REPOSITORY / package).rglob("*.py"))
@@ -110,10 +111,32 @@ def test_the_harness_never_imports_a_method(module: str) -> None:
     assert not {"baselines", "dmtnet"} & roots(imported(module))
 
 
-@pytest.mark.parametrize("module", [*inside("pipeline.reporting"), "pipeline.stages.report"])
+@pytest.mark.parametrize("module", inside("pipeline.statistics"))
+def test_statistics_need_numpy_and_scipy_only(module: str) -> None:
+    assert roots(imported(module)) <= {"numpy", "scipy", "pipeline", *sys.stdlib_module_names}
+    ours = {name for name in imported(module) if name.startswith("pipeline")}
+    assert packages_of(ours) <= {"pipeline.statistics"}
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        *inside("pipeline.reporting"),
+        *inside("pipeline.verify"),
+        "pipeline.verdicts",
+        "pipeline.stages.report",
+        "pipeline.stages.verdicts",
+    ],
+)
 def test_reports_never_load_torch(module: str) -> None:
     assert "torch" not in roots(imported(module))
     assert "torch" not in roots(loaded_by(module))
+
+
+@pytest.mark.parametrize("module", inside("pipeline.audit"))
+def test_the_audit_loads_little(module: str) -> None:
+    # It answers in a second.
+    assert not {"torch", "pandas", "numpy"} & roots(loaded_by(module))
 
 
 @pytest.mark.parametrize("module", inside("pipeline.evaluation.metrics"))

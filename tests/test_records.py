@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from support.factories import complexity, result, run
+from support.factories import complexity, result, run, sensitivity, way
 from support.paths import DOCS
 
 from pipeline.errors import DataError, RecordError
 from pipeline.records import (
     RECORD_TYPES,
     ComplexityRecord,
+    ControlScore,
     DoctorReport,
+    Floor,
     ImageReport,
     ResultRecord,
     RunRecord,
@@ -29,6 +31,13 @@ SCHEMAS = DOCS / "schemas"
 RECORDS = [
     run(learned={"amount": 1 / 3}),
     result(extra={"lpips": None}, groups={}),
+    result().model_copy(
+        update={
+            "controls": {"ground truth": {"psnr": ControlScore(expected=100.0, found=100.0)}},
+            "floor": Floor(scenes=4, psnr=20.5, input_psnr=19.25),
+        }
+    ),
+    sensitivity(way("unclamped", psnr=-0.1, ssim=None)),
     complexity(by_operator={"conv": 2**53}),
     DoctorReport(
         root="raw",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
-from pipeline.artifacts import CURVE, RECORD, WEIGHTS
+from pipeline.artifacts import CURVE, PER_IMAGE_FILE, RECORD, WEIGHTS
 from pipeline.chain.complexity import judge_complexity
 from pipeline.chain.reports import judge_report, reports
 from pipeline.chain.results import judge_result, judge_run
@@ -97,7 +97,7 @@ class Chain:
             standing = self.standing(name)
             if standing.state == "missing":
                 if artifact.kept:
-                    reasons[name] = f"missing: {standing.path}"
+                    reasons[name] = f"missing: {standing}"
             elif standing.state != "fresh":
                 reasons[name] = f"{standing.reason}: {standing.path}"
             elif again := self._changed(artifact, changed):
@@ -133,7 +133,12 @@ class Chain:
         for part, block in experiment.sets().items():
             manifest = Places.manifest_of(block.name)
             index = Places.store_of(block.name) / INDEX
-            yield _step(f"data {block.name}", manifest, data_keys(experiment, part))
+            made = _step(f"data {block.name}", manifest, data_keys(experiment, part))
+            if block.kind == "canon":
+                made = replace(made, judge=partial(_pinned, made.judge, experiment, manifest))
+            yield made
+            if not experiment.trains:
+                continue
             yield _step(
                 f"store {block.name}",
                 index,
@@ -143,6 +148,8 @@ class Chain:
                 needs=(f"data {block.name}",),
                 kept=False,
             )
+        if not experiment.trains:
+            return
         name = experiment.dataset.name
         yield _step(
             "patches",
@@ -155,7 +162,8 @@ class Chain:
 
     def _of_runs(self) -> Iterator[Artifact]:
         experiment = self.experiment
-        for method, repetition in experiment.runs_of([*experiment.methods, *experiment.ablations]):
+        methods = [*experiment.methods, *experiment.ablations]
+        for method, repetition in experiment.runs_of(methods):
             run, name = Run.of(experiment, method, repetition), f"{method}-seed{repetition}"
             needs = [f"data {experiment.dataset.name}"]
             if run.method.trainable:
@@ -175,6 +183,15 @@ class Chain:
                 (self.places.per_image(method, repetition), self.places.record(method, repetition)),
                 tuple(needs),
                 partial(judge_result, run, self.places),
+                row=True,
+            )
+        for method in experiment.given_of(methods):
+            folder = self.places.given(method)
+            yield Artifact(
+                f"evaluate {method}-given",
+                (folder / PER_IMAGE_FILE, folder / RECORD),
+                (f"data {experiment.dataset.name}",),
+                partial(judge_result, Run.of(experiment, method), self.places, given=True),
                 row=True,
             )
 
@@ -222,3 +239,11 @@ def _step(
     path = record or record_of(output)
     judge = partial(judge_step, path, keys=keys, inputs=inputs or {}, outputs=[output])
     return Artifact(name, (output, path), needs, judge, data=True, kept=kept)
+
+
+def _pinned(judge: Callable[[], Standing], experiment: Experiment, manifest: Path) -> Standing:
+    """How a manifest stands that may have been made and pinned for another experiment."""
+    standing = judge()
+    if standing.usable and not experiment.pins.has_manifest(experiment.dataset.name):
+        return Standing("missing", manifest, "is not pinned for this experiment yet")
+    return standing

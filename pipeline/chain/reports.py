@@ -11,6 +11,7 @@ from pipeline.artifacts import RECORD
 from pipeline.chain.standing import Standing
 from pipeline.chain.steps import judge_step, write_step
 from pipeline.config.experiment import Experiment
+from pipeline.files import copy_file
 from pipeline.keys import report_keys
 from pipeline.places import PUBLISHED, REPORTS, Places
 
@@ -22,11 +23,12 @@ _FILES = {
         "metrics.json",
     ),
     "table2": tuple(f"table2.{ending}" for ending in _TABLE),
+    "verdicts": ("verdicts.csv", "comparisons.csv", "verdicts.md"),
     "track": ("tracking.json",),
     "plot": tuple(f"psnr_vs_params.{ending}" for ending in ("png", "svg", "pdf")),
 }
 TABLES = ("table1", "table2")
-_COPIED = (*TABLES, "plot")
+_COPIED = (*TABLES, "plot", "verdicts")
 
 
 @dataclass(frozen=True)
@@ -62,36 +64,65 @@ def counted(experiment: Experiment, methods: list[str]) -> list[str]:
 
 
 def given(experiment: Experiment, methods: list[str]) -> dict[str, Path]:
-    """Result records of methods that were evaluated with given weights."""
+    """Result records of methods that were evaluated with weights that nobody requests."""
     places = Places.of(experiment)
     paths = {name: places.given(name) / RECORD for name in methods}
-    return {name: path for name, path in paths.items() if path.exists()}
+    requested = experiment.given_of(methods)
+    return {name: path for name, path in paths.items() if name not in requested and path.exists()}
+
+
+def results_of(experiment: Experiment, methods: list[str]) -> dict[str, Path]:
+    """Records of all results that the experiment requests, by name of the artifact."""
+    places = Places.of(experiment)
+    own = {f"evaluate {m}-seed{r}": places.record(m, r) for m, r in experiment.runs_of(methods)}
+    requested = {
+        f"evaluate {name}-given": places.given(name) / RECORD
+        for name in experiment.given_of(methods)
+    }
+    return own | requested
 
 
 def reports(experiment: Experiment) -> dict[str, Report]:
     """All reports of an experiment by name; each comes after those that it needs."""
     made = [table_report(experiment, name) for name in TABLES]
-    made += [plot_report(experiment), track_report(experiment)]
+    made += [plot_report(experiment), verdicts_report(experiment), track_report(experiment)]
     return {report.name: report for report in made}
 
 
 def table_report(experiment: Experiment, name: str) -> Report:
     """The report `table1` or `table2`."""
-    places, methods = Places.of(experiment), methods_of(experiment, name)
-    runs, sizes = experiment.runs_of(methods), counted(experiment, methods)
-    records = {f"{m}-seed{r}": places.record(m, r) for m, r in runs}
-    inputs = {
-        f"data {places.dataset}": places.manifest,
-        **{f"evaluate {run}": path for run, path in records.items()},
-        **{f"complexity {method}": Places.complexity(method) for method in sizes},
-    }
-    further = {f"given {method}": path for method, path in given(experiment, methods).items()}
+    methods = methods_of(experiment, name)
+    sizes = {f"complexity {m}": Places.complexity(m) for m in counted(experiment, methods)}
+    inputs = _results(experiment, methods) | sizes
+    further = _given(experiment, methods)
     return _report(
         experiment,
         name,
         inputs={**inputs, **further, "published": PUBLISHED / f"{name}.csv"},
         needs=tuple(inputs),
     )
+
+
+def verdicts_report(experiment: Experiment) -> Report:
+    """The report `verdicts`: cells and claims of the paper, and the pairs that it compares."""
+    methods = list(
+        dict.fromkeys(name for table in TABLES for name in methods_of(experiment, table))
+    )
+    inputs, further = _results(experiment, methods), _given(experiment, methods)
+    published = {f"published {name}": PUBLISHED / f"{name}.csv" for name in (*TABLES, "claims")}
+    return _report(
+        experiment, "verdicts", inputs={**inputs, **further, **published}, needs=tuple(inputs)
+    )
+
+
+def _results(experiment: Experiment, methods: list[str]) -> dict[str, Path]:
+    """Data and result records of these methods, by artifact."""
+    places = Places.of(experiment)
+    return {f"data {places.dataset}": places.manifest, **results_of(experiment, methods)}
+
+
+def _given(experiment: Experiment, methods: list[str]) -> dict[str, Path]:
+    return {f"given {method}": path for method, path in given(experiment, methods).items()}
 
 
 def plot_report(experiment: Experiment) -> Report:
@@ -103,11 +134,12 @@ def plot_report(experiment: Experiment) -> Report:
 def track_report(experiment: Experiment) -> Report:
     """The report `track`: the summary of the last import into MLflow."""
     places, inputs = Places.of(experiment), dict[str, Path]()
-    for method, repetition in experiment.runs_of([*experiment.methods, *experiment.ablations]):
-        name = f"{method}-seed{repetition}"
+    methods = [*experiment.methods, *experiment.ablations]
+    for method, repetition in experiment.runs_of(methods):
         if experiment.entry(method).recipe is not None:
-            inputs[f"train {name}"] = places.run(method, repetition) / RECORD
-        inputs[f"evaluate {name}"] = places.record(method, repetition)
+            name = f"train {method}-seed{repetition}"
+            inputs[name] = places.run(method, repetition) / RECORD
+    inputs |= results_of(experiment, methods)
     inputs |= {name: places.reports / f"{name}.record.json" for name in _COPIED}
     return _report(experiment, "track", inputs=inputs, needs=tuple(inputs))
 
@@ -140,6 +172,18 @@ def record_report(experiment: Experiment, report: Report) -> None:
         inputs={name: path for name, path in report.inputs.items() if path.exists()},
         outputs=report.files,
     )
+
+
+def finish_report(experiment: Experiment, report: Report) -> list[Path]:
+    """Copy the files of a report to `reports/` and write its record; returns files and copies.
+
+    Raises:
+        DataError: as for `record_report`.
+    """
+    for copy in report.copies:
+        copy_file(report.record.with_name(copy.name), copy)
+    record_report(experiment, report)
+    return [*report.files, *report.copies]
 
 
 def judge_report(experiment: Experiment, report: Report) -> Standing:

@@ -8,13 +8,15 @@ from pathlib import Path
 from pipeline.artifacts import PER_IMAGE_FILE, RECORD, WEIGHTS
 from pipeline.chain.standing import Standing, judged_by_keys
 from pipeline.errors import RecordError
+from pipeline.evaluation.metrics import NOT_COMPUTED, load_metrics
 from pipeline.evaluation.scores import aggregate, read_per_image
 from pipeline.files import sha256_of
-from pipeline.keys import evaluate_keys, train_keys
+from pipeline.keys import evaluate_keys, given_key, train_keys
 from pipeline.places import Places, record_of
 from pipeline.records import ResultRecord, RunRecord, StepRecord, read_record
 from pipeline.run import Run
-from pipeline.weights.trust import known_source
+from pipeline.weights.requested import missing_weights, requested_weights
+from pipeline.weights.trust import known_source, label_of_weights
 
 
 def judge_run(run: Run, places: Places) -> Standing:
@@ -56,14 +58,15 @@ def judge_result(run: Run, places: Places, *, given: bool = False) -> Standing:
     Args:
         run: what must have been evaluated.
         places: of its experiment.
-        given: whether the result is that of given weights.
+        given: whether the result is that of given weights. If the experiment names them, they must
+            have been used; a file that is no longer there is not compared.
     """
     name = run.method.name
     folder = places.given(name) if given else places.result(name, run.repetition)
     path, per_image = folder / RECORD, folder / PER_IMAGE_FILE
     for file in (path, per_image):
         if not file.exists():
-            return Standing("missing", file)
+            return Standing("missing", file, _absent_weights(run) if given else "")
     try:
         record = read_record(path, ResultRecord)
     except RecordError as error:
@@ -76,20 +79,33 @@ def judge_result(run: Run, places: Places, *, given: bool = False) -> Standing:
         return Standing("broken", per_image, "was changed after it was made")
     if problem := _wrong_means(record, per_image):
         return Standing("broken", path, problem)
+    key = None
     if given:
-        problem = _unknown_weights(record, run)
+        key = key_of_given(record)
+        problem = _not_given(record) or _other_given(record, run)
     else:
         problem = _wrong_weights(record, run, places) or _wrong_label(record, run)
     if problem:
         return Standing("foreign", path, problem)
     if problem := _other_manifest({places.manifest: record.provenance.manifest_sha256}):
         return Standing("foreign", path, problem)
-    return judged_by_keys(
+    standing = judged_by_keys(
         path,
-        keys=evaluate_keys(run, given_weights=given),
+        keys=evaluate_keys(run, given=key),
         configuration_key=record.provenance.configuration_key,
         code=record.provenance.code,
     )
+    if standing.state == "fresh" and (names := _computable_now(record, run)):
+        return Standing("stale", path, f"lacks {', '.join(names)}, which can be computed now")
+    return standing
+
+
+def _computable_now(record: ResultRecord, run: Run) -> list[str]:
+    """Metrics that were not computed for want of something that is there now."""
+    known = {n: s for n, s in record.metric_status.items() if s.startswith(NOT_COMPUTED)}
+    # Others are not even imported.
+    absent = {n: entry for n, entry in run.experiment.metrics.items() if n in known}
+    return [name for name, metric in load_metrics(absent).items() if metric.lacks() == ""]
 
 
 def _unreadable(path: Path, error: RecordError) -> Standing:
@@ -114,12 +130,39 @@ def _wrong_means(record: ResultRecord, per_image: Path) -> str:
     return "" if same else f"its means are not those of {PER_IMAGE_FILE}"
 
 
-def _unknown_weights(record: ResultRecord, run: Run) -> str:
-    """What is wrong with the label of a result of given weights; empty if nothing is."""
-    used = record.provenance.weights_sha256
-    known = used is not None and known_source(run.method.name, used, run.experiment.pins)
-    wrong = record.label == "official weights" and not known
-    return "is labeled official weights, but their checksum is not known" if wrong else ""
+def _absent_weights(run: Run) -> str:
+    """What to do about weights that the experiment names and that are missing; empty otherwise."""
+    if run.method.name not in run.experiment.weights:
+        return ""
+    return missing_weights(run.experiment, run.method.name) or ""
+
+
+def key_of_given(record: ResultRecord) -> object:
+    """What the keys of a result of given weights hold of their file."""
+    known = record.given_weights
+    return given_key(record.provenance.weights_sha256, known.key if known else None)
+
+
+def _not_given(record: ResultRecord) -> str:
+    there = record.given_weights is not None and record.provenance.weights_sha256 is not None
+    return "" if there else "does not say which file of weights it scores"
+
+
+def _other_given(record: ResultRecord, run: Run) -> str:
+    """What is wrong with the file and the label of a result of given weights; empty if nothing."""
+    name, used, label = run.method.name, record.provenance.weights_sha256 or "", record.label
+    if name not in run.experiment.weights:
+        known = known_source(name, used, run.experiment.pins)
+        wrong = label == "official weights" and not known
+        return "is labeled official weights, but their checksum is not known" if wrong else ""
+    wanted = requested_weights(run.experiment, name)
+    if wanted.official and wanted.official.is_file() and sha256_of(wanted.official) != used:
+        return f"scores other weights than {wanted.official}"
+    key = record.given_weights.key if record.given_weights else None
+    if key != wanted.key:
+        return f"scores the state dict {key or 'by default'}, not {wanted.key or 'by default'}"
+    right = label_of_weights(run, used)
+    return "" if label == right else f"is labeled {label} instead of {right}"
 
 
 def _wrong_weights(record: ResultRecord, run: Run, places: Places) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pipeline.chain.complexity import judge_complexity
 from pipeline.chain.experiment import Chain
-from pipeline.chain.reports import counted, given
+from pipeline.chain.reports import counted, given, results_of
 from pipeline.chain.results import judge_result
 from pipeline.config.experiment import Experiment
 from pipeline.places import Places
@@ -42,17 +42,17 @@ def shown_records(experiment: Experiment, methods: list[str]) -> Shown:
     results: list[ResultRecord] = []
     sizes: list[ComplexityRecord] = []
     stale, folders = set[str](), set[str]()
-    for method, repetition in experiment.runs_of(methods):
-        path = places.record(method, repetition)
+    for name, path in results_of(experiment, methods).items():
         if not path.exists():
             continue
-        name = f"{method}-seed{repetition}"
-        links = (f"data {experiment.dataset.name}", f"train {name}", f"evaluate {name}")
-        for standing in (chain.standing(link) for link in links if link in chain.artifacts):
+        links = (f"data {places.dataset}", name.replace("evaluate", "train", 1), name)
+        standings = [chain.standing(link) for link in links if link in chain.artifacts]
+        for standing in standings:
             standing.require()
-            stale |= {method} if standing.state == "stale" else set()
-        results.append(read_record(path, ResultRecord))
+        record = read_record(path, ResultRecord)
+        results.append(record)
         folders.add(path.parent.name)
+        stale |= {record.method for standing in standings if standing.state == "stale"}
     for method, path in given(experiment, methods).items():
         standing = judge_result(Run.of(experiment, method), places, given=True)
         standing.require()

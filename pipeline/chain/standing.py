@@ -14,7 +14,7 @@ State = Literal["fresh", "stale", "foreign", "broken", "missing"]
 
 STATES: dict[State, str] = {
     "fresh": "what the experiment requests, made by the code of today",
-    "stale": "what the experiment requests, made by other code",
+    "stale": "what the experiment requests, by other code or without a metric that can be added",
     "foreign": "made for another configuration, seed, repetition or data set",
     "broken": "changed, damaged or incomplete since it was made",
     "missing": "not made yet",

@@ -11,6 +11,7 @@ import typer
 
 from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, Panel, app, example
 from pipeline.cli.runs import MethodArgument
+from pipeline.cli.workflow_data import workflow_data
 
 if TYPE_CHECKING:
     from pipeline.stages.debug import Trial
@@ -116,14 +117,9 @@ def _trial(
     from pipeline.run import Run
 
     this = Run.of(load_experiment(config), method)
-    folder = Path("data") / this.experiment.dataset.name
+    data = workflow_data(this, config, store=store, patches=patches)
     with gpus_held(this.compute, this.gpus):
         # It loads torch, which must not see the GPUs of other jobs.
         from pipeline.stages.debug import prepare_trial
 
-        yield prepare_trial(
-            this,
-            store=store or folder / "store",
-            patches=patches or folder / "patches.csv",
-            **changes,
-        )
+        yield prepare_trial(this, store=data.store, patches=data.patches, **changes)

@@ -1,4 +1,4 @@
-"""Commands that list finished runs and remove those that were replaced."""
+"""Commands that say where results come from, list finished runs and remove replaced ones."""
 
 from __future__ import annotations
 
@@ -53,6 +53,47 @@ def prune(
             with writing(run.folder):
                 shutil.rmtree(run.folder)
         print(f"{'removed' if yes else 'would remove'} {_line(run)}")
+
+
+@app.command(rich_help_panel=Panel.REPORTS, epilog=example("why table1 DMTNet-B combined_psnr"))
+def why(
+    table: Annotated[str, typer.Argument(help="table1 or table2.")],
+    row: Annotated[str, typer.Argument(help="Label of the row, or name of the method.")],
+    column: Annotated[str, typer.Argument(help="Column of the table's CSV file.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    in_mlflow: Annotated[
+        bool, typer.Option("--open", help="Show the run in MLflow on this machine.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of `mlflow ui`.")] = 5000,
+    uri: Annotated[str, typer.Option(help="Address of the MLflow store.")] = "sqlite:///mlflow.db",
+    json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+) -> None:
+    """Say where a number comes from: record, scores, weights, data, command, code, machine.
+
+    Each link is checked. The exit status is 1 if one is foreign, broken or missing.
+    """
+    from pipeline.config.experiment import load_experiment
+    from pipeline.stages.why import explain, run_pages, why_json, why_lines
+
+    experiment = load_experiment(config)
+    found = explain(experiment, table, row, column)
+    for line in [why_json(found)] if json else why_lines(found):
+        print(line)
+    for page in run_pages(experiment, found, uri, port) if in_mlflow else []:
+        print(page)
+        _show(page)
+    if not found.holds:
+        raise typer.Exit(1)
+
+
+def _show(page: str) -> None:
+    """Open a page in a graphical browser, if there is one."""
+    import os
+    import sys
+    import webbrowser
+
+    if sys.platform == "darwin" or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys():
+        webbrowser.open(page)
 
 
 def _found(config: Path, folder: Path | None) -> list[FinishedRun]:

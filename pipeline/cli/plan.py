@@ -57,7 +57,9 @@ def run(
     It uses all cores and all visible GPUs (CUDA_VISIBLE_DEVICES) of the machine.
     """
     from pipeline.workflow.folders import check_folders
+    from pipeline.workflow.missing_weights import check_weights
     from pipeline.workflow.run import run_workflow
 
+    check_weights(config, targets or [])
     check_folders(config, targets or [])
     raise typer.Exit(run_workflow(targets or [], config, cores))

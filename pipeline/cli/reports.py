@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,8 @@ import typer
 from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, Panel, app, example, print_paths
 
 _CANON = " --config config/canon.yaml"
+DIFFERS, NOT_FRESH = 3, 4
+"""Exit statuses of `verify`; 1 and 2 mean that it could not do its work."""
 
 
 @app.command(rich_help_panel=Panel.REPORTS, epilog=example("table1" + _CANON))
@@ -43,6 +46,50 @@ def plot(config: ConfigOption = DEFAULT_CONFIG) -> None:
     print_paths(make_plot(load_experiment(config)))
 
 
+@app.command(rich_help_panel=Panel.REPORTS, epilog=example("verdicts" + _CANON))
+def verdicts(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Write the verdicts on the paper's cells and claims, checked and placed as Table 1."""
+    from pipeline.config.experiment import load_experiment
+    from pipeline.stages.verdicts import make_verdicts
+
+    print_paths(make_verdicts(load_experiment(config)))
+
+
+@app.command(rich_help_panel=Panel.REPORTS, epilog=example("verify --fresh" + _CANON))
+def verify(
+    config: ConfigOption = DEFAULT_CONFIG,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder to write the tables to, besides.")
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Fail if anything behind the numbers is stale.")
+    ] = False,
+) -> None:
+    """Compare results with the paper's cells and claims: reproduced, differs or inconclusive.
+
+    docs/verdicts.md has the rules. The exit status is 3 if a cell or claim differs on the worse
+    side, and with --fresh 4 if anything is stale, foreign or broken.
+    """
+    from pipeline.config.experiment import load_experiment
+    from pipeline.stages.verdicts import doubtful, verification_of, write_verdicts
+    from pipeline.verify.frames import json_lines
+    from pipeline.verify.page import page
+
+    experiment = load_experiment(config)
+    found = verification_of(experiment)
+    if output is not None:
+        write_verdicts(found, output)
+    print(json_lines(found) if json else page(found).rstrip())
+    lines = doubtful(experiment, found) if fresh else []
+    for line in lines:
+        print(line, file=sys.stderr)
+    if lines:
+        raise typer.Exit(NOT_FRESH)
+    if found.is_worse:
+        raise typer.Exit(DIFFERS)
+
+
 @app.command(rich_help_panel=Panel.REPORTS, epilog=example("track" + _CANON))
 def track(
     config: ConfigOption = DEFAULT_CONFIG,
@@ -71,11 +118,12 @@ def status(
     from pipeline.config.experiment import load_experiment
     from pipeline.stages.status import print_status, standings, status_json
 
-    found = standings(load_experiment(config))
+    experiment = load_experiment(config)
+    found = standings(experiment)
     if json:
         print(status_json(found))
     else:
-        print_status(found, Console())
+        print_status(found, Console(), experiment.reasons())
     if any(one.standing.state != "fresh" and not one.extra for one in found):
         raise typer.Exit(1)
 

@@ -137,7 +137,10 @@ def evaluate(
     tile: TileOption = None,
     tile_overlap: TileOverlapOption = None,
 ) -> None:
-    """Score one method on the images of the test split."""
+    """Score one method on the images of the test split.
+
+    First it scores controls whose values are known, and refuses to go on if one is off.
+    """
     from pipeline.compute.launch import gpus_held
     from pipeline.config.experiment import load_experiment
     from pipeline.run import Run, WeightsOrigin
@@ -159,6 +162,8 @@ def evaluate(
         )
     mean = record.scores["combined"].mean
     print(f"{output}: combined {mean['psnr']:.2f} dB, SSIM {mean['ssim']:.3f} ({record.label})")
+    if record.floor is not None and (warning := record.floor.warning()):
+        print(f"{output}: {warning}; no mistake in views, colors or ground truth explains it")
 
 
 @app.command(
@@ -217,23 +222,38 @@ def complexity(
     published: Annotated[Path, typer.Option(help="Folder of the paper's numbers.")] = Path(
         "reports/published"
     ),
+    csv: Annotated[
+        Path | None, typer.Option(help="With --all: also write the counts to this file.")
+    ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Count parameters and FLOPs of the full models, by fvcore and by the paper's rule."""
     from pipeline.config.experiment import load_experiment
     from pipeline.errors import ConfigError
-    from pipeline.reporting.complexity import comparison_json, comparison_text, heading
+    from pipeline.reporting.complexity import (
+        Comparison,
+        comparison_json,
+        comparison_text,
+        heading,
+    )
     from pipeline.stages.complexity import compare_with_table1, complexity_line, count_methods
 
     if bool(methods) == all_rows:
         raise ConfigError("complexity needs either names of methods or --all")
+    if csv is not None and (not all_rows or size != CANON_SIZE):
+        raise ConfigError("--csv needs --all, and no --size: the paper's column has one size")
     experiment = load_experiment(config)
     if not all_rows:
         for record in count_methods(experiment, methods or [], size, cache):
             print(complexity_line(record, as_json=json), flush=True)
         return
-    comparisons = compare_with_table1(experiment, size, cache, published)
-    for number, comparison in enumerate(comparisons):
-        if number == 0 and not json:
+    comparisons: list[Comparison] = []
+    for comparison in compare_with_table1(experiment, size, cache, published):
+        if not comparisons and not json:
             print(heading())
         print(comparison_json(comparison) if json else comparison_text(comparison), flush=True)
+        comparisons.append(comparison)
+    if csv is not None:
+        from pipeline.stages.counts import write_counts
+
+        write_counts(experiment, comparisons, csv)

@@ -58,7 +58,7 @@ def fetch_weights(
         Path | None, typer.Option(help="Folder for the file; weights/METHOD by default.")
     ] = None,
 ) -> None:
-    """Fetch a method's published weights; nothing in them is executed."""
+    """Fetch a method's published weights, or those that a metric needs; nothing is executed."""
     from pipeline.files import sha256_of
     from pipeline.weights.fetch import WeightsFetch
     from pipeline.weights.registry import published_weights
@@ -67,7 +67,10 @@ def fetch_weights(
     target = folder or Path("weights", method)
     path = WeightsFetch(method, entry, target, progress=sys.stderr.isatty()).run(source)
     print(f"{path}: sha256 {sha256_of(path)}; licence: {entry.licence}")
-    print(f"check it with: dmtbench weights check {method} {path}")
+    if entry.metric:
+        print(f"the next `dmtbench run` scores again what lacks {entry.metric}")
+    else:
+        print(f"check it with: dmtbench weights check {method} {path}")
 
 
 @weights_app.command("check", epilog=example("weights check dpdnet weights/dpdnet/model.hdf5"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
 
 Item = TypeVar("Item")
 
@@ -17,8 +17,18 @@ def _not_canon(name: str) -> str:
 
 
 SetName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$"), AfterValidator(_not_canon)]
+
+
+Reason = Annotated[str, Field(min_length=1, max_length=300)]
+"""Why something is as it is, for readers of reports."""
+
 # YAML has no tuples: lists are accepted for them although the models are strict.
 Listed = Annotated[Item, Field(strict=False)]
+NotRun = Annotated[
+    Annotated[Listed[tuple[str, ...]], Tag("list")] | Annotated[dict[str, Reason], Tag("reasons")],
+    Discriminator(lambda value: "reasons" if isinstance(value, dict) else "list"),
+]
+"""Methods that are left out: a list, or the reason for each."""
 
 
 class Strict(BaseModel):

@@ -24,10 +24,12 @@ from pipeline.config.blocks import (
     Few,
     Folder,
     Listed,
+    NotRun,
     Patches,
     Size,
     Synthetic,
 )
+from pipeline.config.given_weights import Weights, check_published
 from pipeline.config.methods import NOT_TRAINED, MethodEntry, MethodList
 from pipeline.config.recipe import UNITS, Recipe
 from pipeline.config.rows import check_rows
@@ -38,7 +40,7 @@ from pipeline.errors import ConfigError, first_problem
 from pipeline.pins import Pins, pins_file, read_pins
 
 _CONFIG = Path(__file__).resolve().parents[2] / "config"
-_RESERVED = "published"
+_RESERVED = {"published": "the paper's numbers", "counted": "the counts of all networks"}
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]")
 METHODS_FILE, RECIPES_FILE = _CONFIG / "methods.yaml", _CONFIG / "recipes.yaml"
 DEMO_FILE = _CONFIG / "demo.yaml"
@@ -48,26 +50,28 @@ class Experiment(MethodList):
     """One complete experiment.
 
     `name`: of the experiment, and of its folder of reports; by default, that of its file. `seed`:
-    main seed. `repetitions`: number of seeds for each trained method. `trained_size`: constructor
-    arguments, by module, that make the trained networks narrower than published. `budgets`:
-    training lengths that replace those of the recipes, by method. `methods`, `ablations`,
-    `metrics`: added to those of the method list, or replacing them. `only`: the methods and
-    ablations that take part; default: all. `not_run`: methods with only published results. `first`:
-    trained and scored before all others; no part of dumps and digests, because the order changes no
-    result. `companion`: second training set, for the recipes that need one. `recipes`: the shared
-    recipes, with single values replaced. `complexity_size`: height and width at which FLOPs are
-    counted; reconstruction: the size of Canon's images, which reproduces the paper's FLOPs.
+    main seed. `repetitions`: number of seeds for each trained method. `trained_size`:
+    constructor arguments, by module, that make the trained networks narrower than published.
+    `budgets`: training lengths that replace those of the recipes, by method. `methods`,
+    `ablations`, `metrics`: added to those of the method list, or replacing them. `only`: the
+    methods and ablations that take part; default: all. `not_run`: methods with only published
+    results, as a list or with the reason for each. `first`: trained and scored before all others;
+    no part of dumps and digests, because the order changes no result. `weights`: methods and
+    ablations that are scored with given weights instead of being trained; `not_run` takes
+    precedence. `companion`: second training set, for the recipes that need one. `recipes`: the
+    shared recipes, with single values replaced. `complexity_size`: height and width at which FLOPs
+    are counted; reconstruction: the size of Canon's images, which reproduces the paper's FLOPs.
     `sample_images`: number of test images that each evaluation saves. `pins`: what the pins file
-    beside the experiment file holds; no part of dumps and digests, because pinning something does
-    not change the experiment.
+    beside the experiment file holds; no part of dumps and digests either.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     seed: int = Field(ge=0)
     repetitions: Few
     only: Listed[tuple[str, ...]] | None = None
-    not_run: Listed[tuple[str, ...]] = ()
+    not_run: NotRun = ()
     first: str | None = Field(default=None, exclude=True)
+    weights: dict[str, Weights] = Field(default_factory=dict)
     dataset: Annotated[Synthetic | Canon | Folder, Field(discriminator="kind")]
     companion: Annotated[Clips | Folder, Field(discriminator="kind")] | None = None
     patches: Patches
@@ -83,8 +87,8 @@ class Experiment(MethodList):
     @field_validator("name")
     @classmethod
     def _not_published(cls, name: str) -> str:
-        if name == _RESERVED:
-            raise ValueError("'published' is the folder of the paper's numbers; choose another one")
+        if name in _RESERVED:
+            raise ValueError(f"{name!r} is the folder of {_RESERVED[name]}; choose another one")
         return name
 
     @model_validator(mode="after")
@@ -106,11 +110,13 @@ class Experiment(MethodList):
         for name, method in self.methods.items():
             if method.recipe not in known:
                 raise ValueError(f"method {name!r} uses unknown recipe {method.recipe!r}")
-        for name in self.methods_run():
+        for name in [name for name in self.methods_run() if name not in self.weights]:
             if self.companion is None and self.needs_companion(name):
                 raise ValueError(f"method {name!r} is trained on a companion set; add `companion:`")
         modules = {method.module for method in self.methods.values()}
         for name in self.budgets:
+            if name not in {*self.methods, *self.ablations}:
+                raise ValueError(f"budgets names unknown method {name!r}")
             try:
                 self.recipe_of(name)
             except ValidationError as error:
@@ -129,28 +135,43 @@ class Experiment(MethodList):
         return self
 
     def methods_run(self) -> list[str]:
-        """Methods that the workflow runs: all but `not_run` and those of published weights."""
+        """Methods that the workflow runs: all but `not_run` and those that lack their weights."""
         return [
             name
             for name, method in self.methods.items()
-            if name not in self.not_run and method.recipe != "official"
+            if name not in self.not_run and (method.recipe != "official" or name in self.weights)
         ]
+
+    def reasons(self) -> dict[str, str]:
+        """Why methods are not run, by row, where `not_run` says it."""
+        stated = self.not_run if isinstance(self.not_run, dict) else {}
+        return {self.methods[name].row: why for name, why in stated.items()}
 
     def runs(self, name: str) -> bool:
         """Whether the workflow evaluates this method or ablation."""
         return name in self.ablations or name in self.methods_run()
 
     def runs_of(self, names: Iterable[str]) -> list[tuple[str, int]]:
-        """Each of these methods that is run, with each of its repetitions, from 0.
+        """Each of these methods that is run without given weights, with each of its repetitions.
 
-        A method has several repetitions only if it depends on a seed.
+        Repetitions count from 0. A method has several only if it depends on a seed.
         """
         return [
             (name, repetition)
             for name in names
-            if self.runs(name)
+            if self.runs(name) and name not in self.weights
             for repetition in range(self.repetitions if self.recipe_of(name) else 1)
         ]
+
+    def given_of(self, names: Iterable[str]) -> list[str]:
+        """Those of these methods that are scored with given weights."""
+        return [name for name in names if self.runs(name) and name in self.weights]
+
+    @property
+    def trains(self) -> bool:
+        """Whether anything is trained or fitted; otherwise the test images are enough."""
+        methods = [name for name, _ in self.runs_of([*self.methods, *self.ablations])]
+        return any(self.entry(name).recipe is not None for name in methods)
 
     def sets(self) -> dict[str, Synthetic | Canon | Folder | Clips]:
         """Blocks of the sets in use, by name: `dataset`, and `companion` if one is trained on."""
@@ -251,11 +272,12 @@ def load_experiment(path: Path) -> Experiment:
     >>> experiment.dataset.name, experiment.recipe_of("dmtnet-b").batch_size
     ('synthetic', 2)
     """
-    data = read_with_bases(path)
+    layers = read_layers(path)
+    # A name is not inherited: reports of two experiments must not share a folder.
+    name = layers[path].get("name", _name_of(path))
+    data = {**merge_layers(layers.values()), "name": name}
     if "pins" in data:
         raise ConfigError(f"{path}: pins: unknown key, remove it; {pins_file(path)} holds them")
-    # A name is not inherited: reports of two experiments must not share a folder.
-    data["name"] = read_yaml(path).get("name", _name_of(path))
     listed = load_methods()
     shared = listed.model_dump()
     for block in ("methods", "ablations", "metrics"):

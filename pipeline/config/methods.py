@@ -20,7 +20,8 @@ NOT_TRAINED = ("fit", "official", None)
 CONTROL = "control"
 """Kind of this benchmark's own reference methods, with which published ones are compared."""
 
-_WITHOUT_NETWORK = (CONTROL, "two-stage classical")
+WITHOUT_NETWORK = (CONTROL, "two-stage classical")
+"""Kinds of methods without a network: they give the same result with every seed."""
 
 _LONGEST_ROW = 200
 _DIRECTIONS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -60,7 +61,7 @@ class MethodEntry(Strict):
     @property
     def has_network(self) -> bool:
         """Whether there is a network, to count and to run on a GPU; other methods use the CPU."""
-        return self.kind not in _WITHOUT_NETWORK
+        return self.kind not in WITHOUT_NETWORK
 
 
 class AblationEntry(Strict):

@@ -107,7 +107,7 @@ class Recipe(Batches):
     `companion`, every second step uses a batch of the companion set. `accumulate`: number of parts
     in which a batch passes through the network, so that it fits in memory; the updates stay the
     same. `losses`: weight of each term, which is one of `pipeline.training.loss.LOSSES` or of the
-    method's own `TRAINING_TERMS`. `weight_decay`: decoupled for `adamw`, otherwise an L2 term.
+    method's own `TRAINING_TERMS`. `weight_decay`: an L2 term for `adam`, otherwise decoupled.
     `ema`: decay per step of a moving average of the weights, which is then validated and saved
     instead; `null`: none. `kwargs`: constructor arguments of parts that only training needs.
     `transpose`: with both flips, all eight flips and quarter turns. `grayscale`: probability.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,23 @@ def read_with_bases(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: one of the files is invalid, or they extend each other in a cycle.
     """
+    return merge_layers(read_layers(path).values())
+
+
+def merge_layers(layers: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Each of these merged over all that follow."""
+    *above, data = layers
+    for layer in reversed(above):
+        data = merged(data, layer)
+    return data
+
+
+def read_layers(path: Path) -> dict[Path, dict[str, Any]]:
+    """A file, the one that it extends, and so on: the content of each without `extends`.
+
+    Raises:
+        ConfigError: as for `read_with_bases`.
+    """
     files, layers = [path], [read_yaml(path)]
     while (base := layers[-1].pop("extends", None)) is not None:
         if not isinstance(base, str) or not base.isprintable():
@@ -78,10 +96,7 @@ def read_with_bases(path: Path) -> dict[str, Any]:
         if len(files) > MAX_BASES:
             raise ConfigError(f"{path}: a chain of more than {MAX_BASES} files: {chain}; join some")
         layers.append(read_yaml(files[-1]))
-    data = layers.pop()
-    while layers:
-        data = merged(data, layers.pop())
-    return data
+    return dict(zip(files, layers, strict=True))
 
 
 def merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:

@@ -35,6 +35,7 @@ __all__ = [
     "VIEWS",
     "ManifestRow",
     "build_manifest",
+    "manifest_text",
     "read_manifest",
     "read_scene",
     "rows_of",
@@ -155,11 +156,16 @@ def write_manifest(path: Path, rows: Iterable[ManifestRow]) -> None:
     Raises:
         DataError: the folder is read-only or full.
     """
+    write_text(path, manifest_text(rows))
+
+
+def manifest_text(rows: Iterable[ManifestRow]) -> str:
+    """A manifest as text; equal rows give equal text."""
     table = io.StringIO()
     writer = csv.DictWriter(table, list(ManifestRow.model_fields), lineterminator="\n")
     writer.writeheader()
     writer.writerows(row.model_dump() for row in rows)
-    write_text(path, table.getvalue())
+    return table.getvalue()
 
 
 def read_manifest(path: Path) -> list[ManifestRow]:

@@ -75,6 +75,7 @@ def predict(
     compute: Compute,
     device: torch.device,
     tiling: Tiling | None = None,
+    clamp: bool = True,
 ) -> NDArray[np.float64]:
     """Deblur one image, whole or tile by tile.
 
@@ -86,6 +87,7 @@ def predict(
         compute: precision (half types compute under autocast) and memory layout.
         device: where to compute.
         tiling: tiles to cut the image into; `None` keeps it whole.
+        clamp: whether values are clamped to [0, 1], as every protocol demands.
 
     Returns:
         float64 `[H, W, 3]`, RGB, clamped to [0, 1].
@@ -121,7 +123,7 @@ def predict(
             f"{bad} of {image.size} predicted values are not finite; "
             "the weights have diverged: train again, with a lower learning rate"
         )
-    return np.clip(image, 0.0, 1.0)
+    return np.clip(image, 0.0, 1.0) if clamp else image
 
 
 def evaluate(
@@ -130,6 +132,7 @@ def evaluate(
     read: Callable[[ManifestRow], Scene],
     metrics: Mapping[str, Metric],
     folder: Path,
+    observe: Callable[[ManifestRow, Scene, NDArray[np.float64]], None] | None = None,
 ) -> Evaluation:
     """Score a network on test scenes; writes `per_image.csv` and `images/` into `folder`.
 
@@ -140,6 +143,7 @@ def evaluate(
         read: reads one scene, e.g. `partial(read_scene, root)`.
         metrics: what `load_metrics` returned.
         folder: existing folder that takes the files.
+        observe: called with each scene and its prediction; what it raises ends the evaluation.
 
     Raises:
         DataError: there are no scenes, one has no ground truth or cannot be read, or a prediction
@@ -159,6 +163,8 @@ def evaluate(
         target = ground_truth(scene, ready.protocol.ground_truth_bits)
         values = score_image(metrics, prediction, target)
         table.append(ImageScores(name, row.group, row.category, values))
+        if observe is not None:
+            observe(row, scene, prediction)
         if row.source in kept:
             images.append(f"{IMAGES_FOLDER}/{name}.png")
             _write_sample(folder / images[-1], scene, prediction, target)
@@ -186,28 +192,41 @@ def predictions(
     """
     if not rows:
         raise DataError("no scenes to evaluate; the manifest has no rows of this split")
-    name, protocol = ready.loaded.run.method.name, ready.protocol
+    name = ready.loaded.run.method.name
 
     def predicted() -> Iterator[tuple[ManifestRow, Scene, NDArray[np.float64]]]:
         for row in rows:
             scene = read(row)
-            try:
-                prediction = predict(
-                    ready.loaded.network,
-                    scene,
-                    views=protocol.views,
-                    input_bits=protocol.input_bits,
-                    compute=ready.loaded.run.compute,
-                    device=ready.device,
-                    tiling=ready.tiling,
-                )
-            except (DataError, ValueError) as error:
-                raise DataError(f"{name} on {row.source}: {error}") from error
-            except NoMemory as error:
-                raise NoMemory(f"{name} on {row.source}: {error}") from error
-            yield row, scene, prediction
+            yield row, scene, predict_scene(ready, row, scene)
 
     yield from watched(predicted(), len(rows), name, sys.stderr.isatty())
+
+
+def predict_scene(
+    ready: Prepared, row: ManifestRow, scene: Scene, *, clamp: bool = True
+) -> NDArray[np.float64]:
+    """Deblur one scene as `ready` says; see `predict`.
+
+    Raises:
+        DataError: the prediction is not finite or has another shape; method and scene are named.
+        NoMemory: the image, or a tile, is too large for the device.
+    """
+    name, protocol = ready.loaded.run.method.name, ready.protocol
+    try:
+        return predict(
+            ready.loaded.network,
+            scene,
+            views=protocol.views,
+            input_bits=protocol.input_bits,
+            compute=ready.loaded.run.compute,
+            device=ready.device,
+            tiling=ready.tiling,
+            clamp=clamp,
+        )
+    except (DataError, ValueError) as error:
+        raise DataError(f"{name} on {row.source}: {error}") from error
+    except NoMemory as error:
+        raise NoMemory(f"{name} on {row.source}: {error}") from error
 
 
 def _write_sample(

@@ -21,10 +21,7 @@ from pipeline.records import Label, Protocol
 from pipeline.run import Run, WeightsOrigin
 from pipeline.weights.own_file import load_weights
 from pipeline.weights.reader import read_weights
-from pipeline.weights.trust import known_source
-
-OFFICIAL: Label = "official weights"
-GIVEN: Label = "given weights"
+from pipeline.weights.trust import label_of_weights
 
 
 @dataclass(frozen=True)
@@ -81,21 +78,13 @@ def load_method(run: Run, origin: WeightsOrigin) -> LoadedMethod:
     method = run.method
     if origin.official is not None:
         network = method.load_official(read_weights(origin.official, origin.key))
-        label = _label_with(run, origin.official)
+        label = label_of_weights(run, sha256_of(origin.official))
         return LoadedMethod(run, network, method.entry.kwargs, label, origin.official)
     network = method.build(**run.kwargs)
     weights = None if origin.run_folder is None else origin.run_folder / WEIGHTS
     if weights is not None:
         load_weights(weights, network, method.name)
     return LoadedMethod(run, network, run.kwargs, run.label, weights)
-
-
-def _label_with(run: Run, weights: Path) -> Label:
-    """The label of what a method makes with a file of weights, by what is known of the file."""
-    if run.method.surrogate is not None:
-        return "surrogate"
-    known = known_source(run.method.name, sha256_of(weights), run.experiment.pins)
-    return GIVEN if known is None else OFFICIAL
 
 
 @dataclass(frozen=True)

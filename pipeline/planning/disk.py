@@ -48,6 +48,8 @@ def disk_use(
     if companion is not None and second is not None:
         uses += _set_uses(workflow, second.name, companion, "companion ")
     trained = size_of(workflow.places.runs) + weights
+    if not workflow.experiment.trains:
+        uses = [use for use in uses if not use.what.endswith(("archive, if kept", "pixel store"))]
     return [
         *uses,
         _use("weights", str(workflow.places.runs), trained),
@@ -58,7 +60,8 @@ def disk_use(
 def _set_uses(workflow: Workflow, dataset: str, images: Images, what: str = "") -> list[DiskUse]:
     raw = workflow.raw_of(dataset)
     there = size_of(Path(raw))
-    expected = there if images.counted else images.raw_bytes(*SPLITS)
+    splits = SPLITS if workflow.experiment.trains else ("test",)
+    expected = there if images.counted else images.raw_bytes(*splits)
     stored = images.raw_bytes("train", "val")
     return [
         DiskUse(f"{what}images", raw, there, expected),

@@ -59,6 +59,9 @@ SHARPNESS_PER_PIXEL = 48
 RENDERING_PER_PIXEL = 300
 """The synthetic camera: measured."""
 
+LARGEST_PUBLISHED = Counted(6, 35_000_000, 2.4e6, step_bytes=0, flop=0.0)
+"""Published networks have at most this many parameters (DPDNet) and operations (Restormer)."""
+
 # Seconds of one thread per megapixel, all measured on a busy machine.
 SCORING_SECONDS = 6.0
 CONTROL_SECONDS = 20.0
@@ -181,6 +184,13 @@ def evaluation_needs(
     megapixels = images.pixels("test") / _MEGAPIXEL
     seconds = forward / _speed(gpus, threads) + SCORING_SECONDS * megapixels
     return Needs.of(PROCESS + weights + network + scoring, seconds)
+
+
+def given_needs(experiment: Experiment, name: str, images: Images, threads: int) -> Needs:
+    """Needs of scoring method `name` with given weights: those of the largest published network."""
+    network = experiment.entry(name).has_network
+    counted = LARGEST_PUBLISHED if network else None
+    return evaluation_needs(experiment, name, images, counted, threads)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
+from pipeline.config.experiment import load_methods
 from pipeline.config.methods import MetricEntry
 from pipeline.evaluation.metrics import Metric, load_metrics
 from pipeline.reporting.published import PAPER_METRICS
@@ -20,6 +22,17 @@ def shown_metrics(entries: Mapping[str, MetricEntry]) -> dict[str, Metric]:
         ConfigError: a module cannot be imported or breaks the contract.
     """
     return load_metrics({name: entries[name] for name in PAPER_METRICS if name in entries})
+
+
+@cache
+def higher_is_better() -> Mapping[str, bool]:
+    """Directions of the paper's metrics, as their modules in the method list declare them.
+
+    Raises:
+        ConfigError: a module breaks the contract.
+    """
+    metrics = shown_metrics(load_methods().metrics)
+    return {name: metric.declaration.higher_is_better for name, metric in metrics.items()}
 
 
 def score_heading(name: str, metrics: Metrics, qualifier: str = "") -> str:

@@ -12,8 +12,8 @@ def notes(frame: pd.DataFrame) -> list[str]:
     sentences = [f"Experiment: {name}." for name in experiments_of(frame)]
     if tables.STALE in set(frame.get("standing", ())):
         sentences.append(
-            "Rows marked stale were made by other code than that of today; `dmtbench status` says "
-            "which."
+            "Rows marked stale were made by other code than that of today, or lack a metric that "
+            "can be computed now; `dmtbench status` says which."
         )
     if tables.PUBLISHED in set(frame["label"]):
         sentences.append("Rows labeled published were not run: their numbers are the paper's.")

@@ -13,29 +13,12 @@ import pandas as pd
 from pipeline.files import atomic_file, write_text
 from pipeline.records import CATEGORIES
 from pipeline.reporting import tables
+from pipeline.reporting.escapes import escape_latex, escape_markdown
 from pipeline.reporting.headings import Metrics, score_heading
 from pipeline.reporting.notes import experiments_of, marked, notes
 from pipeline.reporting.published import PAPER_METRICS
 
 _DIGITS = {"psnr": 2, "ssim": 3, "mae": 3}
-_LATEX = {
-    **{char: f"\\{char}" for char in "&%$#_{}"},
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
-    "`": r"\textasciigrave{}",
-    # After the end of a line, LaTeX reads a star and brackets as arguments.
-    **{char: f"{{{char}}}" for char in "*[]"},
-    "±": r"$\pm$",
-    "–": "--",
-    "↑": r"$\uparrow$",
-    "↓": r"$\downarrow$",
-}
-_MARKDOWN = str.maketrans({char: f"\\{char}" for char in "\\|`*_<>[]&~$"})
 
 
 @dataclass(frozen=True)
@@ -150,22 +133,31 @@ def readable_columns(frame: pd.DataFrame, metrics: Metrics) -> tuple[Column, ...
 
 def markdown(frame: pd.DataFrame, metrics: Metrics) -> str:
     """The readable columns of `frame` as a Markdown table, with the notes below it."""
-
-    def escape(text: str) -> str:
-        return text.translate(_MARKDOWN)
-
     columns = readable_columns(frame, metrics)
-    cells = _cells(frame, columns, escape)
-    lines = [[escape(column.title) for column in columns], *cells]
-    widths = [max(3, *map(len, texts)) for texts in zip(*lines, strict=True)]
+    cells = _cells(frame, columns, escape_markdown)
     numeric = [_is_number(frame, column) for column in columns]
+    table = markdown_table([escape_markdown(column.title) for column in columns], cells, numeric)
+    return "\n".join([*table, "", *map(escape_markdown, notes(frame))]) + "\n"
+
+
+def markdown_table(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool]
+) -> list[str]:
+    """The lines of a Markdown table whose columns are aligned; texts must be escaped.
+
+    >>> print(*markdown_table(["Row", "dB"], [["S", "22.70"]], [False, True]), sep="\\n")
+    | Row |    dB |
+    | --- | ----: |
+    | S   | 22.70 |
+    """
+    lines = [headings, *rows]
+    widths = [max(3, *map(len, texts)) for texts in zip(*lines, strict=True)]
     rule = ["-" * (w - 1) + ":" if n else "-" * w for w, n in zip(widths, numeric, strict=True)]
     padded = [
         [t.rjust(w) if n else t.ljust(w) for t, w, n in zip(line, widths, numeric, strict=True)]
         for line in lines
     ]
-    table = [f"| {' | '.join(line)} |" for line in (padded[0], rule, *padded[1:])]
-    return "\n".join([*table, "", *map(escape, notes(frame))]) + "\n"
+    return [f"| {' | '.join(line)} |" for line in (padded[0], rule, *padded[1:])]
 
 
 def latex(frame: pd.DataFrame, metrics: Metrics) -> str:
@@ -227,11 +219,6 @@ def write_metrics(frame: pd.DataFrame, path: Path) -> None:
         for _, row in run.iterrows()
     }
     write_text(path, json.dumps({"".join(experiments_of(frame)): metrics}, indent=2) + "\n")
-
-
-def escape_latex(text: str) -> str:
-    """`text` with every character that LaTeX reads as a command escaped."""
-    return "".join(_LATEX.get(char, char) for char in text)
 
 
 def _is_number(frame: pd.DataFrame, column: Column) -> bool:

@@ -9,6 +9,7 @@ import pandas as pd
 from pipeline.config.methods import CONTROL
 from pipeline.records import CATEGORIES, ComplexityRecord, ResultRecord
 from pipeline.reporting import tables
+from pipeline.reporting.compared import compared_cells
 from pipeline.reporting.published import PAPER_METRICS
 from pipeline.reporting.tables import Row
 
@@ -41,8 +42,8 @@ def build_table1(
     (empty for one seed), `_published,_diff,_verdict`; `trained_params` of the network that made the
     quality cells; of the full model `params`, and FLOPs in 10^9 by the rule behind the paper's
     column (`flops_paper_g`) and by fvcore (`flops_fvcore_g`), next to `params_published_m` (10^6)
-    and `flops_published_g`. Differences exist only on Canon DP by `dpdd-16`, where the verdict is
-    `inconclusive` until tolerances are applied; elsewhere it is `not comparable`. Last come
+    and `flops_published_g`. Differences exist only on Canon DP by `dpdd-16`; elsewhere the verdict
+    is `not comparable`. Last come
     `experiment` and `standing` (`tables.ORIGIN`), for which `stale` names the methods of which
     something was made by other code.
 
@@ -58,6 +59,7 @@ def build_table1(
         own = records.get(name, [])
         # Given weights belong to the full model, whose cost is counted without them.
         size = sizes.get(name.removesuffix(f" ({tables.GIVEN})"))
+        size = size or sizes.get(name.removesuffix(f" ({tables.OFFICIAL})"))
         origin = tables.origin_cells(experiment, [*own, *([size] if size else [])], stale)
         rows.append(_row(name, own, paper.get(name, {}), metrics, size) | origin)
     return tables.typed(rows, columns_of(metrics))
@@ -111,5 +113,5 @@ def _row(
         for metric in metrics:
             column = f"{category}_{metric}"
             values = tables.scores_of(records, category, metric)
-            row |= tables.compared_cells(column, records, values, paper.get(column))
+            row |= compared_cells(column, records, values, paper.get(column))
     return row

@@ -9,6 +9,7 @@ import pandas as pd
 from pipeline.errors import RecordError
 from pipeline.records import ComplexityRecord, ResultRecord
 from pipeline.reporting import tables
+from pipeline.reporting.compared import compared_cells
 from pipeline.reporting.tables import Row
 
 _METRICS = ("psnr", "ssim")
@@ -95,5 +96,5 @@ def _row(
     }
     for metric in _METRICS:
         values = tables.scores_of(records, "combined", metric)
-        row |= tables.compared_cells(f"combined_{metric}", records, values, paper[metric])
+        row |= compared_cells(f"combined_{metric}", records, values, paper[metric])
     return row

@@ -1,4 +1,4 @@
-"""What all result tables share: column names and types, repetitions of one row, comparison."""
+"""What all result tables share: column names and types, repetitions of one row."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
 
 from pipeline.errors import DataError, RecordError
 from pipeline.records import ComplexityRecord, ResultRecord
 from pipeline.reporting.published import PAPER_METRICS
+from pipeline.statistics.means import mean_of
 
 METRICS = (*PAPER_METRICS, "lpips")
 LEADING = ("method", "kind", "label", "dataset", "protocol", "n_seeds")
@@ -22,8 +21,8 @@ CANON = "canon"
 PROTOCOL = "dpdd-16"
 """Data set and protocol whose numbers are comparable with the published ones."""
 PUBLISHED, SURROGATE, GIVEN = "published", "surrogate", "given weights"
+OFFICIAL = "official weights"
 
-_CONFIDENCE = 0.95
 _WHOLE = ("n_seeds", "n_images", "n_dmssrm", "trained_params", "params")
 _TEXT = (
     *("method", "kind", "label", "dataset", "protocol"),
@@ -63,13 +62,10 @@ def estimate(values: Sequence[float | None]) -> Estimate:
     numbers = [value for value in values if value is not None]
     if not numbers or len(numbers) < len(values):
         return Estimate()
-    mean = float(np.mean(numbers))
     if len(numbers) == 1:
-        return Estimate(mean)
-    sd = float(np.std(numbers, ddof=1))
-    quantile = float(stdtrit(len(numbers) - 1, (1 + _CONFIDENCE) / 2))
-    half = quantile * sd / float(np.sqrt(len(numbers)))
-    return Estimate(mean, sd, mean - half, mean + half)
+        return Estimate(numbers[0])
+    mean = mean_of(numbers)
+    return Estimate(mean.value, mean.spread, *mean.interval())
 
 
 def row_of(record: ResultRecord | ComplexityRecord) -> str:
@@ -88,13 +84,20 @@ def row_of(record: ResultRecord | ComplexityRecord) -> str:
 def by_row(results: Iterable[ResultRecord]) -> dict[str, list[ResultRecord]]:
     """Repetitions of each row (`row_of`), in order of first appearance.
 
+    Official weights have a row of their own where the method was also trained here.
+
     Raises:
         RecordError: records of one row differ in method, kind, label, data set, protocol or size,
             or two of them are the same repetition.
     """
     rows: dict[str, list[ResultRecord]] = {}
-    for record in results:
-        rows.setdefault(row_of(record), []).append(record)
+    found = list(results)
+    own = {row_of(record) for record in found if record.label != OFFICIAL}
+    for record in found:
+        name = row_of(record)
+        if record.label == OFFICIAL and name in own:
+            name = f"{name} ({OFFICIAL})"
+        rows.setdefault(name, []).append(record)
     for name, records in rows.items():
         for field in ("method", "method_kind", "label", "dataset", "trained_params"):
             _same(name, field, [str(getattr(record, field)) for record in records])
@@ -166,35 +169,6 @@ def estimate_cells(name: str, values: Sequence[float | None]) -> Row:
     """The cells `name`, `name_sd`, `name_ci_lo`, `name_ci_hi`."""
     summary = estimate(values)
     return {name: summary.mean, **{f"{name}_{part}": getattr(summary, part) for part in SPREAD}}
-
-
-def compared_cells(
-    name: str, records: Sequence[ResultRecord], values: Sequence[float | None], published: object
-) -> Row:
-    """The cell `name` with spread, published value, difference and verdict.
-
-    Without records the published value stands in for ours and the verdict is `not run`. On
-    Canon DP by `PROTOCOL` the difference is ours - published and the verdict `inconclusive`:
-    tolerances are a matter of verification, not of this table. On any other data set, or by
-    another protocol, there is no difference and the verdict is `not comparable`. Where nothing is
-    published the verdict stays empty.
-    """
-    cells = estimate_cells(name, values)
-    target = float("nan") if published is None else float(str(published))
-    difference, verdict = float("nan"), ""
-    if not records:
-        cells[name], verdict = target, "not run"
-    elif (records[0].dataset, records[0].protocol.id) != (CANON, PROTOCOL):
-        verdict = "not comparable"
-    else:
-        difference = float(str(cells[name])) - target
-        verdict = "not run" if np.isnan(float(str(cells[name]))) else "inconclusive"
-    return {
-        **cells,
-        f"{name}_published": target,
-        f"{name}_diff": difference,
-        f"{name}_verdict": "" if np.isnan(target) else verdict,
-    }
 
 
 def identity_cells(records: Sequence[ResultRecord]) -> Row:

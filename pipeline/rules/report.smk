@@ -58,6 +58,26 @@ rule plot:
         "dmtbench plot --config {resources.experiment:q} > {log:q} 2>&1"
 
 
+rule verdicts:
+    input:
+        content.input("verdicts", bench.inputs("verdicts")),
+    output:
+        bench.outputs("verdicts"),
+    log:
+        f"logs/{bench.experiment.name}/verdicts.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        experiment=bench.config,
+        mem_mb=jobs.mem_mb("report"),
+        runtime=jobs.runtime("report"),
+    message:
+        "Verdicts"
+    shell:
+        "dmtbench verdicts --config {resources.experiment:q} > {log:q} 2>&1"
+
+
 rule track:
     input:
         content.input("track", bench.inputs("track")),

@@ -14,9 +14,9 @@ from pipeline.data.synthetic.clips import synthesize_clips
 from pipeline.data.synthetic.dataset import synthesize
 from pipeline.errors import ConfigError, DataError
 from pipeline.evaluation.protocol import check_bit_depth
-from pipeline.files import atomic_file, sha256_of
+from pipeline.files import atomic_file
 from pipeline.keys import data_keys
-from pipeline.pins import pin_manifest, require_same
+from pipeline.pins import manifest_pins, pin_manifest, require_same
 from pipeline.places import record_of
 
 
@@ -82,9 +82,13 @@ def make_data(
     with atomic_file(manifest) as temporary:
         write_manifest(temporary, rows)
         if isinstance(block, Canon) and pins is not None:
-            sha256 = sha256_of(temporary)
-            pinned = pin_manifest(pins, block.name, sha256)
-            require_same(manifest, block.name, sha256=sha256, pinned=pinned)
+            found = manifest_pins(block.name, temporary)
+            for name, sha256 in found.items():
+                known = experiment.pins.manifest.get(name, sha256)
+                require_same(manifest, block.name, sha256=sha256, pinned=known)
+            for name, sha256 in found.items():
+                known = pin_manifest(pins, name, sha256)
+                require_same(manifest, block.name, sha256=sha256, pinned=known)
     write_step(
         record_of(manifest),
         "data",

@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console, Group
 from rich.table import Table
+from rich.text import Text
 
 from pipeline.files import free_bytes
 from pipeline.planning.costs import BatchCost, TrainingCost, training_cost
@@ -19,6 +20,7 @@ from pipeline.planning.speed import Speed
 from pipeline.workflow.experiment import Workflow
 from pipeline.workflow.jobs import Job, planned_jobs
 from pipeline.workflow.machine import Machine
+from pipeline.workflow.missing_weights import needed_weights
 
 COMPLEXITY = Path("results/complexity")
 
@@ -29,7 +31,9 @@ _OF_LARGEST = ("crop", "macs_per_sample", "memory_bytes")
 class RunPlan:
     """Jobs, costs of their trainings, disk use.
 
-    `windows`: training windows of the set. `options`: of Snakemake, for all of this machine.
+    `windows`: training windows of the set. `missing_weights`: what to do about files of weights
+    that are not there, one line each. `left_out`: rows that the experiment leaves out, with the
+    reason. `options`: of Snakemake, for all of this machine.
     """
 
     config: str
@@ -41,6 +45,8 @@ class RunPlan:
     windows: int
     speed: Speed
     options: list[str]
+    missing_weights: list[str]
+    left_out: dict[str, str]
 
 
 def make_plan(config: Path, targets: list[str], speed: Speed) -> RunPlan:
@@ -83,7 +89,13 @@ def make_plan(config: Path, targets: list[str], speed: Speed) -> RunPlan:
         windows=windows,
         speed=speed,
         options=Machine.here().options(),
+        missing_weights=needed_weights(experiment, _artifacts(jobs)),
+        left_out=experiment.reasons(),
     )
+
+
+def _artifacts(jobs: list[Job]) -> list[str]:
+    return [f"evaluate {job.name}-given" for job in jobs if job.rule == "evaluate_given"]
 
 
 def _companion_images(workflow: Workflow) -> Images | None:
@@ -113,6 +125,10 @@ def print_plan(plan: RunPlan, console: Console) -> None:
         console.print(f"{plan.config}: nothing to do, everything is up to date.")
     else:
         console.print(_jobs(plan))
+    for line in plan.missing_weights:
+        console.print(Text(f"Missing: {line}"), soft_wrap=True)
+    for row, reason in plan.left_out.items():
+        console.print(Text(f"Not run: {row} ({reason})"), soft_wrap=True)
     console.print(_disk(plan))
     if plan.trainings:
         console.print(_trainings(plan))

@@ -6,15 +6,13 @@ from pathlib import Path
 
 from pipeline.chain.experiment import Chain
 from pipeline.chain.reports import (
-    Report,
+    finish_report,
     methods_of,
     plot_report,
-    record_report,
     table_report,
 )
 from pipeline.chain.shown import Shown, shown_records
 from pipeline.config.experiment import Experiment
-from pipeline.files import copy_file
 from pipeline.places import PUBLISHED
 from pipeline.reporting.groups import build_groups
 from pipeline.reporting.headings import shown_metrics
@@ -38,7 +36,7 @@ def make_table1(experiment: Experiment) -> list[Path]:
     report = table_report(experiment, "table1")
     shown = shown_records(experiment, methods_of(experiment, "table1"))
     write_table1(experiment, shown, PUBLISHED, report.record.parent)
-    return _finish(experiment, report)
+    return finish_report(experiment, report)
 
 
 def write_table1(experiment: Experiment, shown: Shown, published: Path, output: Path) -> None:
@@ -82,7 +80,7 @@ def make_table2(experiment: Experiment) -> list[Path]:
         stale=shown.stale,
     )
     write_table(table, report.record.with_name("table2"), shown_metrics(experiment.metrics))
-    return _finish(experiment, report)
+    return finish_report(experiment, report)
 
 
 def make_plot(experiment: Experiment) -> list[Path]:
@@ -99,12 +97,4 @@ def make_plot(experiment: Experiment) -> list[Path]:
     table = read_table(report.inputs["table1"])
     stem = report.record.with_name("psnr_vs_params")
     psnr_vs_params(table, stem, shown_metrics(experiment.metrics))
-    return _finish(experiment, report)
-
-
-def _finish(experiment: Experiment, report: Report) -> list[Path]:
-    """Copy the files of a report to `reports/` and write its record."""
-    for copy in report.copies:
-        copy_file(report.record.with_name(copy.name), copy)
-    record_report(experiment, report)
-    return [*report.files, *report.copies]
+    return finish_report(experiment, report)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -62,8 +62,14 @@ def status_json(found: list[Status]) -> str:
     return "\n".join(map(json.dumps, lines))
 
 
-def print_status(found: list[Status], console: Console) -> None:
-    """Print what is not fresh, and how many of each state there are."""
+def print_status(found: list[Status], console: Console, left_out: Mapping[str, str]) -> None:
+    """Print what is not fresh, and how many of each state there are.
+
+    Args:
+        found: all artifacts.
+        console: where to print.
+        left_out: rows that the experiment leaves out, with the reason.
+    """
     for state, meaning in STATES.items():
         chosen = [one for one in found if one.standing.state == state]
         if not chosen:
@@ -73,5 +79,7 @@ def print_status(found: list[Status], console: Console) -> None:
             continue
         for one in chosen:
             console.print(Text(f"  {one.name}: {one.standing}"), soft_wrap=True)
+    for row, reason in left_out.items():
+        console.print(Text(f"Not run: {row} ({reason})"), soft_wrap=True)
     if any(one.standing.state != "fresh" and not one.extra for one in found):
         console.print("`dmtbench run` with this experiment makes what is not fresh.")

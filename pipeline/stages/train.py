@@ -9,15 +9,10 @@ from contextlib import ExitStack, nullcontext
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-import torch
-
 from pipeline.artifacts import CURVE, RECORD, WEIGHTS
 from pipeline.compute.device import prepare_device
-from pipeline.compute.distributed import World, world
-from pipeline.config.recipe import Recipe
-from pipeline.data.sampling.loader import CropLoader
+from pipeline.compute.distributed import world
 from pipeline.data.sampling.patch_index import read_patch_index
-from pipeline.data.sampling.windows import Window
 from pipeline.data.store.reader import PixelStore
 from pipeline.errors import ConfigError
 from pipeline.files import atomic_folder, sha256_of
@@ -25,16 +20,14 @@ from pipeline.finished_runs import keep_finished
 from pipeline.keys import train_keys
 from pipeline.methods import Method
 from pipeline.pins import check_manifest
-from pipeline.planning.memory import TrainingMemory
 from pipeline.provenance import collect
 from pipeline.records import RunRecord, write_record
 from pipeline.run import Run
 from pipeline.training.checkpointing import CheckpointPolicy, FileCheckpointer, checkpointing
 from pipeline.training.fit import fit
 from pipeline.training.loop import CurvePoint, NullObserver, Trained, train
-from pipeline.training.loss import check_terms
+from pipeline.training.preparation import TrainingData, prepare_training
 from pipeline.training.progress import Progress
-from pipeline.training.train_step import TrainStep
 from pipeline.weights.own_file import save_weights
 
 
@@ -53,15 +46,6 @@ class TrainingFiles:
     companion: Path | None = None
 
 
-@dataclass(frozen=True)
-class _TrainingData:
-    """The data of a training, opened and checked."""
-
-    store: PixelStore
-    windows: list[Window]
-    companion: PixelStore | None
-
-
 def train_method(
     run: Run,
     *,
@@ -73,7 +57,7 @@ def train_method(
 ) -> RunRecord | None:
     """Train (or fit) one method and write `target` with weights, curve and record.
 
-    The way to the weights: check method and data; build the network (`_prepare`); train it
+    The way to the weights: check method and data; build the network (`prepare_training`); train it
     (`pipeline.training.loop.train`, or `pipeline.training.fit.fit`); write the best weights
     (`_write`).
 
@@ -106,7 +90,7 @@ def train_method(
         if run.recipe is None:
             trained = fit(run, data.store, device)
         else:
-            train_step, loader = _prepare(
+            train_step, loader = prepare_training(
                 run, recipe=run.recipe, data=data, device=device, processes=processes
             )
             if policy is not None:
@@ -145,35 +129,13 @@ def train_method(
     return record
 
 
-def _open(run: Run, files: TrainingFiles) -> _TrainingData:
+def _open(run: Run, files: TrainingFiles) -> TrainingData:
     companion = _companion_store(run, files.companion)
     check_manifest(run.experiment, files.manifest)
     store = PixelStore(files.store)
     store.check_manifest(sha256_of(files.manifest))
     windows = read_patch_index(files.patches, store, run.experiment.patches)
-    return _TrainingData(store, windows, companion)
-
-
-def _prepare(
-    run: Run, *, recipe: Recipe, data: _TrainingData, device: torch.device, processes: World
-) -> tuple[TrainStep, CropLoader]:
-    """The network, freshly initialized, and this process's part of the batches."""
-    method, compute = run.method, run.compute
-    check_terms(recipe, method.training_terms)
-    network = method.build(**run.kwargs, **recipe.kwargs)
-    loader = CropLoader(
-        data.store,
-        data.windows,
-        views=method.views,
-        recipe=recipe,
-        compute=compute,
-        seed=run.seed("data"),
-        input_bits=method.input_bits,
-        companion=data.companion,
-        world=processes,
-    )
-    memory = TrainingMemory(method, {**run.kwargs, **recipe.kwargs}, recipe, compute)
-    return TrainStep(network, recipe, compute, device, processes, memory), loader
+    return TrainingData(store, windows, companion)
 
 
 def _write(
@@ -184,7 +146,7 @@ def _write(
     command: str,
     started: float,
     files: TrainingFiles,
-    data: _TrainingData,
+    data: TrainingData,
     crops_per_pass: dict[str, int],
     before: Callable[[], None],
 ) -> RunRecord:

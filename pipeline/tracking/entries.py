@@ -44,6 +44,14 @@ class Entry:
         assert record is not None
         return record
 
+    @property
+    def name(self) -> str:
+        """Name of its folders: a result of given weights does not replace a training."""
+        record = self.record
+        if isinstance(record, ResultRecord) and record.given_weights is not None:
+            return f"{record.method}-given"
+        return f"{record.method}-seed{record.repetition}"
+
     def params(self) -> dict[str, str]:
         """What was chosen before the run: data set, recipe, widths and the like, flattened."""
         record = self.record
@@ -75,6 +83,8 @@ class Entry:
             tags["protocol_details"] = scoring
             tags["kind"] = self.result.method_kind
             tags["metric_status"] = self.result.metric_status
+            if self.result.given_weights is not None:
+                tags["given_weights"] = self.result.given_weights.model_dump()
             if self.run is not None:
                 tags["evaluation"] = _origin(self.result.provenance)
         declared = _declared(record.provenance.config, record.method)

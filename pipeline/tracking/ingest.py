@@ -29,7 +29,9 @@ DIGEST = "dmtbench.record_sha256"
 SUPERSEDED = "superseded"
 
 _METHOD, _REPETITION, _TABLES = "dmtbench.method", "dmtbench.repetition", "dmtbench.tables_sha256"
-_SQLITE = "sqlite:///"
+SQLITE = "sqlite:///"
+"""Start of the address of a SQLite store."""
+
 _BATCH = 100
 
 
@@ -132,7 +134,7 @@ class _Ingest:
         run_id = self.client.create_run(
             self.experiment,
             start_time=end - int(1000 * record.provenance.wall_s),
-            run_name=f"{record.method}-seed{record.repetition}",
+            run_name=entry.name,
             tags={_METHOD: record.method, _REPETITION: str(record.repetition)},
         ).info.run_id
         self._log(run_id, entry, end)
@@ -191,11 +193,11 @@ class _Ingest:
 
     def _supersede(self, entries: Sequence[Entry], complete: Sequence[Any]) -> int:
         current = {entry.digest for entry in entries}
-        keys = {(entry.record.method, str(entry.record.repetition)) for entry in entries}
+        names = {entry.name for entry in entries}
         replaced = [
             run
             for run in complete
-            if (run.data.tags[_METHOD], run.data.tags[_REPETITION]) in keys
+            if run.info.run_name in names
             and run.data.tags[DIGEST] not in current
             and SUPERSEDED not in run.data.tags
         ]
@@ -206,7 +208,7 @@ class _Ingest:
 
 def _database(uri: str) -> Path | None:
     """The file of a SQLite store; `None` for a server or another database."""
-    return Path(uri.removeprefix(_SQLITE)) if uri.startswith(_SQLITE) else None
+    return Path(uri.removeprefix(SQLITE)) if uri.startswith(SQLITE) else None
 
 
 def _milliseconds(created: str) -> int:
@@ -239,7 +241,7 @@ def _opened(uri: str) -> Iterator[MlflowClient]:
             # A file with half a schema cannot be repaired: create it elsewhere, then rename it.
             if not database.exists():
                 with atomic_file(database) as temporary:
-                    MlflowClient(tracking_uri=f"{_SQLITE}{temporary}")
+                    MlflowClient(tracking_uri=f"{SQLITE}{temporary}")
             yield MlflowClient(tracking_uri=uri)
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         reason = str(error).splitlines()[0]

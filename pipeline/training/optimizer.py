@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import nn, optim
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pipeline.config.recipe import Recipe
 
-_KINDS: dict[str, type[optim.Adam] | type[optim.AdamW] | type[optim.RAdam]] = {
-    "adam": optim.Adam,
-    "adamw": optim.AdamW,
-    "radam": optim.RAdam,
-}
-
 
 def make_optimizer(network: nn.Module, recipe: Recipe) -> optim.Optimizer:
     """The recipe's optimizer over all parameters; the loop sets the learning rate of each step.
 
-    Weight decay is an L2 term of the gradient for `adam` and `radam`, decoupled for `adamw`; it
-    applies to every parameter, as in the authors' programs.
+    Weight decay is an L2 term of the gradient for `adam`, decoupled for `adamw` and `radam`; it
+    applies to every parameter, as in the authors' programs. On a CPU, Adam and AdamW take a step in
+    one pass over the weights, three times as fast and equal up to rounding.
     """
-    return _KINDS[recipe.optimizer](
-        network.parameters(),
-        lr=0.0,
-        betas=recipe.betas,
-        eps=recipe.eps,
-        weight_decay=recipe.weight_decay,
-    )
+    numbers: dict[str, Any] = {
+        "lr": 0.0,
+        "betas": recipe.betas,
+        "eps": recipe.eps,
+        "weight_decay": recipe.weight_decay,
+    }
+    parameters = list(network.parameters())
+    if recipe.optimizer == "radam":
+        # The package that IFAN's authors used decays the weights directly. As an L2 term, the
+        # adaptive step would scale the decay up to the full learning rate.
+        return optim.RAdam(parameters, **numbers, decoupled_weight_decay=True)
+    on_cpu = all(parameter.device.type == "cpu" for parameter in parameters)
+    kind = optim.Adam if recipe.optimizer == "adam" else optim.AdamW
+    return kind(parameters, **numbers, fused=on_cpu)
 
 
 def moving_average(network: nn.Module, decay: float) -> AveragedModel:

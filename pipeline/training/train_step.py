@@ -89,12 +89,7 @@ class TrainStep:
             NoMemory: the device has too little memory.
         """
         names = [*self.recipe.losses]
-        terms = self.passes.run(
-            batch,
-            lambda parts: self._gradients(parts, crops),
-            lambda: self.optimizer.zero_grad(set_to_none=True),
-        )
-        self.world.all_reduce_gradients(self.network)
+        terms = self.gradients(batch, crops)
         self.scaler.unscale_(self.optimizer)
         parameters = [value for value in self.network.parameters() if value.grad is not None]
         norm = nn.utils.get_total_norm([cast(Tensor, value.grad) for value in parameters])
@@ -113,6 +108,26 @@ class TrainStep:
         if taken and self.average is not None:
             self.average.update_parameters(self.network)
         return loss
+
+    def gradients(self, batch: Batch, crops: int) -> Tensor:
+        """Add the gradients of the whole batch, scaled in float16; change no weight.
+
+        Args:
+            batch, crops: see `step`.
+
+        Returns:
+            The terms of this process's part of the loss, float64.
+
+        Raises:
+            NoMemory: the device has too little memory.
+        """
+        terms = self.passes.run(
+            batch,
+            lambda parts: self._gradients(parts, crops),
+            lambda: self.optimizer.zero_grad(set_to_none=True),
+        )
+        self.world.all_reduce_gradients(self.network)
+        return terms
 
     def _gradients(self, parts: list[Batch], crops: int) -> Tensor:
         """Add the gradients of all parts; the terms of their loss."""

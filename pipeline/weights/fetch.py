@@ -72,7 +72,13 @@ class WeightsFetch:
         if text.startswith(("http://", "https://")):
             there = at_address(text)
             same = next((item.member for item in known if item.member), "")
-            return [WeightsSource(**{**there.model_dump(), "member": same})]
+            source = WeightsSource(**{**there.model_dump(), "member": same})
+            if self.published.metric:
+                # A mirror: the metric takes no other file than the known one.
+                (archive,) = known[0].archives
+                mirrored = archive.model_copy(update={"address": source.archives[0].address})
+                source = source.model_copy(update={"archives": (mirrored,)})
+            return [source]
         path = Path(text)
         if not path.is_file():
             names = ", ".join(item.name for item in known)
@@ -107,12 +113,15 @@ class WeightsFetch:
             item.name: item.sha256 for source in self.published.sources for item in source.archives
         }
         digest = sha256_of(path)
-        if known.get(path.name) not in (None, digest):
+        other = self.published.metric and digest not in known.values()
+        if other or known.get(path.name) not in (None, digest):
             raise WeightsError(
-                f"{path}: is not the known file of this name (sha256 {digest}); "
+                f"{path}: is not the known file (sha256 {digest}); "
                 f"download it again: {self._manual()}"
             )
-        target = self.folder / path.name
+        target = self.folder / next(
+            (n for n, sha256 in known.items() if sha256 == digest), path.name
+        )
         if path.resolve() != target.resolve():
             with atomic_file(target) as temporary:
                 shutil.copyfile(path, temporary)

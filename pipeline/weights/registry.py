@@ -1,4 +1,4 @@
-"""The methods with published weights and where to get them, as `sources.toml` states it."""
+"""Published weights, of methods and of metrics, and where to get them (`sources.toml`)."""
 
 from __future__ import annotations
 
@@ -20,22 +20,26 @@ class WeightsSource(Source):
 
 
 class PublishedWeights(Publication[WeightsSource]):
-    """The weights of a method and their sources; `none` says why there are no sources."""
+    """The weights of a method and their sources; `none` says why there are no sources.
+
+    `metric`: name of the metric that needs them, where they are not a method's.
+    """
 
     command: ClassVar[str] = "dmtbench weights fetch"
 
     none: str = ""
+    metric: str = ""
     sources: tuple[WeightsSource, ...] = ()
 
 
 @cache
 def all_weights() -> dict[str, PublishedWeights]:
-    """Every method of the registry."""
+    """Every entry of the registry."""
     return read_registry(_FILE, PublishedWeights)
 
 
 def published_weights(method: str) -> PublishedWeights:
-    """The entry of a method.
+    """The entry of a method, or of a network that a metric needs.
 
     Raises:
         ConfigError: the registry does not have it.

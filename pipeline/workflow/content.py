@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.workflow.experiment import Workflow
+from pipeline.workflow.missing_weights import needed_weights
 
 
 class Content:
@@ -72,6 +73,8 @@ class Content:
         reasons = chain.to_make(map(os.path.normpath, settings.targets))
         forced = (chain.artifacts[name].outputs[0].as_posix() for name in reasons)
         self.snakemake.dag.forcefiles.update(forced)
+        for line in needed_weights(self.bench.experiment, reasons):
+            print(f"warning: {line}", file=sys.stderr)
         for name, reason in reasons.items():
             if chain.standing(name).state not in ("fresh", "missing"):
                 print(f"{name} is made again: {reason}", file=sys.stderr)

@@ -15,6 +15,7 @@ from pipeline.config.experiment import Experiment, load_experiment
 from pipeline.data.store.reader import INDEX
 from pipeline.errors import ConfigError, UserError
 from pipeline.places import Places
+from pipeline.weights.requested import requested_weights
 from pipeline.workflow.owner import advise_on_dead_lock, mark_jobs
 
 
@@ -97,9 +98,21 @@ class Workflow:
         """The `--run` option for a method with these weights; empty without weights."""
         return ["--run", str(Path(str(weights)).parent)] if weights else []
 
+    def given_file(self, method: str) -> list[str]:
+        """The file of weights that the experiment names for a method; empty if it is missing."""
+        file = requested_weights(self.experiment, method).official
+        return [str(file)] if file and file.exists() else []
+
+    def given_option(self, method: str) -> list[str]:
+        """The options that give a method the weights that the experiment names."""
+        origin = requested_weights(self.experiment, method)
+        key = ["--key", origin.key] if origin.key else []
+        return ["--weights", _quotable(str(origin.official), f"weights: {method}"), *key]
+
     def named_runs(self, methods: list[str]) -> list[str]:
         """Names of runs: one per repetition if the method depends on a seed, otherwise one."""
-        return [f"{name}-seed{number}" for name, number in self.experiment.runs_of(methods)]
+        seeds = [f"{name}-seed{number}" for name, number in self.experiment.runs_of(methods)]
+        return [*seeds, *(f"{name}-given" for name in self.experiment.given_of(methods))]
 
     def outputs(self, report: str) -> list[str]:
         """Files of a report, of its record, and of its copies in `reports/`."""

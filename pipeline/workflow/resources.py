@@ -126,6 +126,8 @@ class JobResources:
 
     def _of_method(self, rule: str, method: str, images: Images, threads: int) -> Needs | None:
         experiment = self.bench.experiment
+        if rule == "evaluate_given":
+            return job_needs.given_needs(experiment, method, images, threads)
         if experiment.recipe_of(method) is None:
             if rule == "train":
                 return job_needs.fitting_needs(experiment, method, images, threads)

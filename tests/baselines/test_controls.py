@@ -1,4 +1,4 @@
-"""Controls: views, closed-form fits and the ground truth with known noise."""
+"""Controls: views and closed-form fits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from baselines import controls
 from pipeline.config.experiment import load_methods
-from pipeline.evaluation.metrics import mae, psnr
+from pipeline.evaluation.metrics import psnr
 from pipeline.methods import get_method
 
 NAMES = ("input", "mean", "left", "right", "unsharp", "linear")
@@ -186,27 +186,6 @@ def test_a_fit_is_deterministic_and_survives_a_state_round_trip(name: Any) -> No
     x = random_image(3)
     assert torch.equal(loaded(x), first(x))
     assert not torch.equal(loaded(x), x[:, 6:])
-
-
-@pytest.mark.parametrize("sigma", [0.01, 0.1, 0.5])
-def test_noisy_ground_truth_has_exactly_the_scores_it_promises(sigma: float) -> None:
-    target = random_image(0, channels=3).double()
-    noisy = controls.noisy_ground_truth(target, sigma, seed=1)
-    assert noisy.min() >= 0
-    assert noisy.max() <= 1
-    assert psnr.score(noisy.numpy(), target.numpy()) == pytest.approx(-20 * np.log10(sigma))
-    assert mae.score(noisy.numpy(), target.numpy()) == pytest.approx(sigma)
-    assert torch.equal(noisy, controls.noisy_ground_truth(target, sigma, seed=1))
-    assert not torch.equal(noisy, controls.noisy_ground_truth(target, sigma / 2, seed=1))
-    if sigma < 0.5:
-        assert not torch.equal(noisy, controls.noisy_ground_truth(target, sigma, seed=2))
-        assert abs(float((noisy - target).mean())) < sigma / 10
-
-
-@pytest.mark.parametrize("sigma", [0.0, -0.1, 0.6])
-def test_noise_beyond_its_range_is_refused(sigma: float) -> None:
-    with pytest.raises(ValueError, match="sigma"):
-        controls.noisy_ground_truth(random_image(0), sigma, seed=0)
 
 
 def test_every_configured_control_is_built_by_the_registry() -> None:

@@ -224,7 +224,16 @@ def test_an_edited_manifest_is_not_a_reason_to_train_again() -> None:
     with Path("data/tiny/manifest.csv").open("a") as manifest:
         manifest.write("\n")
     again = set(Chain(load_experiment(CONFIG)).to_make())
-    assert again == {"data tiny", "store tiny", "patches", "table1", "table2", "plot", "track"}
+    assert again == {
+        "data tiny",
+        "store tiny",
+        "patches",
+        "table1",
+        "table2",
+        "plot",
+        "verdicts",
+        "track",
+    }
 
 
 def test_only_what_the_targets_need_is_made() -> None:
@@ -235,7 +244,7 @@ def test_only_what_the_targets_need_is_made() -> None:
     assert set(chain.to_make(["reports/table2.csv"])) == set()
     needed = set(chain.to_make(["reports/table1.csv"]))
     assert needed == {"complexity dmtnet-t", "evaluate input-seed0", "table1"}
-    assert set(chain.to_make(["all"])) == {*needed, "plot", "track"}
+    assert set(chain.to_make(["all"])) == {*needed, "plot", "verdicts", "track"}
 
 
 def test_status_has_one_object_per_artifact() -> None:

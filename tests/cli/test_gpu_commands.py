@@ -40,7 +40,9 @@ def held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(visible_gpus, "_listed", list)
     monkeypatch.setattr(launch, "slots_folder", lambda: tmp_path / "slots")
     monkeypatch.setattr(launch, "DeviceSlots", Recorded)
-    for module in ("evaluation.loading", "stages.deblur", "stages.debug", "stages.train"):
+    for module in (
+        *("evaluation.loading", "stages.deblur", "stages.debug", "stages.signals", "stages.train"),
+    ):
         monkeypatch.setattr(f"pipeline.{module}.prepare_device", prepared)
     return seen
 
@@ -97,7 +99,7 @@ def test_training(
     assert held == expected
 
 
-@pytest.mark.parametrize("command", ["fast-dev", "limit", "overfit", "profile"])
+@pytest.mark.parametrize("command", ["fast-dev", "limit", "overfit", "profile", "signals"])
 def test_debugging(run: Run, tiny: Tiny, tmp_path: Path, held: list[str], command: str) -> None:
     data = ["--store", tiny.store, "--patches", tiny.patches, "--config", tiny.config]
     more = [] if command == "fast-dev" else ["--steps", 1]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
+import shutil
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from support.backbones import declare, save_backbone
 from torch import nn
 
 from pipeline.errors import WeightsError
 from pipeline.evaluation.metrics import lpips as metric
+from pipeline.weights import backbone as backbones
 
-SHAPES = {0: (64, 3, 11), 3: (192, 64, 5), 6: (384, 192, 3), 8: (256, 384, 3), 10: (256, 256, 3)}
+LAYERS = (0, 3, 6, 8, 10)
 
 
 @pytest.fixture(autouse=True)
@@ -28,24 +32,14 @@ def _fresh() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    generator = torch.Generator().manual_seed(0)
-    state = {}
-    for layer, (out, inner, side) in SHAPES.items():
-        scale = (inner * side * side) ** -0.5
-        state[f"features.{layer}.weight"] = (
-            torch.randn(out, inner, side, side, generator=generator) * scale
-        )
-        state[f"features.{layer}.bias"] = torch.randn(out, generator=generator) * 0.1
-    state["classifier.1.weight"] = torch.zeros(2, 2)
-    path = tmp_path_factory.mktemp("hub") / "checkpoints" / metric._BACKBONE
-    path.parent.mkdir()
-    torch.save(state, path)
-    return path
+    return save_backbone(tmp_path_factory.mktemp("torch") / "hub" / "checkpoints")
 
 
 @pytest.fixture
-def hub(backbone: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(backbone.parents[1]))
+def hub(backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The backbone in the hub's folder; the current folder is empty."""
+    monkeypatch.setenv("TORCH_HOME", str(backbone.parents[2]))
+    monkeypatch.chdir(tmp_path)
     return backbone
 
 
@@ -58,23 +52,30 @@ def images(seed: int = 0) -> tuple[Any, Any]:
 def test_without_the_backbone_nothing_is_computed_and_the_status_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.chdir(tmp_path)
     assert metric.score(*images()) is None
-    assert metric.status().startswith("not computed: ")
-    assert str(tmp_path / "checkpoints" / metric._BACKBONE) in metric.status()
-    assert "\n" not in metric.status()
+    hub = tmp_path / "torch/hub/checkpoints/alexnet-owt-7be5be79.pth"
+    assert metric.status() == (
+        f"not computed: {hub} is missing, and so is weights/lpips-alex/alexnet-owt-7be5be79.pth; "
+        "`dmtbench weights fetch lpips-alex` gets it"
+    )
+    assert metric.status() == f"not computed: {metric.lacks()}"
 
 
-def test_another_file_under_that_name_is_refused_unread(hub: Path) -> None:
+def test_another_file_under_that_name_is_refused_unread(
+    hub: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "load", None)
     assert metric.score(*images()) is None
-    assert "expected 7be5be79" in metric.status()
+    assert "expected 7be5be79...; remove it, then `dmtbench weights fetch" in metric.status()
+    assert metric.status() == f"not computed: {metric.lacks()}"
 
 
 def test_the_verified_backbone_is_loaded_once_and_scored(
     hub: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prefix = hashlib.sha256(hub.read_bytes()).hexdigest()[:8]
-    monkeypatch.setattr(metric, "_SHA256_PREFIX", prefix)
+    declare(monkeypatch, hub)
     loads: list[Path] = []
     load = metric.load_network
 
@@ -89,7 +90,57 @@ def test_the_verified_backbone_is_loaded_once_and_scored(
     assert value > 0.01
     assert metric.score(target, target) == 0
     assert metric.status() == "computed"
+    assert metric.lacks() == ""
     assert loads == [hub]
+
+
+def test_the_file_in_the_project_comes_first_if_it_is_the_known_one(
+    hub: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare(monkeypatch, hub)
+    here = Path("weights/lpips-alex", hub.name)
+    here.parent.mkdir(parents=True)
+    here.write_bytes(b"half a download")
+    assert backbones.backbone_file("lpips-alex") == hub
+    shutil.copy(hub, here)
+    assert backbones.backbone_file("lpips-alex") == here
+
+
+def test_a_backbone_that_cannot_be_loaded_has_failed_and_is_not_missing(
+    hub: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare(monkeypatch, hub)
+
+    def broken(path: Path) -> nn.Module:
+        raise WeightsError(f"{path}: not an AlexNet state")
+
+    monkeypatch.setattr(metric, "load_network", broken)
+    assert metric.score(*images()) is None
+    assert metric.status().startswith("failed: ")
+    assert metric.lacks() == ""
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{}, {"TORCH_HOME": "~/torch"}, {"XDG_CACHE_HOME": "/cache"}, {"TORCH_HOME": "x"}],
+)
+def test_the_hub_is_where_torch_has_it(
+    variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("TORCH_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert backbones.hub_folder() == Path(torch.hub.get_dir()) / "checkpoints"
+
+
+def test_what_is_missing_is_told_without_torch() -> None:
+    code = (
+        "import sys\nfrom pipeline.evaluation.metrics import lpips\nlpips.lacks()\n"
+        "print({'torch', 'lpips'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
 
 
 def test_score_is_that_of_the_package_on_minus_one_to_one(backbone: Path) -> None:
@@ -102,7 +153,7 @@ def test_score_is_that_of_the_package_on_minus_one_to_one(backbone: Path) -> Non
     slices = [getattr(reference.net, f"slice{k}") for k in range(1, 6)]
     convolutions = [m for part in slices for m in part.modules() if isinstance(m, nn.Conv2d)]
     with torch.no_grad():
-        for layer, module in zip(SHAPES, convolutions, strict=True):
+        for layer, module in zip(LAYERS, convolutions, strict=True):
             module.weight.copy_(state[f"features.{layer}.weight"])
             assert module.bias is not None
             module.bias.copy_(state[f"features.{layer}.bias"])

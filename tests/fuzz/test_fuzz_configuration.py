@@ -46,7 +46,14 @@ WORDS = [
         b"~",
         b"2022-02-30",
     ),
-    *(b"extends: ", b"only: [dmtnet-t]\n", b"not_run: [input]\n", b"kind: canon\n", b'"\\ud800"'),
+    *(
+        b"extends: ",
+        b"only: [dmtnet-t]\n",
+        b"not_run: [input]\n",
+        b"kind: canon\n",
+        b"weights: {ifan: official}\n",
+        b'"\\ud800"',
+    ),
 ]
 
 
@@ -74,6 +81,7 @@ def test_damaged_experiments(tmp_path: Path) -> None:
 def test_other_values(tmp_path: Path) -> None:
     read = from_file(tmp_path / "mine.yaml", experiment.load_experiment)
     tree = {**yaml.safe_load(SEEDS[0]), "only": ["dmtnet-t", "input"], "budgets": {}}
+    tree |= {"weights": {"input": {"file": "x.pth", "key": "ema"}}, "not_run": {"input": "why"}}
     tree |= {"methods": {"mine": {"module": "dmtnet", "row": "Mine", "recipe": "dmtnet"}}}
 
     def inputs(chance: random.Random) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,13 @@ import yaml
 from conftest import Run, Tiny
 from support.image_sets import official_scenes, write_image, write_set
 
+from pipeline.chain.experiment import Chain
 from pipeline.config.experiment import load_experiment
 from pipeline.data import canon
 from pipeline.data.png import read_png
+from pipeline.errors import DataError
 from pipeline.files import sha256_of
-from pipeline.pins import pins_file, read_pins
+from pipeline.pins import check_manifest, manifest_pins, pins_file, read_pins
 from pipeline.records import ResultRecord, read_record
 
 SIZE = (24, 32)
@@ -94,7 +97,8 @@ def test_the_first_manifest_is_pinned(
 ) -> None:
     manifest = tmp_path / "manifest.csv"
     before = pins_file(config).read_bytes()
-    assert read_pins(pins_file(config)).manifest == {"canon": sha256_of(manifest)}
+    # It holds test scenes only.
+    assert read_pins(pins_file(config)).manifest == {"canon-test": sha256_of(manifest)}
     manifest.unlink()
     assert run("data", *pinned).code == 0
     assert pins_file(config).read_bytes() == before
@@ -153,3 +157,48 @@ def test_other_sets_are_not_pinned(run: Run, tiny: Tiny, tmp_path: Path) -> None
     data = ["--config", config, "--root", tiny.raw, "--manifest", tmp_path / "manifest.csv"]
     assert run("data", *data).code == 0
     assert not pins_file(config).exists()
+
+
+def test_a_part_never_passes_for_the_whole(
+    run: Run, pinned: list[object], config: Path, tmp_path: Path
+) -> None:
+    manifest = tmp_path / "manifest.csv"
+    test_only = manifest.read_text()
+    header, first, *_ = test_only.splitlines(keepends=True)
+    training = first.replace("test,", "train,", 1).replace("1P0A0917.png", "1P0A0890.png")
+    manifest.write_text(test_only.replace(header, header + training))
+    whole = manifest_pins("canon", manifest)
+    assert list(whole) == ["canon", "canon-test"]
+    assert whole["canon-test"] == read_pins(pins_file(config)).manifest["canon-test"]
+    for command in _uses(pinned, tmp_path):
+        assert "no manifest of 'canon' is pinned" in run(*command).err[-1]
+    pins = {"manifest": {"canon": whole["canon"]}, "weights": {}}
+    pins_file(config).write_text(json.dumps(pins))
+    check_manifest(load_experiment(config), manifest)
+    manifest.write_text(test_only)
+    with pytest.raises(DataError, match="no manifest of 'canon' is pinned"):
+        check_manifest(load_experiment(config), manifest)
+
+
+def test_the_test_images_alone_are_said_to_be_no_training_set(
+    run: Run, given: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(canon, "CANON_SIZE", SIZE)
+    done = run("data", *given)
+    assert done.code == 0
+    assert done.err[0].endswith("only the test scenes: enough to score given weights, not to train")
+
+
+def test_a_manifest_of_another_experiment_is_examined_again(
+    pinned: list[object], config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data/canon").mkdir(parents=True)
+    for name in ("manifest.csv", "manifest.record.json"):
+        (tmp_path / name).rename(tmp_path / "data/canon" / name)
+    monkeypatch.chdir(tmp_path)
+    assert Chain(load_experiment(config)).standing("data canon").state == "fresh"
+    other = config.with_name("other.yaml")
+    other.write_text(f"extends: {config.name}\n")
+    chain = Chain(load_experiment(other))
+    assert chain.standing("data canon").reason == "is not pinned for this experiment yet"
+    assert "data canon" in chain.to_make(["results/canon/input-seed0/record.json"])

@@ -14,6 +14,8 @@ from pipeline.records import (
     ResultRecord,
     RunRecord,
     Scores,
+    SensitivityRecord,
+    SensitivityRow,
 )
 
 
@@ -122,3 +124,30 @@ def complexity(method: str = "dmtnet-b", row: str = "DMTNet-B", **changes: Any) 
         "key": "k",
     }
     return ComplexityRecord(method=method, row=row, **{**fields, **changes})
+
+
+def way(name: str, **moved: float | None) -> SensitivityRow:
+    """A way of scoring that moves every category alike."""
+    means = Scores(n=4, mean={metric: 20 + (value or 0) for metric, value in moved.items()})
+    return SensitivityRow(
+        name=name,
+        meaning=f"meaning of {name}",
+        scores=dict.fromkeys(CATEGORIES, means),
+        moved=dict.fromkeys(CATEGORIES, moved),
+    )
+
+
+def sensitivity(*ways: SensitivityRow, **changes: Any) -> SensitivityRecord:
+    fields: dict[str, Any] = {
+        "method": "dmtnet-b",
+        "row": "DMTNet-B",
+        "dataset": "synthetic",
+        "repetition": 0,
+        "label": "demo",
+        "protocol": protocol(),
+        "result_sha256": "7" * 64,
+        "rows": ways or (way("protocol", psnr=0.0),),
+        "left_out": {"tiled": "the images are too small for tiles"},
+        "provenance": provenance(),
+    }
+    return SensitivityRecord(**{**fields, **changes})

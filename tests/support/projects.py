@@ -24,6 +24,7 @@ from pipeline.stages.evaluate import evaluate_method
 from pipeline.stages.report import make_plot, make_table1, make_table2
 from pipeline.stages.store import make_patches, make_store
 from pipeline.stages.train import TrainingFiles, train_method
+from pipeline.stages.verdicts import make_verdicts
 from pipeline.training.progress import Progress
 from support.paths import PUBLISHED, TINY
 
@@ -94,10 +95,11 @@ def evaluate(run: Run, origin: WeightsOrigin, target: Path | None = None) -> Non
 
 
 def report(experiment: Experiment) -> None:
-    """Make tables and plot."""
+    """Make tables, plot and verdicts."""
     make_table1(experiment)
     make_table2(experiment)
     make_plot(experiment)
+    make_verdicts(experiment)
 
 
 def make_project(folder: Path) -> Path:

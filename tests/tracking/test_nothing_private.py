@@ -11,12 +11,12 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-import torch
 import yaml
 from conftest import Run, Tiny
 from support.paths import PUBLISHED
 
 from pipeline.evaluation.metrics import lpips
+from pipeline.weights.backbone import hub_folder
 
 USER, HOST, PROJECT = "marker-anna", "marker-host", "marker-project"
 # They say where files lie on this machine, which only the tracker itself needs.
@@ -46,7 +46,7 @@ def project(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     data["dataset"] = {"kind": "folder", "name": "mine", "root": str(home / "set")}
     (home / "mine.yaml").write_text(yaml.safe_dump(data))
     lpips._loaded.cache_clear()
-    assert torch.hub.get_dir().startswith(str(home))
+    assert hub_folder().is_relative_to(home)
     return folder
 
 
@@ -97,7 +97,7 @@ def test_no_user_host_or_absolute_path_is_written(run: Run, tiny: Tiny, project:
         assert done.code == 0 or command[0] == "doctor", done.err
     tracking = ["--uri", f"sqlite:///{project}/mlflow.db", "--artifacts", project / "artifacts"]
     shutil.copytree(PUBLISHED, "reports/published")
-    for command in (["table1"], ["table2"], ["plot"], ["track", *tracking]):
+    for command in (["table1"], ["table2"], ["plot"], ["verdicts"], ["track", *tracking]):
         done = run(*command, *config)
         assert done.code == 0, done.err
     found = {**texts(project), **stored(project / "mlflow.db")}

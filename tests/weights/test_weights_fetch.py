@@ -173,7 +173,7 @@ def test_the_registry_is_complete() -> None:
     entries = registry.all_weights()
     assert set(entries) == {
         *("dpdnet", "dpdnet-plus", "rdpd-plus", "ifan", "kpac", "restormer", "uformer-b", "mrnet"),
-        "dmenet",
+        *("dmenet", "lpips-alex"),
     }
     for method, entry in entries.items():
         assert entry.licence

@@ -56,7 +56,8 @@ def test_the_label_follows_the_checksum(
         done = run("evaluate", method, *data, "--weights", weights, "--output", target)
         assert done.code == 0
         found = read_record(target / "record.json", ResultRecord).label
-        assert done.out[-1].endswith(f"({found})")
+        # A line about a network that is worse than its input may follow.
+        assert any(line.endswith(f"({found})") for line in done.out)
         return found
 
     check = ["weights", "check", "dpdnet", weights, "--config", config]

@@ -65,6 +65,7 @@ UNQUOTABLE = ("a\nb", "a\rb", "a\tb", "a\0b", "a\x1bb", "a\x7fb", "a\x85b", "a\u
 LISTS = {
     "params.run": ["--run", 0],
     "params.companion": ["--companion", 0],
+    "params.given": ["--weights", 0, "--key", 0],
     "params.tables": ["--table", 0],
 }
 
@@ -108,7 +109,8 @@ def test_options_are_lists_of_words() -> None:
 def experiment(tiny: Tiny, path: Path, root: str) -> Path:
     sets = [{"kind": "folder", "name": name, "root": root} for name in ("mine", "street")]
     path.parent.mkdir(parents=True, exist_ok=True)
-    return write_experiment(path, tiny, sets[1], dataset=sets[0])
+    weights = {"mean": {"file": f"/somewhere/{ALL}", "key": ALL}}
+    return write_experiment(path, tiny, sets[1], dataset=sets[0], weights=weights)
 
 
 @pytest.mark.parametrize("outside", [True, False])
@@ -125,12 +127,15 @@ def test_all_lines_of_a_workflow_with_nasty_paths(
     assert set(lines) == set(templates())
     for rule, found in lines.items():
         for words in map(shlex.split, found):
-            assert words[:2] == ["dmtbench", rule]
+            assert words[:2] == ["dmtbench", rule.removesuffix("_given")]
             assert set(words) & {"touch", "x", "&&", "`touch"} == set()
             if "--config" in words:
                 assert words[words.index("--config") + 1] == seen
             if "--root" in words:
                 assert words[words.index("--root") + 1] == root
+    (scoring,) = map(shlex.split, lines["evaluate_given"])
+    start = scoring.index("--weights")
+    assert scoring[start : start + 4] == ["--weights", f"/somewhere/{ALL}", "--key", ALL]
     (training,) = [words for words in map(shlex.split, lines["train"]) if NEEDY in words]
     assert training[training.index("--companion") + 1] == "data/street/store"
 

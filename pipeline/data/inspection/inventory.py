@@ -103,6 +103,10 @@ def _take(root: Path, official: bool | None) -> Inventory:
         problems += check_categories(place, scenes)
     loose = [path for pairing in pairings for path in pairing.loose]
     notes = list(labels.differences)
+    if official and splits == ["test"]:
+        notes.append(
+            f"{place.folder}: only the test scenes: enough to score given weights, not to train"
+        )
     return Inventory(place, scenes, loose, labels.read_from, truth, official, problems, notes)
 
 

@@ -20,24 +20,29 @@ from pipeline.plugins import Contract, function_field
 from pipeline.public_text import public_text
 
 Image = NDArray[np.float64]
-_COMPUTED = "computed"
+COMPUTED, NOT_COMPUTED = "computed", "not computed"
+"""How the status of a metric with or without values begins."""
 
 
 @validated(frozen=True)
 class MetricDeclaration:
-    """What a metric's module declares: `UNIT`, `HIGHER_IS_BETTER`, `score` and maybe `status`.
+    """What a metric's module declares: constants, `score`, and maybe `status` and `lacks`.
 
     Args:
         unit: of the score, e.g. `dB`; empty for a plain number.
         higher_is_better: direction of the score.
         score: maps prediction and ground truth to the score of one image.
-        status: tells `computed`, or the reason why there is no value on this machine.
+        status: tells `computed`; `not computed: ` with the reason why there is no value on this
+            machine; or `failed: ` with a reason that scoring again does not remove.
+        lacks: tells what must be added to this machine, empty if nothing. It loads no torch: before
+            a run, it decides whether results with the status `not computed` are made again.
     """
 
     unit: str
     higher_is_better: StrictBool
     score: Callable[..., Any] = function_field()
     status: Callable[[], str] | None = function_field(default=None)
+    lacks: Callable[[], str] | None = function_field(default=None)
 
 
 _CONTRACT = Contract("metric", MetricDeclaration, "docs/adding_a_metric.md")
@@ -62,7 +67,11 @@ class Metric:
     def status(self) -> str:
         """`computed`, or the reason why this metric has no value; paths as others may see them."""
         report = self.declaration.status
-        return _COMPUTED if report is None else public_text(report())
+        return COMPUTED if report is None else public_text(report())
+
+    def lacks(self) -> str | None:
+        """What must be added to this machine, empty if nothing; `None` if the module can't tell."""
+        return None if self.declaration.lacks is None else self.declaration.lacks()
 
 
 def load_metrics(entries: Mapping[str, MetricEntry]) -> dict[str, Metric]:

@@ -1,7 +1,9 @@
 """LPIPS with the AlexNet backbone (Zhang et al., CVPR 2018), through the `lpips` package.
 
-The package ships its linear heads only. The ImageNet backbone is an external file, never
-downloaded here: without it this metric is reported as not computed.
+The package ships its linear heads only. The ImageNet backbone is an external file that the registry
+of weights declares with its checksum (`dmtbench weights fetch lpips-alex`); nothing is downloaded
+here. Without it this metric is reported as not computed, and the results that lack it are made
+again when it is there.
 """
 
 from __future__ import annotations
@@ -14,17 +16,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import WeightsError
-from pipeline.files import sha256_of
+from pipeline.errors import UserError, WeightsError
+from pipeline.weights.backbone import backbone_file
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 UNIT = ""
 HIGHER_IS_BETTER = False
-_BACKBONE = "alexnet-owt-7be5be79.pth"
-_BACKBONE_URL = f"https://download.pytorch.org/models/{_BACKBONE}"
-_SHA256_PREFIX = "7be5be79"
+_BACKBONE = "lpips-alex"
 
 
 def score(prediction: NDArray[np.float64], target: NDArray[np.float64]) -> float | None:
@@ -39,31 +39,17 @@ def score(prediction: NDArray[np.float64], target: NDArray[np.float64]) -> float
 
 
 def status() -> str:
-    """`computed`, or `not computed: ` with the reason and the remedy."""
+    """`computed`, or `not computed: ` or `failed: ` with the reason."""
     return _loaded()[1]
 
 
-def backbone_file() -> Path:
-    """Where the backbone is expected: torch hub's checkpoint folder (`TORCH_HOME` moves it)."""
-    import torch
-
-    return Path(torch.hub.get_dir()) / "checkpoints" / _BACKBONE
-
-
-def check_backbone(path: Path) -> None:
-    """Verify the file's SHA-256 against the published prefix, before anything reads it.
-
-    Raises:
-        WeightsError: the file is missing or is another one.
-    """
-    if not path.is_file():
-        raise WeightsError(f"{path} is missing; download {_BACKBONE_URL} and put it there")
-    found = sha256_of(path)
-    if not found.startswith(_SHA256_PREFIX):
-        raise WeightsError(
-            f"{path} has SHA-256 {found[:8]}..., expected {_SHA256_PREFIX}...; "
-            f"replace it by {_BACKBONE_URL}"
-        )
+def lacks() -> str:
+    """Why there is no value on this machine, with the remedy; empty if nothing is missing."""
+    try:
+        backbone_file(_BACKBONE)
+    except UserError as error:
+        return str(error)
+    return ""
 
 
 def load_network(path: Path) -> nn.Module:
@@ -87,7 +73,7 @@ def load_network(path: Path) -> nn.Module:
         reason = " ".join(str(error).split())[:200]
         raise WeightsError(
             f"{path}: not an AlexNet state ({type(error).__name__}: {reason}); "
-            f"replace it by {_BACKBONE_URL}"
+            f"replace it: `dmtbench weights fetch {_BACKBONE}`"
         ) from error
     return network.eval()
 
@@ -128,10 +114,13 @@ def _untrained() -> tuple[nn.Module, nn.Module]:
 
 @cache
 def _loaded() -> tuple[nn.Module | None, str]:
-    path = backbone_file()
+    # A metric that cannot be computed leaves an empty column; it never ends an evaluation.
     try:
-        check_backbone(path)
+        path = backbone_file(_BACKBONE)
+    except UserError as error:
+        return None, f"not computed: {error}"
+    try:
         return load_network(path), "computed"
     except Exception as error:
-        # A metric that cannot be computed leaves an empty column; it never ends an evaluation.
-        return None, f"not computed: {error}"
+        # Not for want of the file: scoring again would not help.
+        return None, f"failed: {error}"

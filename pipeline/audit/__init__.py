@@ -1,0 +1,1 @@
+"""The paper's claims checked against its own tables: exact arithmetic, no data and no GPU."""

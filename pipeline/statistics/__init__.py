@@ -1,0 +1,1 @@
+"""Statistics over seeds and images: intervals, bootstrap, paired tests, ranks, power."""

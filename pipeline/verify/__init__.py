@@ -1,0 +1,1 @@
+"""Verdicts on the paper's cells and claims, and the statistics behind them."""
