@@ -34,7 +34,7 @@ from pipeline.config.methods import NOT_TRAINED, MethodEntry, MethodList
 from pipeline.config.recipe import UNITS, Recipe
 from pipeline.config.rows import check_rows
 from pipeline.config.selection import select
-from pipeline.config.yaml_files import merged, read_with_bases, read_yaml
+from pipeline.config.yaml_files import merge_layers, merged, read_layers, read_yaml
 from pipeline.data.canon import CANON_SIZE
 from pipeline.errors import ConfigError, first_problem
 from pipeline.pins import Pins, pins_file, read_pins
@@ -96,16 +96,14 @@ class Experiment(MethodList):
         for name, ablation in self.ablations.items():
             if ablation.base not in self.methods:
                 raise ValueError(f"ablation {name!r} is based on unknown method {ablation.base!r}")
-        names = {*self.methods, *self.ablations}
-        first = () if self.first is None else (self.first,)
-        for key, given, listed in (
-            ("only", self.only or (), names),
-            ("first", first, names),
-            ("not_run", self.not_run, {*self.methods}),
-            ("budgets", self.budgets, names),
-        ):
-            if unknown := [name for name in given if name not in listed]:
-                raise ValueError(f"{key} names unknown method {unknown[0]!r}")
+        both = {*self.methods, *self.ablations}
+        for block, names in (("only", both), ("not_run", {*self.methods}), ("weights", both)):
+            for name in getattr(self, block) or ():
+                if name not in names:
+                    raise ValueError(f"{block} names unknown method {name!r}")
+        if self.first is not None and self.first not in both:
+            raise ValueError(f"first names unknown method {self.first!r}")
+        check_published(self.weights)
         known = {*self.recipes, *NOT_TRAINED}
         for name, method in self.methods.items():
             if method.recipe not in known:

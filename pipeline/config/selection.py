@@ -1,4 +1,4 @@
-"""The key `only` of an experiment file: what it leaves out, with its settings."""
+"""`only` in an experiment file: leaves out all other methods, and their settings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ def select(data: dict[str, Any]) -> None:
     """Remove everything that `only` excludes, and all settings of it in other blocks.
 
     Args:
-        data: content of the file, merged with the method list; not validated yet.
+        data: an experiment merged over the method list, not validated yet; it is changed.
     """
     methods, ablations, only = (data.get(key) for key in ("methods", "ablations", "only"))
     if not (isinstance(methods, dict) and isinstance(ablations, dict) and _are_names(only)):
@@ -21,11 +21,11 @@ def select(data: dict[str, Any]) -> None:
     )
     left_out = {*methods, *ablations} - {*only} | (modules - used)
     data["methods"] = kept
-    if data.get("first") in tuple(left_out):
+    if isinstance(data.get("first"), str) and data["first"] in left_out:
         del data["first"]
     if _are_names(data.get("not_run")):
         data["not_run"] = [name for name in data["not_run"] if name in only]
-    for block in ("ablations", "budgets", "trained_size"):
+    for block in ("ablations", "budgets", "trained_size", "weights", "not_run"):
         entries = data.get(block, {})
         if isinstance(entries, dict):
             data[block] = {key: entries[key] for key in entries if key not in left_out}
