@@ -36,6 +36,9 @@ counts, even if results stay the same."""
 VERDICTS = ("pipeline.verdicts", "pipeline.statistics", "pipeline.verify", "pipeline.audit")
 """Modules that decide on verdicts."""
 
+STUDY = (*VERDICTS, "pipeline.study")
+"""Modules that make a study of results."""
+
 
 @dataclass(frozen=True)
 class Keys:
@@ -160,6 +163,18 @@ def report_keys(experiment: Experiment) -> Keys:
     code = {"reporting": source_hash("pipeline.reporting"), "python": PYTHON}
     code["verdicts"] = digest_of([source_hash(module) for module in VERDICTS])
     return Keys(digest_of([experiment.digest(*blocks), tolerances]), code)
+
+
+def study_keys(experiment: Experiment) -> Keys:
+    """Keys of a study, whose record holds the whole experiment; the records are its inputs.
+
+    Raises:
+        ConfigError: a source is not valid Python.
+    """
+    asked = None if experiment.study is None else experiment.study.model_dump(mode="json")
+    code = {"reporting": source_hash("pipeline.reporting"), "python": PYTHON}
+    code["study"] = digest_of([source_hash(module) for module in STUDY])
+    return Keys(digest_of([experiment.digest(), asked]), code)
 
 
 def _requested(run: Run) -> dict[str, object]:
