@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.artifacts import RECORD
+from pipeline.artifacts import CURVE, RECORD
 from pipeline.chain.standing import Standing
 from pipeline.chain.steps import judge_step, write_step
 from pipeline.config.experiment import Experiment
 from pipeline.files import copy_file
-from pipeline.keys import report_keys
+from pipeline.keys import Keys, report_keys, study_keys
 from pipeline.places import PUBLISHED, REPORTS, Places
 
 _TABLE = ("csv", "md", "tex")
+_IMAGE = ("png", "svg", "pdf")
 _FILES = {
     "table1": (
         *(f"table1.{ending}" for ending in _TABLE),
@@ -25,9 +26,19 @@ _FILES = {
     "table2": tuple(f"table2.{ending}" for ending in _TABLE),
     "verdicts": ("verdicts.csv", "comparisons.csv", "verdicts.md"),
     "track": ("tracking.json",),
-    "plot": tuple(f"psnr_vs_params.{ending}" for ending in ("png", "svg", "pdf")),
+    "plot": tuple(f"psnr_vs_params.{ending}" for ending in _IMAGE),
+    "ablation": (
+        *("ablation.csv", "claims.csv", "scores.csv", "curves.csv", "scaling.csv"),
+        *("study.json", "ablation.md"),
+        *(
+            f"{plot}.{ending}"
+            for plot in ("forest", "learning_curves", "selection_weights", "scaling")
+            for ending in _IMAGE
+        ),
+    ),
 }
 TABLES = ("table1", "table2")
+ABLATION = "ablation"
 _COPIED = (*TABLES, "plot", "verdicts")
 
 
@@ -86,6 +97,8 @@ def reports(experiment: Experiment) -> dict[str, Report]:
     """All reports of an experiment by name; each comes after those that it needs."""
     made = [table_report(experiment, name) for name in TABLES]
     made += [plot_report(experiment), verdicts_report(experiment), track_report(experiment)]
+    if experiment.study is not None:
+        made.append(ablation_report(experiment))
     return {report.name: report for report in made}
 
 
@@ -144,6 +157,29 @@ def track_report(experiment: Experiment) -> Report:
     return _report(experiment, "track", inputs=inputs, needs=tuple(inputs))
 
 
+def ablation_report(experiment: Experiment) -> Report:
+    """The report `ablation` of an experiment with a study: its tables, plots, record and page."""
+    places, inputs = Places.of(experiment), dict[str, Path]()
+    methods = [*experiment.methods_run(), *experiment.ablations]
+    inputs[f"data {places.dataset}"] = places.manifest
+    curves = dict[str, Path]()
+    for method, repetition in experiment.runs_of(methods):
+        name = f"{method}-seed{repetition}"
+        if experiment.recipe_of(method) is not None:
+            inputs[f"train {name}"] = places.run(method, repetition) / RECORD
+            curves[f"curve {name}"] = places.run(method, repetition) / CURVE
+        inputs[f"evaluate {name}"] = places.record(method, repetition)
+    inputs["networks"] = places.reports / "networks.csv"
+    published = {f"published {name}": PUBLISHED / f"{name}.csv" for name in (*TABLES, "claims")}
+    weights = {"selection weights": places.reports / "selection_weights.csv"}
+    return _report(
+        experiment,
+        ABLATION,
+        inputs={**inputs, **weights, **curves, **published},
+        needs=tuple(inputs),
+    )
+
+
 def _report(
     experiment: Experiment, name: str, *, inputs: Mapping[str, Path], needs: tuple[str, ...]
 ) -> Report:
@@ -168,10 +204,14 @@ def record_report(experiment: Experiment, report: Report) -> None:
         report.record,
         report.name,
         experiment=experiment,
-        keys=report_keys(experiment),
+        keys=_keys(experiment, report),
         inputs={name: path for name, path in report.inputs.items() if path.exists()},
         outputs=report.files,
     )
+
+
+def _keys(experiment: Experiment, report: Report) -> Keys:
+    return study_keys(experiment) if report.name == ABLATION else report_keys(experiment)
 
 
 def finish_report(experiment: Experiment, report: Report) -> list[Path]:
@@ -190,7 +230,7 @@ def judge_report(experiment: Experiment, report: Report) -> Standing:
     """How a report stands: by its inputs, its keys, and its copies in `reports/`."""
     standing = judge_step(
         report.record,
-        keys=report_keys(experiment),
+        keys=_keys(experiment, report),
         inputs=report.inputs,
         outputs=report.files,
         needs_inputs=True,

@@ -96,3 +96,25 @@ rule track:
         "Records into MLflow"
     shell:
         "dmtbench track --config {resources.experiment:q} > {log:q} 2>&1"
+
+
+if bench.experiment.study:
+
+    rule ablation:
+        input:
+            content.input("ablation", bench.inputs("ablation")),
+        output:
+            bench.outputs("ablation"),
+        log:
+            f"logs/{bench.experiment.name}/ablation.log",
+        conda:
+            "../../environment.yml"
+        threads: 1
+        resources:
+            experiment=bench.config,
+            mem_mb=jobs.mem_mb("report"),
+            runtime=jobs.runtime("report"),
+        message:
+            "Study over seeds"
+        shell:
+            "dmtbench ablation --config {resources.experiment:q} > {log:q} 2>&1"
