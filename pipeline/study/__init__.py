@@ -1,0 +1,1 @@
+"""A study: several seeds of the paper's variants at small scale, and what they say about claims."""
