@@ -29,11 +29,13 @@ from pipeline.config.blocks import (
     Size,
     Synthetic,
 )
-from pipeline.config.given_weights import Weights, check_published
+from pipeline.config.given_weights import Weights
 from pipeline.config.methods import NOT_TRAINED, MethodEntry, MethodList
+from pipeline.config.names import check_names
 from pipeline.config.recipe import UNITS, Recipe
 from pipeline.config.rows import check_rows
 from pipeline.config.selection import select
+from pipeline.config.study import Study
 from pipeline.config.yaml_files import merge_layers, merged, read_layers, read_yaml
 from pipeline.data.canon import CANON_SIZE
 from pipeline.errors import ConfigError, first_problem
@@ -62,7 +64,8 @@ class Experiment(MethodList):
     shared recipes, with single values replaced. `complexity_size`: height and width at which FLOPs
     are counted; reconstruction: the size of Canon's images, which reproduces the paper's FLOPs.
     `sample_images`: number of test images that each evaluation saves. `pins`: what the pins file
-    beside the experiment file holds; no part of dumps and digests either.
+    beside the experiment file holds; no part of dumps and digests either. `study`: what is tested
+    over seeds; no part of them either, because it changes no result.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
@@ -82,6 +85,7 @@ class Experiment(MethodList):
     compute: Compute
     complexity_size: Size = CANON_SIZE
     sample_images: int = Field(ge=0, le=10**6)
+    study: Study | None = Field(default=None, exclude=True)
     pins: Pins = Field(default_factory=Pins, exclude=True)
 
     @field_validator("name")
@@ -93,35 +97,7 @@ class Experiment(MethodList):
 
     @model_validator(mode="after")
     def _names_exist(self) -> Experiment:
-        for name, ablation in self.ablations.items():
-            if ablation.base not in self.methods:
-                raise ValueError(f"ablation {name!r} is based on unknown method {ablation.base!r}")
-        both = {*self.methods, *self.ablations}
-        for block, names in (("only", both), ("not_run", {*self.methods}), ("weights", both)):
-            for name in getattr(self, block) or ():
-                if name not in names:
-                    raise ValueError(f"{block} names unknown method {name!r}")
-        if self.first is not None and self.first not in both:
-            raise ValueError(f"first names unknown method {self.first!r}")
-        check_published(self.weights)
-        known = {*self.recipes, *NOT_TRAINED}
-        for name, method in self.methods.items():
-            if method.recipe not in known:
-                raise ValueError(f"method {name!r} uses unknown recipe {method.recipe!r}")
-        for name in [name for name in self.methods_run() if name not in self.weights]:
-            if self.companion is None and self.needs_companion(name):
-                raise ValueError(f"method {name!r} is trained on a companion set; add `companion:`")
-        modules = {method.module for method in self.methods.values()}
-        for name in self.budgets:
-            if name not in {*self.methods, *self.ablations}:
-                raise ValueError(f"budgets names unknown method {name!r}")
-            try:
-                self.recipe_of(name)
-            except ValidationError as error:
-                raise ValueError(f"budgets: {name}: {first_problem(error)}") from error
-        for module in self.trained_size:
-            if module not in modules:
-                raise ValueError(f"trained_size names {module!r}, the module of no method")
+        check_names(self)
         return self
 
     @model_validator(mode="after")
