@@ -7,7 +7,6 @@ trainings. `test`: test PSNR against the cost of a forward pass.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -15,13 +14,11 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from pipeline.reporting.figures import SERIES
 from pipeline.statistics.bootstrap import over_seeds_and_images
 from pipeline.study.forms import PARAMETERS, Curve, Floats, Name, fit
 from pipeline.study.paper import training_compute
 from pipeline.study.seeds import SeedFits, fit_seeds
-
-SERIES = re.compile(r"DMTNet-[TSBLH]")
-"""Rows of the paper's series, from no DMSSRM to four."""
 
 HELD_OUT = 3
 """The points with most compute, one of so many, are held out to choose the form of a curve."""
@@ -33,7 +30,7 @@ COLUMNS = (
 )
 """Of `scaling.csv`. `low`, `high`: range of compute in multiply-accumulates, of the training or,
 for `test`, of a forward pass. `level`, `slope`, `rate`: see `Curve`, with `high` as the reference;
-`slope_*`: of a line, t-interval over seeds; `boot_*`: over resampled seeds, for `test` over seeds and images.
+`slope_*`: of a line, t-interval over seeds; `boot_*`: over resampled seeds, for `test` and images.
 `miss`: RMS error in dB on the points that were held out, `beyond` the largest of the others by so
 many times. `paper`: compute of the paper's own training in `high`."""
 

@@ -7,9 +7,10 @@ import pandas as pd
 
 from pipeline.planning.passes import FORWARD_AND_BACKWARD
 from pipeline.reporting.escapes import escape_markdown
+from pipeline.reporting.figures import SERIES
 from pipeline.reporting.render import markdown_table
 from pipeline.study.forms import Curve
-from pipeline.study.scaling import HELD_OUT, SERIES, curve_of
+from pipeline.study.scaling import HELD_OUT, curve_of
 
 AGREE = 0.1
 """Curves that differ by less, in dB, agree."""
