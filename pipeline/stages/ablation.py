@@ -35,7 +35,7 @@ from pipeline.study.paper import paper_compute
 from pipeline.study.recording import study_record
 from pipeline.study.scaling import Scaling, scaling
 from pipeline.study.scaling_text import scaling_lines
-from pipeline.study.selection import selection_lines
+from pipeline.study.selection import NOTHING, selection_lines
 from pipeline.study.verdicts import claim_frame
 from pipeline.verify.own import TABLE1, TABLE2
 
@@ -100,7 +100,19 @@ def _scaling(folder: Path) -> Scaling:
 
 def _plot(study: StudyFolder, found: Scaling, folder: Path) -> None:
     # They load Matplotlib, which takes longer than the tables.
-    raise NotImplementedError
+    from pipeline.reporting.study_curves import learning_curves
+    from pipeline.reporting.study_forest import forest
+    from pipeline.reporting.study_scaling import scaling_plot
+    from pipeline.reporting.study_selection import selection_plot
+
+    rows = study.rows
+    named = study.pairs.assign(
+        one=study.pairs["one"].map(rows), other=study.pairs["other"].map(rows)
+    )
+    forest(named, folder / "forest")
+    learning_curves(study.curves, rows, folder / "learning_curves")
+    selection_plot(study.selection, rows, folder / "selection_weights", nothing=NOTHING)
+    scaling_plot(found.points, found.bands, found.tests, folder / "scaling")
 
 
 def write_page(folder: Path, output: Path) -> None:
@@ -115,11 +127,10 @@ def write_page(folder: Path, output: Path) -> None:
         DataError: the folder is read-only or full.
     """
     study = read_study(folder)
-    rows = {name: method.row for name, method in study.record.methods.items()}
     claims = study.claims.set_index("claim")["statement"]
     statement = str(claims.get(str(study.record.study["selection"]), ""))
     parts = Parts(
-        selection=selection_lines(study.selection, rows, statement),
+        selection=selection_lines(study.selection, study.rows, statement),
         scaling=scaling_lines(study.scaling, study.networks),
     )
     images = Path(os.path.relpath(folder, output.parent)).as_posix()

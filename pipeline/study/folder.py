@@ -39,6 +39,11 @@ class StudyFolder:
     tables: Mapping[str, pd.DataFrame]
 
     @property
+    def rows(self) -> dict[str, str]:
+        """Labels of the methods, by name."""
+        return {name: method.row for name, method in self.record.methods.items()}
+
+    @property
     def scores(self) -> pd.DataFrame:
         """As `pipeline.study.collecting.scores_frame` returns them."""
         return self.tables[SCORES_FILE]

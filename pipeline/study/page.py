@@ -113,7 +113,7 @@ def _interval(low: float, high: float) -> str:
 
 
 def _differences(study: StudyFolder) -> list[str]:
-    names = {name: method.row for name, method in study.record.methods.items()}
+    names = study.rows
     rows = [
         [
             f"{names[row['one']]} – {names[row['other']]}",
@@ -147,7 +147,7 @@ def _differences(study: StudyFolder) -> list[str]:
 
 
 def _power(study: StudyFolder) -> list[str]:
-    names = {name: method.row for name, method in study.record.methods.items()}
+    names = study.rows
     margin = study.record.study["margin"]
     rows = [
         [
@@ -179,7 +179,7 @@ def _seeds(count: object) -> str:
 
 
 def _convergence(study: StudyFolder) -> list[str]:
-    names = {name: method.row for name, method in study.record.methods.items()}
+    names = study.rows
     rises = last_rises(study.curves)
     if rises.empty:
         return ["No training was validated twice."]
