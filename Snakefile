@@ -34,6 +34,11 @@ include: "pipeline/rules/evaluate.smk"
 include: "pipeline/rules/report.smk"
 
 
+if bench.experiment.study:
+
+    include: "pipeline/rules/networks.smk"
+
+
 rule all:
     default_target: True
     input:
