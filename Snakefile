@@ -34,11 +34,6 @@ include: "pipeline/rules/evaluate.smk"
 include: "pipeline/rules/report.smk"
 
 
-if bench.experiment.study:
-
-    include: "pipeline/rules/networks.smk"
-
-
 rule all:
     default_target: True
     input:
@@ -47,3 +42,4 @@ rule all:
         rules.plot.output,
         rules.verdicts.output,
         rules.track.output,
+        rules.ablation.output if bench.experiment.study else [],

@@ -45,6 +45,9 @@ NETWORKS = (
 VERDICTS = ("pipeline.verdicts", "pipeline.statistics", "pipeline.verify", "pipeline.audit")
 """Modules that decide on verdicts."""
 
+STUDY = (*VERDICTS, "pipeline.study")
+"""Modules that make a study of results."""
+
 
 @dataclass(frozen=True)
 class Keys:
@@ -180,6 +183,18 @@ def networks_keys(experiment: Experiment) -> Keys:
     blocks = ("name", "methods", "ablations", "protocol", "patches")
     code = {"networks": digest_of([source_hash(module) for module in NETWORKS]), "python": PYTHON}
     return Keys(experiment.digest(*blocks), code)
+
+
+def study_keys(experiment: Experiment) -> Keys:
+    """Keys of a study, whose record holds the whole experiment; the records are its inputs.
+
+    Raises:
+        ConfigError: a source is not valid Python.
+    """
+    asked = None if experiment.study is None else experiment.study.model_dump(mode="json")
+    code = {"reporting": source_hash("pipeline.reporting"), "python": PYTHON}
+    code["study"] = digest_of([source_hash(module) for module in STUDY])
+    return Keys(digest_of([experiment.digest(), asked]), code)
 
 
 def _requested(run: Run) -> dict[str, object]:

@@ -1,1 +1,1 @@
-"""A study: several seeds of the paper's variants at small scale, and what they say about claims."""
+"""A study over seeds: differences between methods, verdicts at this scale, and their page."""
