@@ -33,6 +33,15 @@ SCORING = (
 """Modules whose code is part of every score. An evaluation is cheap, so that every change of them
 counts, even if results stay the same."""
 
+NETWORKS = (
+    "pipeline.evaluation.flops_fvcore",
+    "pipeline.evaluation.inference",
+    "pipeline.evaluation.loading",
+    "pipeline.evaluation.selection_weights",
+    "pipeline.planning.trained_networks",
+)
+"""Modules that count trained networks and read their selection weights."""
+
 VERDICTS = ("pipeline.verdicts", "pipeline.statistics", "pipeline.verify", "pipeline.audit")
 """Modules that decide on verdicts."""
 
@@ -163,6 +172,17 @@ def report_keys(experiment: Experiment) -> Keys:
     code = {"reporting": source_hash("pipeline.reporting"), "python": PYTHON}
     code["verdicts"] = digest_of([source_hash(module) for module in VERDICTS])
     return Keys(digest_of([experiment.digest(*blocks), tolerances]), code)
+
+
+def networks_keys(experiment: Experiment) -> Keys:
+    """Keys of sizes and selection weights of trained networks; the trainings are their inputs.
+
+    Raises:
+        ConfigError: a module is not valid Python.
+    """
+    blocks = ("name", "methods", "ablations", "protocol", "patches")
+    code = {"networks": digest_of([source_hash(module) for module in NETWORKS]), "python": PYTHON}
+    return Keys(experiment.digest(*blocks), code)
 
 
 def study_keys(experiment: Experiment) -> Keys:

@@ -12,7 +12,7 @@ from pipeline.chain.standing import Standing
 from pipeline.chain.steps import judge_step, write_step
 from pipeline.config.experiment import Experiment
 from pipeline.files import copy_file
-from pipeline.keys import Keys, report_keys, study_keys
+from pipeline.keys import Keys, networks_keys, report_keys, study_keys
 from pipeline.places import PUBLISHED, REPORTS, Places
 
 _TABLE = ("csv", "md", "tex")
@@ -25,6 +25,7 @@ _FILES = {
     ),
     "table2": tuple(f"table2.{ending}" for ending in _TABLE),
     "verdicts": ("verdicts.csv", "comparisons.csv", "verdicts.md"),
+    "networks": ("networks.csv", "selection_weights.csv"),
     "track": ("tracking.json",),
     "plot": tuple(f"psnr_vs_params.{ending}" for ending in _IMAGE),
     "ablation": (
@@ -38,7 +39,8 @@ _FILES = {
     ),
 }
 TABLES = ("table1", "table2")
-ABLATION = "ablation"
+NETWORKS, ABLATION = "networks", "ablation"
+_KEYS = {NETWORKS: networks_keys, ABLATION: study_keys}
 _COPIED = (*TABLES, "plot", "verdicts")
 
 
@@ -96,6 +98,7 @@ def results_of(experiment: Experiment, methods: list[str]) -> dict[str, Path]:
 def reports(experiment: Experiment) -> dict[str, Report]:
     """All reports of an experiment by name; each comes after those that it needs."""
     made = [table_report(experiment, name) for name in TABLES]
+    made += [networks_report(experiment)] if experiment.study is not None else []
     made += [plot_report(experiment), verdicts_report(experiment), track_report(experiment)]
     if experiment.study is not None:
         made.append(ablation_report(experiment))
@@ -136,6 +139,17 @@ def _results(experiment: Experiment, methods: list[str]) -> dict[str, Path]:
 
 def _given(experiment: Experiment, methods: list[str]) -> dict[str, Path]:
     return {f"given {method}": path for method, path in given(experiment, methods).items()}
+
+
+def networks_report(experiment: Experiment) -> Report:
+    """The report `networks`: sizes and selection weights of what was trained by gradients."""
+    places = Places.of(experiment)
+    inputs = {f"data {places.dataset}": places.manifest}
+    for method, repetition in experiment.runs_of([*experiment.methods, *experiment.ablations]):
+        if experiment.recipe_of(method) is not None:
+            record = places.run(method, repetition) / RECORD
+            inputs[f"train {method}-seed{repetition}"] = record
+    return _report(experiment, NETWORKS, inputs=inputs, needs=tuple(inputs))
 
 
 def plot_report(experiment: Experiment) -> Report:
@@ -211,7 +225,7 @@ def record_report(experiment: Experiment, report: Report) -> None:
 
 
 def _keys(experiment: Experiment, report: Report) -> Keys:
-    return study_keys(experiment) if report.name == ABLATION else report_keys(experiment)
+    return _KEYS.get(report.name, report_keys)(experiment)
 
 
 def finish_report(experiment: Experiment, report: Report) -> list[Path]:

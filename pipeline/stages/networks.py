@@ -12,6 +12,7 @@ import pandas as pd
 
 from pipeline.artifacts import RECORD
 from pipeline.chain.experiment import Chain
+from pipeline.chain.reports import finish_report, networks_report
 from pipeline.config.experiment import Experiment
 from pipeline.data.manifest import read_scene
 from pipeline.errors import ConfigError
@@ -32,6 +33,18 @@ WEIGHT_COLUMNS = ("method", "repetition", "scene", "category", "dmssrm", "scale"
 
 # Float32 has no more.
 _DIGITS = "%.7g"
+
+
+def make_networks(experiment: Experiment) -> list[Path]:
+    """Write the report `networks` of an experiment to `reports/<experiment>/`.
+
+    Raises:
+        ConfigError, DataError, NoMemory, RecordError, WeightsError: as for `write_networks`.
+    """
+    report = networks_report(experiment)
+    root = Places.raw_of(experiment.dataset)
+    write_networks(experiment, report.record.parent, root=root)
+    return finish_report(experiment, report)
 
 
 def write_networks(experiment: Experiment, output: Path, *, root: Path) -> list[Path]:
