@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pipeline.code_hash import PYTHON, source_hash
 from pipeline.config.blocks import Clips, Synthetic
-from pipeline.config.experiment import Experiment, digest_of
+from pipeline.config.experiment import CANON_FILE, Experiment, digest_of, load_experiment
 from pipeline.config.tolerances import load_tolerances
 from pipeline.errors import ConfigError
 from pipeline.results_versions import MAKERS_OF_WEIGHTS, results_versions
@@ -188,13 +188,16 @@ def networks_keys(experiment: Experiment) -> Keys:
 def study_keys(experiment: Experiment) -> Keys:
     """Keys of a study, whose record holds the whole experiment; the records are its inputs.
 
+    The paper's experiment is a part of them: its trainings are compared by their compute.
+
     Raises:
         ConfigError: a source is not valid Python.
     """
     asked = None if experiment.study is None else experiment.study.model_dump(mode="json")
     code = {"reporting": source_hash("pipeline.reporting"), "python": PYTHON}
     code["study"] = digest_of([source_hash(module) for module in STUDY])
-    return Keys(digest_of([experiment.digest(), asked]), code)
+    paper = load_experiment(CANON_FILE).digest()
+    return Keys(digest_of([experiment.digest(), asked, paper]), code)
 
 
 def _requested(run: Run) -> dict[str, object]:

@@ -13,7 +13,7 @@ from pipeline.chain.steps import judge_step, write_step
 from pipeline.config.experiment import Experiment
 from pipeline.files import copy_file
 from pipeline.keys import Keys, networks_keys, report_keys, study_keys
-from pipeline.places import PUBLISHED, REPORTS, Places
+from pipeline.places import COUNTED, PUBLISHED, REPORTS, Places
 
 _TABLE = ("csv", "md", "tex")
 _IMAGE = ("png", "svg", "pdf")
@@ -29,8 +29,8 @@ _FILES = {
     "track": ("tracking.json",),
     "plot": tuple(f"psnr_vs_params.{ending}" for ending in _IMAGE),
     "ablation": (
-        *("ablation.csv", "claims.csv", "scores.csv", "curves.csv", "scaling.csv"),
-        *("study.json", "ablation.md"),
+        *("ablation.csv", "claims.csv", "differences.csv", "scores.csv", "curves.csv"),
+        *("scaling.csv", "study.json", "ablation.md"),
         *(
             f"{plot}.{ending}"
             for plot in ("forest", "learning_curves", "selection_weights", "scaling")
@@ -185,11 +185,16 @@ def ablation_report(experiment: Experiment) -> Report:
         inputs[f"evaluate {name}"] = places.record(method, repetition)
     inputs["networks"] = places.reports / "networks.csv"
     published = {f"published {name}": PUBLISHED / f"{name}.csv" for name in (*TABLES, "claims")}
-    weights = {"selection weights": places.reports / "selection_weights.csv"}
+    further = {
+        "selection weights": places.reports / "selection_weights.csv",
+        "counted": COUNTED,
+        **curves,
+        **published,
+    }
     return _report(
         experiment,
         ABLATION,
-        inputs={**inputs, **weights, **curves, **published},
+        inputs={**inputs, **further},
         needs=tuple(inputs),
     )
 

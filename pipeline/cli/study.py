@@ -32,12 +32,18 @@ def ablation(config: ConfigOption = STUDY_CONFIG) -> None:
 def study_page(
     folder: Annotated[Path, typer.Argument(help="Folder with study.json and its tables.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")],
+    copy: Annotated[
+        Path | None,
+        typer.Option(help="Folder to copy record, tables and plots to; the page then shows those."),
+    ] = None,
 ) -> None:
     """Write the page of a study from its tables, for example those of a copy under docs/.
 
     Every table is compared with its checksum in study.json first.
     """
-    from pipeline.stages.ablation import write_page
+    from pipeline.stages.ablation import copy_study, write_page
 
-    write_page(folder, output)
+    if copy is not None:
+        copy_study(folder, copy)
+    write_page(copy or folder, output)
     print(output)

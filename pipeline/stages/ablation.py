@@ -8,16 +8,17 @@ from pathlib import Path
 from pipeline.audit.claims import read_claims
 from pipeline.chain.experiment import Chain
 from pipeline.chain.reports import ablation_report, finish_report
-from pipeline.config.experiment import Experiment, load_experiment
-from pipeline.files import write_text
-from pipeline.places import PUBLISHED
+from pipeline.config.experiment import CANON_FILE, Experiment, load_experiment
+from pipeline.files import copy_file, write_text
+from pipeline.places import COUNTED, PUBLISHED
 from pipeline.records import write_record
 from pipeline.reporting.published import read_published_table1, read_published_table2
 from pipeline.study.collecting import curves_frame, methods_of_study, scores_frame
-from pipeline.study.comparing import compared
+from pipeline.study.comparing import compared, differences_frame
 from pipeline.study.folder import (
     CLAIMS_FILE,
     CURVES_FILE,
+    DIFFERENCES_FILE,
     NETWORKS_FILE,
     PAIRS_FILE,
     SCALING_FILE,
@@ -29,7 +30,7 @@ from pipeline.study.folder import (
     read_study,
     write_frame,
 )
-from pipeline.study.page import Parts, page
+from pipeline.study.page import PLOTS, Parts, page
 from pipeline.study.pairs import claim_of, claims_of_study, pairs_of_study, study_of
 from pipeline.study.paper import paper_compute
 from pipeline.study.recording import study_record
@@ -38,9 +39,6 @@ from pipeline.study.scaling_text import scaling_lines
 from pipeline.study.selection import NOTHING, selection_lines
 from pipeline.study.verdicts import claim_frame
 from pipeline.verify.own import TABLE1, TABLE2
-
-_CANON = Path(__file__).resolve().parents[2] / "config" / "canon.yaml"
-_COUNTED = Path("reports/counted/complexity.csv")
 
 
 def make_ablation(experiment: Experiment) -> list[Path]:
@@ -80,10 +78,13 @@ def _write_tables(experiment: Experiment, folder: Path) -> None:
     described = [claim_of(name, known) for name in (study.selection,) if name is not None]
     rows = {name: experiment.entry(name).row for name in methods_of_study(experiment)}
     scores = scores_frame(experiment)
-    pairs = compared(pairs_of_study(experiment, claims), scores, study.margin)
+    chosen = pairs_of_study(experiment, claims)
+    differences = differences_frame(chosen, scores)
+    pairs = compared(chosen, differences, study.margin)
     frames = {
         SCORES_FILE: scores,
         CURVES_FILE: curves_frame(experiment),
+        DIFFERENCES_FILE: differences,
         PAIRS_FILE: pairs,
         CLAIMS_FILE: claim_frame(claims, pairs, rows, described),
     }
@@ -94,7 +95,7 @@ def _write_tables(experiment: Experiment, folder: Path) -> None:
 def _scaling(folder: Path) -> Scaling:
     files = (CURVES_FILE, NETWORKS_FILE, SCORES_FILE)
     curves, networks, scores = (read_frame(folder / name) for name in files)
-    paper = paper_compute(load_experiment(_CANON), _COUNTED)
+    paper = paper_compute(load_experiment(CANON_FILE), COUNTED)
     return scaling(curves, networks, scores, paper)
 
 
@@ -113,6 +114,16 @@ def _plot(study: StudyFolder, found: Scaling, folder: Path) -> None:
     learning_curves(study.curves, rows, folder / "learning_curves")
     selection_plot(study.selection, rows, folder / "selection_weights", nothing=NOTHING)
     scaling_plot(found.points, found.bands, found.tests, folder / "scaling")
+
+
+def copy_study(folder: Path, target: Path) -> None:
+    """Copy what the page of a study is made of and shows: record, tables, and plots as PNG.
+
+    Raises:
+        DataError: a file is missing, or the folder is read-only or full.
+    """
+    for name in (STUDY, *TABLES, *(f"{plot}.png" for plot in PLOTS)):
+        copy_file(folder / name, target / name)
 
 
 def write_page(folder: Path, output: Path) -> None:

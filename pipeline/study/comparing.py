@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,43 +29,32 @@ COLUMNS = (
 _MANY = 10
 """Decimals of the paper's difference that binary fractions have right."""
 
+DIFFERENCES = ("one", "other", "repetition", "scene", "difference")
+
 Images = Mapping[int, Mapping[str, float]]
 
 
-def compared(pairs: Sequence[StudyPair], scores: pd.DataFrame, margin: float) -> pd.DataFrame:
-    """Compare every pair, image by image and seed by seed.
+def differences_frame(pairs: Sequence[StudyPair], scores: pd.DataFrame) -> pd.DataFrame:
+    """PSNR of one method minus that of the other, for every pair, seed and scene.
 
     Args:
         pairs: of the study.
         scores: as `pipeline.study.collecting.scores_frame` returns them.
-        margin: largest difference in dB that counts as none.
 
     Returns:
-        One row per pair. `claim`: ids, separated by spaces. `difference`: mean PSNR of `one` minus
-        that of `other`, in dB. `low`, `high`: 95 % t-interval over seeds. `p`, `p_holm`: t-test
-        over seeds, and by Holm over all pairs. `boot_…`, `nested_…`: 95 % bootstrap over seeds and
-        images, which all seeds share, or which belong to each seed alone. `effect_size`: mean over
-        `spread`, the standard deviation over seeds. `published`: the paper's difference.
-        `seeds_needed`, `seeds_for_margin`: to find that one, and one as large as `margin`, with a
-        power of 80 %. `equivalence_p`: two one-sided tests of a difference within `margin`.
+        Columns `one`, `other`, `repetition`, `scene`, `difference` (dB).
 
     Raises:
         RecordError: two methods have fewer than three seeds in common, or were scored on different
             images.
     """
     by_method = {name: _images(rows) for name, rows in scores.groupby("method", sort=False)}
-    rows = [_row(pair, _differences(pair, by_method), margin) for pair in pairs]
-    tests = ("p", "equivalence_p")
-    for name in tests:
-        adjusted = holm([row[name] for row in rows])
-        for row, value in zip(rows, adjusted, strict=True):
-            row[f"{name}_holm"] = value
-    for row, pair in zip(rows, pairs, strict=True):
-        found = Difference(row["difference"], row["p_holm"], row["equivalence_p_holm"], margin)
-        row["verdict"] = pair_verdict(found, pair.published)
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(
-        {"seeds_needed": "Int64", "seeds_for_margin": "Int64"}
-    )
+    rows = [
+        [pair.one, pair.other, seed, scene, value]
+        for pair in pairs
+        for seed, scene, value in _differences(pair, by_method)
+    ]
+    return pd.DataFrame(rows, columns=list(DIFFERENCES))
 
 
 def _images(rows: pd.DataFrame) -> Images:
@@ -76,8 +65,10 @@ def _images(rows: pd.DataFrame) -> Images:
     }
 
 
-def _differences(pair: StudyPair, by_method: Mapping[object, Images]) -> NDArray[np.float64]:
-    """PSNR of one minus that of the other: `[seeds, images]`."""
+def _differences(
+    pair: StudyPair, by_method: Mapping[object, Images]
+) -> Iterator[tuple[int, str, float]]:
+    """Seed, scene and difference."""
     one, other = (by_method.get(name, {}) for name in (pair.one, pair.other))
     # A method that depends on no seed pairs with every repetition of the other.
     if len(one) == 1:
@@ -90,7 +81,44 @@ def _differences(pair: StudyPair, by_method: Mapping[object, Images]) -> NDArray
             f"{pair.one} and {pair.other} have {len(found)} of {ENOUGH_SEEDS} seeds in common; "
             "`dmtbench run` with this experiment makes the others"
         )
-    return found
+    seeds = sorted(one.keys() & other.keys())
+    for seed, values in zip(seeds, found.tolist(), strict=True):
+        for scene, value in zip(sorted(one[seed]), values, strict=True):
+            yield seed, scene, value
+
+
+def compared(pairs: Sequence[StudyPair], differences: pd.DataFrame, margin: float) -> pd.DataFrame:
+    """Test the differences of every pair.
+
+    Args:
+        pairs: of the study.
+        differences: as `differences_frame` returns them.
+        margin: largest difference in dB that counts as none.
+
+    Returns:
+        One row per pair. `claim`: ids, separated by spaces. `difference`: mean PSNR of `one` minus
+        that of `other`, in dB. `low`, `high`: 95 % t-interval over seeds. `p`, `p_holm`: t-test
+        over seeds, and by Holm over all pairs. `boot_…`, `nested_…`: 95 % bootstrap over seeds and
+        images, which all seeds share, or which belong to each seed alone. `effect_size`: mean over
+        `spread`, the standard deviation over seeds. `published`: the paper's difference.
+        `seeds_needed`, `seeds_for_margin`: to find that one, and one as large as `margin`, with a
+        power of 80 %. `equivalence_p`: two one-sided tests of a difference within `margin`.
+    """
+    by_pair = {
+        names: own.pivot(index="repetition", columns="scene", values="difference").to_numpy()
+        for names, own in differences.groupby(["one", "other"], sort=False)
+    }
+    rows = [_row(pair, by_pair[pair.one, pair.other], margin) for pair in pairs]
+    for name in ("p", "equivalence_p"):
+        adjusted = holm([row[name] for row in rows])
+        for row, value in zip(rows, adjusted, strict=True):
+            row[f"{name}_holm"] = value
+    for row, pair in zip(rows, pairs, strict=True):
+        found = Difference(row["difference"], row["p_holm"], row["equivalence_p_holm"], margin)
+        row["verdict"] = pair_verdict(found, pair.published)
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(
+        {"seeds_needed": "Int64", "seeds_for_margin": "Int64"}
+    )
 
 
 def _row(pair: StudyPair, differences: NDArray[np.float64], margin: float) -> dict[str, Any]:

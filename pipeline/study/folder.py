@@ -13,11 +13,11 @@ from pipeline.files import atomic_file, sha256_of
 from pipeline.records import StudyRecord, read_record
 
 STUDY = "study.json"
-SCORES_FILE, CURVES_FILE = "scores.csv", "curves.csv"
+SCORES_FILE, CURVES_FILE, DIFFERENCES_FILE = "scores.csv", "curves.csv", "differences.csv"
 NETWORKS_FILE, SELECTION_FILE = "networks.csv", "selection_weights.csv"
 PAIRS_FILE, CLAIMS_FILE, SCALING_FILE = "ablation.csv", "claims.csv", "scaling.csv"
 TABLES = (
-    *(SCORES_FILE, CURVES_FILE, NETWORKS_FILE, SELECTION_FILE),
+    *(SCORES_FILE, CURVES_FILE, DIFFERENCES_FILE, NETWORKS_FILE, SELECTION_FILE),
     *(PAIRS_FILE, CLAIMS_FILE, SCALING_FILE),
 )
 _TEXTS = {
@@ -52,6 +52,11 @@ class StudyFolder:
     def curves(self) -> pd.DataFrame:
         """As `pipeline.study.collecting.curves_frame` returns them."""
         return self.tables[CURVES_FILE]
+
+    @property
+    def differences(self) -> pd.DataFrame:
+        """As `pipeline.study.comparing.differences_frame` returns them."""
+        return self.tables[DIFFERENCES_FILE]
 
     @property
     def networks(self) -> pd.DataFrame:
@@ -104,7 +109,7 @@ def read_frame(path: Path) -> pd.DataFrame:
     texts = _TEXTS.get(path.name, ())
     kinds = {**dict.fromkeys(texts, "object"), **_COUNTS.get(path.name, {})}
     try:
-        frame = pd.read_csv(path, float_precision="round_trip", dtype=kinds)
+        frame = pd.read_csv(path, dtype=kinds)
     except (OSError, ValueError) as error:
         raise RecordError(f"{path}: not a table ({error}); {_AGAIN}") from error
     return frame.fillna(dict.fromkeys(texts, ""))

@@ -84,8 +84,8 @@ def _lengths(study: StudyFolder) -> Iterator[str]:
     recipes = _trained(study)
     steps = sorted({int(s) // r["batch_size"] for s, r in _with_samples(study, recipes)})
     yield (
-        f"Length: {_range(steps)} optimizer steps per training, {samples.min():,} to "
-        f"{samples.max():,} crops. Networks that learn faster early may be overtaken later; which "
+        f"Length: {_range(steps)} optimizer steps per training, {_range(sorted(samples))} "
+        "crops. Networks that learn faster early may be overtaken later; which "
         "is better after a full training is open."
     )
 

@@ -74,8 +74,7 @@ def _head(study: StudyFolder) -> list[str]:
 def _methods_notes(study: StudyFolder) -> list[str]:
     return [
         "Means over the test scenes; ± is the standard deviation over seeds. MACs: "
-        "multiply-accumulates of one forward pass of a training crop. A dash: not trained by "
-        "gradients, or a single result.",
+        "multiply-accumulates of one forward pass of a training crop.",
     ]
 
 
@@ -87,7 +86,11 @@ def _claims(study: StudyFolder) -> list[str]:
     rows = []
     for claim in study.claims.to_dict("records"):
         own = study.pairs[[claim["claim"] in ids.split() for ids in study.pairs["claim"]]]
-        ours = "; ".join(_difference(row) for _, row in own.iterrows())
+        several = len(own) > 1
+        ours = "; ".join(
+            f"{_names(row, study) + ' ' if several else ''}{_difference(row)}"
+            for _, row in own.iterrows()
+        )
         rows.append([*(claim[part] for part in ("claim", "statement", "published")), ours])
         rows[-1] += [claim["verdict"], claim["reason"]]
     headings = ["Claim", "Statement", "Published", "Ours (dB), 95 % over seeds", "Verdict", "Why"]
@@ -104,6 +107,10 @@ def _claims(study: StudyFolder) -> list[str]:
     ]
 
 
+def _names(row: pd.Series, study: StudyFolder) -> str:
+    return f"{study.rows[row['one']]} – {study.rows[row['other']]}"
+
+
 def _difference(row: pd.Series) -> str:
     return f"{row['difference']:+.3f} ({_interval(row['low'], row['high'])})"
 
@@ -113,10 +120,9 @@ def _interval(low: float, high: float) -> str:
 
 
 def _differences(study: StudyFolder) -> list[str]:
-    names = study.rows
     rows = [
         [
-            f"{names[row['one']]} – {names[row['other']]}",
+            _names(row, study),
             f"{row['claim']}: {row['question']}" if row["claim"] else row["question"],
             f"{row['difference']:+.3f}",
             _interval(row["low"], row["high"]),
@@ -140,18 +146,17 @@ def _differences(study: StudyFolder) -> list[str]:
         "give on these scenes. The fifth interval resamples seeds and scenes, the same scenes for "
         "all seeds (Owen 2007): what other scenes of the same kind would add. With so few seeds, "
         "such percentile intervals come out too narrow. `nested` resamples scenes within each "
-        "seed, as if every seed had scenes of its own. They all have the same ones, so this "
-        "interval is narrower still; it is not read. "
-        "Effect size: Cohen's d, the mean over the standard deviation, over seeds.",
+        "seed, as if every seed had scenes of its own. They all have the same ones, so that "
+        "their differences count too little in this interval; it is not read. Effect size: "
+        "Cohen's d, the mean over the standard deviation, over seeds.",
     ]
 
 
 def _power(study: StudyFolder) -> list[str]:
-    names = study.rows
     margin = study.record.study["margin"]
     rows = [
         [
-            f"{names[row['one']]} – {names[row['other']]}",
+            _names(row, study),
             row["claim"],
             f"{row['spread']:.3f}",
             _NOT_READ if pd.isna(row["published"]) else f"{row['published']:+.2f}",
@@ -187,8 +192,8 @@ def _convergence(study: StudyFolder) -> list[str]:
     return [
         "From the last but one validation to the last, validation PSNR moved by "
         f"{rises.min():+.3f} dB ({escape_markdown(names[low])}) to {rises.max():+.3f} dB "
-        f"({escape_markdown(names[high])}), means over seeds. The learning rate falls to its end "
-        "value there, so that a small rise does not mean that longer training would gain little."
+        f"({escape_markdown(names[high])}), means over seeds. Learning rates end low, so that a "
+        "small move there does not mean that a longer training would gain little."
     ]
 
 

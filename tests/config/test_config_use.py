@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.paths import CONFIG, PUBLISHED, TINY
+from support.played_canon import claims, papers
 
 from pipeline.chain.experiment import Chain
 from pipeline.chain.reports import reports
@@ -30,17 +31,20 @@ from pipeline.config.experiment import Experiment, load_experiment
 from pipeline.config.given_weights import GivenWeights
 from pipeline.config.methods import AblationEntry, MethodEntry, MethodList, MetricEntry
 from pipeline.config.recipe import Batches, Cosine, Downscale, Multistep, Noise, Phase, Recipe
+from pipeline.config.study import Compared, Study
 from pipeline.data.sampling.loader import CropLoader
 from pipeline.data.sampling.patch_index import read_patch_index, write_patch_index
 from pipeline.data.store.build import build_store
 from pipeline.data.store.reader import PixelStore
 from pipeline.evaluation.metrics import load_metrics
+from pipeline.keys import study_keys
 from pipeline.run import Run, WeightsOrigin
 from pipeline.stages.complexity import count_methods
 from pipeline.stages.data import make_data
 from pipeline.stages.evaluate import evaluate_method
 from pipeline.stages.report import write_table1
 from pipeline.stages.train import TrainingFiles, train_method
+from pipeline.study.pairs import claims_of_study, pairs_of_study
 from pipeline.training.checkpointing import CheckpointPolicy
 from pipeline.training.progress import Progress
 from pipeline.training.schedule import TrainingSchedule
@@ -62,6 +66,7 @@ MODELS = [
     Budget,
     Canon,
     Clips,
+    Compared,
     Compute,
     Cosine,
     Downscale,
@@ -76,6 +81,7 @@ MODELS = [
     Phase,
     Recipe,
     SplitScenes,
+    Study,
     Synthetic,
 ]
 
@@ -132,6 +138,9 @@ def run_everything(experiment: Experiment, folder: Path) -> None:
         for method in workflow.all_methods:
             workflow.named_runs([method])
             workflow.experiment.training_gpus(method)
+    study = load_experiment(CONFIG / "study.yaml")
+    pairs_of_study(study, claims_of_study(study, claims(), papers()))
+    assert study_keys(study).configuration
     official = Workflow(CONFIG / "official.yaml")
     for method in official.experiment.given_of(official.all_methods):
         assert official.given_option(method)

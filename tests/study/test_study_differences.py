@@ -18,13 +18,17 @@ from support.studies import BLOCK, made_up_scores, write_study_config
 from pipeline.config.experiment import load_experiment
 from pipeline.errors import ConfigError, RecordError
 from pipeline.study.collecting import methods_of_study
-from pipeline.study.comparing import COLUMNS, compared
+from pipeline.study.comparing import COLUMNS, compared, differences_frame
 from pipeline.study.pairs import StudyClaim, StudyPair, claim_of, claims_of_study, pairs_of_study
 from pipeline.study.verdicts import Difference, claim_frame, pair_verdict
 
 FIVE = np.array([0.30, 0.42, 0.36, 0.25, 0.47])
 ZERO = np.zeros(5)
 PAIR = StudyPair("one", "other", "Which?", ("C06",), 0.77)
+
+
+def outcome(pairs: list[StudyPair], scores: pd.DataFrame) -> pd.DataFrame:
+    return compared(pairs, differences_frame(pairs, scores), 0.1)
 
 
 def rows(folder: Path, **changes: Any) -> tuple[list[StudyClaim], list[StudyPair]]:
@@ -90,7 +94,7 @@ def test_differences_are_paired_by_seed_and_scene() -> None:
     common = np.array([-5.0, 3.0, 0.0, 1.0, 8.0])
     scores = made_up_scores({"one": (common + FIVE).tolist(), "other": common.tolist()}, spread=2.0)
     shuffled = scores.sample(frac=1, random_state=2)
-    (row,) = compared([PAIR], shuffled, 0.1).to_dict("records")
+    (row,) = outcome([PAIR], shuffled).to_dict("records")
     assert (row["seeds"], row["scenes"]) == (5, 6)
     assert row["difference"] == pytest.approx(FIVE.mean())
     expected = stats.ttest_1samp(FIVE, 0)
@@ -101,7 +105,7 @@ def test_differences_are_paired_by_seed_and_scene() -> None:
     # Scenes that differ widen the shared interval; nested, they average out over the seeds.
     assert row["boot_low"] < row["nested_low"] < row["difference"]
     assert row["difference"] < row["nested_high"] < row["boot_high"]
-    assert (row["published"], row["seeds_needed"]) == (0.77, 2)
+    assert (row["published"], row["seeds_needed"]) == (0.77, 3)
     assert row["verdict"] == "same direction"
 
 
@@ -110,7 +114,7 @@ def test_holm_is_over_all_pairs_and_questions_have_no_expected_sign() -> None:
     scores = made_up_scores({name: step.tolist() for name, step in steps.items()})
     question = replace(PAIR, claims=(), published=None)
     pairs = [replace(PAIR, one="other", other="one"), question, replace(question, other="noisy")]
-    found = compared(pairs, scores, 0.1)
+    found = outcome(pairs, scores)
     assert tuple(found.columns) == COLUMNS
     assert found["p_holm"][0] == pytest.approx(3 * found["p"][0])
     assert (found["p_holm"] >= found["p"]).all()
@@ -123,7 +127,7 @@ def test_only_two_one_sided_tests_show_that_there_is_no_difference() -> None:
     tight, wide = np.array([0.01, -0.01, 0.0, 0.005, 0.0]), np.array([0.4, -0.4, 0.1, -0.1, 0.0])
     for steps, verdict in ((tight, "no difference larger than 0.1 dB"), (wide, "undecided")):
         scores = made_up_scores({"one": steps.tolist(), "other": ZERO.tolist()})
-        (row,) = compared([PAIR], scores, 0.1).to_dict("records")
+        (row,) = outcome([PAIR], scores).to_dict("records")
         assert row["verdict"] == verdict
         assert (row["equivalence_p_holm"] < 0.05) == (steps is tight)
 
@@ -131,9 +135,9 @@ def test_only_two_one_sided_tests_show_that_there_is_no_difference() -> None:
 def test_a_control_pairs_with_every_seed() -> None:
     scores = made_up_scores({"one": FIVE.tolist(), "control": [0.1]})
     pair = StudyPair("one", "control", "Which?")
-    (row,) = compared([pair], scores, 0.1).to_dict("records")
+    (row,) = outcome([pair], scores).to_dict("records")
     assert row["difference"] == pytest.approx(FIVE.mean() - 0.1)
-    (other,) = compared([StudyPair("control", "one", "?")], scores, 0.1).to_dict("records")
+    (other,) = outcome([StudyPair("control", "one", "?")], scores).to_dict("records")
     assert other["difference"] == pytest.approx(-row["difference"])
     assert (row["verdict"], other["verdict"]) == ("higher", "lower")
 
@@ -142,10 +146,10 @@ def test_seeds_and_scenes_must_agree() -> None:
     scores = made_up_scores({"one": FIVE.tolist(), "other": ZERO.tolist()})
     few = scores[scores["repetition"] < 2]
     with pytest.raises(RecordError, match="have 2 of 3 seeds in common"):
-        compared([PAIR], few, 0.1)
+        outcome([PAIR], few)
     lost = scores.drop(index=scores.index[3])
     with pytest.raises(RecordError, match="scored on different images"):
-        compared([PAIR], lost, 0.1)
+        outcome([PAIR], lost)
 
 
 # Verdicts -----------------------------------------------------------------------------------------

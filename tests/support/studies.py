@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from pipeline.chain.reports import networks_report, record_report
 from pipeline.config.experiment import Experiment, load_experiment
 from pipeline.data.manifest import read_manifest
 from pipeline.evaluation.scores import ImageScores, aggregate, write_per_image
@@ -21,6 +22,7 @@ from pipeline.records import write_record
 from pipeline.reporting.published import PAPER_METRICS
 from pipeline.run import Run
 from pipeline.stages.data import make_data
+from pipeline.study.collecting import scores_frame
 from support.factories import provenance, result, run
 from support.paths import PUBLISHED, TINY
 
@@ -57,6 +59,7 @@ def play_study(folder: Path, **changes: Any) -> Experiment:
     assert record_of(places.manifest).exists()
     for method, repetition in experiment.runs_of([*experiment.methods, *experiment.ablations]):
         play_run(Run.of(experiment, method, repetition), places)
+    play_networks(experiment)
     return experiment
 
 
@@ -149,6 +152,17 @@ def made_up_scores(
     ]
     columns = ["method", "row", "repetition", "scene", "category", *PAPER_METRICS]
     return pd.DataFrame(rows, columns=columns)
+
+
+def play_networks(experiment: Experiment) -> None:
+    """Write what the job `networks` makes."""
+    report = networks_report(experiment)
+    networks, weights = report.files
+    networks.parent.mkdir(parents=True, exist_ok=True)
+    networks_frame(experiment).to_csv(networks, index=False, lineterminator="\n")
+    frame = selection_frame(scores_frame(experiment))
+    frame.to_csv(weights, index=False, lineterminator="\n")
+    record_report(experiment, report)
 
 
 def networks_frame(experiment: Experiment) -> pd.DataFrame:
