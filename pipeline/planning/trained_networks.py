@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from pipeline.evaluation.flops_fvcore import flops_fvcore
+from pipeline.evaluation.flops_fvcore import SMALL_SIZES, flops_fvcore
 from pipeline.evaluation.selection_weights import number_of_dmssrm
 from pipeline.planning.costs import crop_side
 from pipeline.records import RunRecord
@@ -47,11 +47,14 @@ def trained_network(run: Run, record: RunRecord) -> TrainedNetwork:
         raise ValueError(f"method {run.method.name!r} is not trained by gradients")
     side = crop_side(run.experiment, run.recipe)
     network: nn.Module = run.method.build(**run.kwargs)
+    # Several small sizes take longer than one of theirs.
+    large = side > max(max(size) for size in SMALL_SIZES)
+    counted = flops_fvcore(network, 3 * len(run.method.views), side, side, fit=large)
     return TrainedNetwork(
         method=run.method.name,
         row=run.method.entry.row,
         num_dmssrm=number_of_dmssrm(network),
         params=record.trained_params,
-        flops=flops_fvcore(network, 3 * len(run.method.views), side, side).total,
+        flops=counted.total,
         samples=record.samples,
     )

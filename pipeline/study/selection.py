@@ -112,11 +112,15 @@ def _answers(weights: pd.DataFrame, rows: Mapping[str, str]) -> list[str]:
     for method, share in shares.items():
         first = summary[(summary["method"] == method) & (summary["dmssrm"] == 1)]
         least = first.loc[first["least"].idxmax()]
+        own = weights[(weights["method"] == method) & (weights["dmssrm"] == 1)]
+        means = own.pivot_table(index="repetition", columns="scale", values="alpha")
+        agree = int((means.idxmin(axis="columns") == least["scale"]).sum())
         lines.append(
             f"- {escape_markdown(rows.get(str(method), str(method)))}: in the first DMSSRM some "
             f"scale gets almost nothing on {share:.0%} of {least['n']} images × seeds. The "
-            f"smallest weight is most often that of scale {least['scale']} (on "
-            f"{least['least']:.0%}; median {_alpha(least['median'])})."
+            f"smallest weight is most often that of scale {least['scale']}: on "
+            f"{least['least']:.0%}, and by its mean in {agree} of {len(means)} "
+            f"{'seed' if len(means) == 1 else 'seeds'}."
         )
     return lines
 
