@@ -18,6 +18,9 @@ from pipeline.errors import ConfigError
 _SHARED = ("baselines", "dmtnet")
 _HARNESS = "pipeline"
 
+# Ways to set names of a module at run time.
+_SETTING_NAMES = ("__dict__", "exec", "globals", "locals", "setattr", "sys", "vars")
+
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 """Python's major and minor version, for keys: syntax trees differ between versions."""
 
@@ -64,6 +67,26 @@ def source_hash(module: str) -> str:
         content = hashlib.sha256(contents[name]).hexdigest()
         digest.update(f"{name} {content}\n".encode())
     return digest.hexdigest()
+
+
+def may_define(module: str, name: str) -> bool:
+    """Whether importing a module could give it this name; false only if its source rules that out.
+
+    Nothing is imported. Star imports, and whatever sets names at run time, may define anything.
+
+    Example:
+        >>> may_define("baselines.mrnet", "SURROGATE")
+        True
+    """
+    spec = _find(module)
+    if module in sys.modules or spec is None or spec.origin is None or not spec.has_location:
+        return True
+    path = Path(spec.origin)
+    if path.suffix != ".py":
+        return True
+    code = _read(path.read_bytes(), str(path))
+    star = any(alias.name == "*" for statement in code.statements for alias in statement.names)
+    return star or any(f"'{word}'".encode() in code.tree for word in (name, *_SETTING_NAMES))
 
 
 def _find(module: str) -> ModuleSpec | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool
 from pydantic.dataclasses import dataclass as validated
 
-from pipeline.code_hash import source_hash
+from pipeline.code_hash import may_define, source_hash
 from pipeline.config.experiment import Experiment, load_methods
 from pipeline.config.methods import MethodEntry, unknown_method
 from pipeline.errors import ConfigError, WeightsError
@@ -167,7 +167,12 @@ class Method:
 
     @property
     def surrogate(self) -> str | None:
-        """Why this implementation only stands in for the published method; `None` if it doesn't."""
+        """Why this implementation only stands in for the published method; `None` if it doesn't.
+
+        A module that cannot declare it is not imported: reports ask, and networks load torch.
+        """
+        if not may_define(self.entry.module, "SURROGATE"):
+            return None
         return self.declaration.surrogate
 
     @property

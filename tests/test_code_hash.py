@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.paths import REPOSITORY
 
-from pipeline.code_hash import source_hash
+from pipeline.code_hash import may_define, source_hash
 from pipeline.errors import ConfigError
 
 HASHES = """
@@ -181,3 +181,44 @@ def test_a_source_that_is_not_python(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_not_a_module(module: str) -> None:
     with pytest.raises(ConfigError, match="is not installed"):
         source_hash(module)
+
+
+@pytest.mark.parametrize(
+    ("source", "may"),
+    [
+        ("X = 1", False),
+        ('"""SURROGATE"""\nX = 1  # SURROGATE', False),
+        ("SURROGATES = 1", False),
+        ("SURROGATE = 'x'", True),
+        ("if True:\n    SURROGATE: str = 'x'", True),
+        ("from somewhere import SURROGATE", True),
+        ("from somewhere import X as SURROGATE", True),
+        ("from somewhere import *", True),
+        ("globals()['SURRO' + 'GATE'] = 'x'", True),
+        ("import sys\nsetattr(sys.modules[__name__], 'SURRO' + 'GATE', 'x')", True),
+    ],
+)
+def test_what_a_module_may_define(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, may: bool
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "unread.py").write_text(source)
+    assert may_define("unread", "SURROGATE") is may
+    assert "unread" not in sys.modules
+
+
+def test_a_module_that_is_loaded_or_cannot_be_read_may_define_anything() -> None:
+    for module in ("pipeline.code_hash", "there.is.no.such.module", "math"):
+        assert may_define(module, "SURROGATE")
+
+
+def test_only_the_surrogate_is_imported_to_learn_that_it_is_one() -> None:
+    """Reports ask every method, and importing a network loads torch."""
+    code = (
+        "import sys; from pipeline.config.experiment import load_methods; "
+        "from pipeline.methods import get_method; names = load_methods().methods; "
+        "found = [n for n in names if n != 'mrnet' and get_method(n).surrogate]; "
+        "print(found, 'torch' in sys.modules, bool(get_method('mrnet').surrogate))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[] False True\n"

@@ -33,6 +33,7 @@ from pipeline.config.given_weights import Weights
 from pipeline.config.methods import NOT_TRAINED, MethodEntry, MethodList
 from pipeline.config.names import check_names
 from pipeline.config.recipe import UNITS, Recipe
+from pipeline.config.recipe_bases import with_bases
 from pipeline.config.rows import check_rows
 from pipeline.config.selection import select
 from pipeline.config.study import Study
@@ -244,7 +245,7 @@ def load_experiment(path: Path) -> Experiment:
 
     >>> experiment = load_experiment(_CONFIG / "demo.yaml")
     >>> experiment.dataset.name, experiment.recipe_of("dmtnet-b").batch_size
-    ('synthetic', 2)
+    ('synthetic', 8)
     """
     layers = read_layers(path)
     # A name is not inherited: reports of two experiments must not share a folder.
@@ -263,6 +264,8 @@ def load_experiment(path: Path) -> Experiment:
     data["recipes"] = merged(read_yaml(RECIPES_FILE), own) if isinstance(own, dict) else own
     data["pins"] = read_pins(pins_file(path))
     try:
+        if isinstance(data["recipes"], dict):
+            data["recipes"] = with_bases(data["recipes"])
         experiment = Experiment.model_validate(data)
         check_rows(experiment, listed)
     except ValidationError as error:

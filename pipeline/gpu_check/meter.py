@@ -10,6 +10,8 @@ from statistics import median
 
 import torch
 
+from pipeline.compute.enough_memory import is_out_of_memory
+
 _FEWEST, _MOST = 3, 50
 
 
@@ -74,9 +76,9 @@ class Meter:
 
 
 def ran_out_of_memory(error: BaseException | None) -> bool:
-    """Whether an error is, or comes from, a device without enough memory."""
+    """Whether an error is, or comes from, too little memory."""
     while error is not None:
-        if isinstance(error, torch.OutOfMemoryError):
+        if is_out_of_memory(error):
             return True
         error = error.__cause__ or error.__context__
     return False

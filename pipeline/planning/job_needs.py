@@ -145,7 +145,19 @@ def fitting_needs(experiment: Experiment, name: str, images: Images, threads: in
     EBDB and JNB try nine settings on eight scenes, about as much work as the validation itself.
     """
     own = _without_network(experiment, name, images, threads)
-    return Needs.of(own.memory, 2 * own.seconds * images.pixels("val") / _MEGAPIXEL)
+    return Needs.of(own.memory, fitting_seconds(experiment, name, images))
+
+
+def fitting_seconds(experiment: Experiment, name: str, images: Images) -> float:
+    """Seconds of fitting a method without gradients, on one thread."""
+    own = _without_network(experiment, name, images, 1)
+    return 2 * own.seconds * images.pixels("val") / _MEGAPIXEL
+
+
+def plain_scoring_seconds(experiment: Experiment, name: str, images: Images) -> float:
+    """Seconds of running a method without a network on the test split, and scoring it."""
+    own = _without_network(experiment, name, images, 1)
+    return (own.seconds + SCORING_SECONDS) * images.pixels("test") / _MEGAPIXEL
 
 
 def evaluation_needs(
@@ -160,16 +172,16 @@ def evaluation_needs(
         counted: cost of its network; `None` if it has none, or none that is trained.
         threads: of the job.
     """
-    megapixels = images.pixels("test") / _MEGAPIXEL
     scoring = images.largest * SCORING_PER_PIXEL
     if counted is None:
         own = _without_network(experiment, name, images, threads)
-        return Needs.of(own.memory + scoring, (own.seconds + SCORING_SECONDS) * megapixels)
+        return Needs.of(own.memory + scoring, plain_scoring_seconds(experiment, name, images))
     gpus = experiment.gpus(name)
     # Read from the file, and in the network.
     weights = 2 * _FLOAT * counted.parameters
     network = CUDA_CONTEXT if gpus else images.largest * NETWORK_PER_PIXEL
     forward = _FLOP_PER_MAC * counted.macs_per_pixel * images.pixels("test")
+    megapixels = images.pixels("test") / _MEGAPIXEL
     seconds = forward / _speed(gpus, threads) + SCORING_SECONDS * megapixels
     return Needs.of(PROCESS + weights + network + scoring, seconds)
 

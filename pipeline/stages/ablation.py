@@ -13,14 +13,10 @@ from pipeline.files import copy_file, write_text
 from pipeline.places import COUNTED, PUBLISHED
 from pipeline.records import write_record
 from pipeline.reporting.published import read_published_table1, read_published_table2
-from pipeline.study.collecting import curves_frame, methods_of_study, scores_frame
-from pipeline.study.comparing import compared, differences_frame
+from pipeline.study.collecting import curves_frame, scores_frame
 from pipeline.study.folder import (
-    CLAIMS_FILE,
     CURVES_FILE,
-    DIFFERENCES_FILE,
     NETWORKS_FILE,
-    PAIRS_FILE,
     SCALING_FILE,
     SCORES_FILE,
     STUDY,
@@ -31,13 +27,13 @@ from pipeline.study.folder import (
     write_frame,
 )
 from pipeline.study.page import PLOTS, Parts, page
-from pipeline.study.pairs import claim_of, claims_of_study, pairs_of_study, study_of
+from pipeline.study.pairs import study_of
 from pipeline.study.paper import paper_compute
 from pipeline.study.recording import study_record
 from pipeline.study.scaling import Scaling, scaling
 from pipeline.study.scaling_text import scaling_lines
 from pipeline.study.selection import NOTHING, selection_lines
-from pipeline.study.verdicts import claim_frame
+from pipeline.study.tables import tables_of
 from pipeline.verify.own import TABLE1, TABLE2
 
 
@@ -68,27 +64,14 @@ def make_ablation(experiment: Experiment) -> list[Path]:
 
 
 def _write_tables(experiment: Experiment, folder: Path) -> None:
-    study = study_of(experiment)
     published = {
         TABLE1: read_published_table1(PUBLISHED / "table1.csv"),
         TABLE2: read_published_table2(PUBLISHED / "table2.csv"),
     }
-    known = read_claims(PUBLISHED / "claims.csv")
-    claims = claims_of_study(experiment, known, published)
-    described = [claim_of(name, known) for name in (study.selection,) if name is not None]
-    rows = {name: experiment.entry(name).row for name in methods_of_study(experiment)}
-    scores = scores_frame(experiment)
-    chosen = pairs_of_study(experiment, claims)
-    differences = differences_frame(chosen, scores)
-    pairs = compared(chosen, differences, study.margin)
-    frames = {
-        SCORES_FILE: scores,
-        CURVES_FILE: curves_frame(experiment),
-        DIFFERENCES_FILE: differences,
-        PAIRS_FILE: pairs,
-        CLAIMS_FILE: claim_frame(claims, pairs, rows, described),
-    }
-    for name, frame in frames.items():
+    scores, claims = scores_frame(experiment), read_claims(PUBLISHED / "claims.csv")
+    found = {SCORES_FILE: scores, CURVES_FILE: curves_frame(experiment)}
+    found |= tables_of(experiment, scores, claims, published)
+    for name, frame in found.items():
         write_frame(folder / name, frame)
 
 

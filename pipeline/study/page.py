@@ -12,7 +12,7 @@ from pipeline.reporting.escapes import escape_markdown
 from pipeline.statistics.power import LEVEL, POWER
 from pipeline.study.folder import STUDY, StudyFolder
 from pipeline.study.limits import limits
-from pipeline.study.methods_table import methods_table, table
+from pipeline.study.methods_table import means_over_seeds, methods_table, table
 
 PLOTS = {
     "forest": "Differences with their intervals over seeds",
@@ -23,6 +23,7 @@ PLOTS = {
 """Plots of a study, with their text for those who cannot see them."""
 _NOT_READ = "–"
 _HOUR = 3600
+_MACHINE = ("cpu", "cores", "memory_mb", "gpu")
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,22 @@ def _methods_notes(study: StudyFolder) -> list[str]:
     return [
         "Means over the test scenes; ± is the standard deviation over seeds. MACs: "
         "multiply-accumulates of one forward pass of a training crop.",
+        *_floor(study),
     ]
+
+
+def _floor(study: StudyFolder) -> Iterator[str]:
+    """Which trained networks do worse than no network at all."""
+    means = means_over_seeds(study.scores, "psnr")
+    for name, method in study.record.methods.items():
+        if method.own_kwargs.get("control") == "input" and name in means:
+            below = [
+                study.rows[one]
+                for one in study.networks["method"]
+                if one in means and means[one].mean < means[name].mean
+            ]
+            listed = escape_markdown(", ".join(below) or "none")
+            yield f"Trained networks that are worse than the blurred input: {listed}."
 
 
 def _plot(name: str, images: str) -> list[str]:
@@ -217,8 +233,9 @@ def _origin(study: StudyFolder) -> Iterator[str]:
     first, last = (datetime.fromisoformat(one).strftime("%Y-%m-%d") for one in record.created)
     when = f"on {first}" if first == last else f"from {first} to {last}"
     machine = "; ".join(
-        f"{name.replace('_', ' ')}: {' or '.join(values)}"
-        for name, values in record.hardware.items()
+        f"{name.replace('_', ' ')}: {' or '.join(record.hardware[name])}"
+        for name in _MACHINE
+        if name in record.hardware
     )
     packages = ", ".join(
         f"{name} {' and '.join(versions)}" for name, versions in record.packages.items()

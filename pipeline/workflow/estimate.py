@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from pipeline.compute.threads import THREADS
 from pipeline.errors import DataError, RecordError
-from pipeline.planning.images import images_of
+from pipeline.planning.images import Images, images_of
+from pipeline.planning.job_needs import fitting_seconds, plain_scoring_seconds
 from pipeline.planning.rate import RATED, Rated
 from pipeline.workflow.experiment import Workflow
 from pipeline.workflow.machine import Machine
@@ -71,17 +72,39 @@ def estimate(
         return None
     threads = experiment.compute.torch_threads
     own = number if threads == "auto" else min(number, threads)
-    return _estimate(due, rated, number, own)
+    return _estimate(due, rated, _plain_seconds(workflow, images, due), number, own)
 
 
-def _estimate(due: list[str], rated: Rated, cores: int, threads: int) -> Estimate:
-    """Estimate from these artifacts, the machine's speed, and the threads of a training."""
+def _plain_seconds(workflow: Workflow, images: Images, due: list[str]) -> dict[str, float]:
+    """Seconds of fitting and running methods without gradients, by job."""
+    experiment, found = workflow.experiment, dict[str, float]()
+    for rule, seconds in (("train", fitting_seconds), ("evaluate", plain_scoring_seconds)):
+        for job in (name for name in due if name.startswith(f"{rule} ")):
+            method = job.removeprefix(f"{rule} ").rpartition("-seed")[0]
+            if experiment.recipe_of(method) is None:
+                found[f"{rule} {method}"] = seconds(experiment, method, images)
+    return found
+
+
+def _estimate(
+    due: list[str], rated: Rated, plain: Mapping[str, float], cores: int, threads: int
+) -> Estimate:
+    """Estimate a run.
+
+    Args:
+        due: names of the artifacts to make.
+        rated: the machine's speed, and operations of trainings by gradients.
+        plain: seconds of jobs without gradients.
+        cores: of the run.
+        threads: of a training.
+    """
     slow = _RATE_PER_THREAD / (rated.flops / cores)
     counting = sum(name.startswith("complexity ") for name in due)
     seconds = {
         f"train {name}": JOB_SECONDS * slow + flop / (threads * rated.flops / cores * EFFICIENCY)
         for name, flop in rated.flop.items()
     }
+    seconds |= {name: JOB_SECONDS * slow + own * slow for name, own in plain.items()}
     work = sum(
         seconds.get(name.rpartition("-seed")[0], JOB_SECONDS * slow) * threads
         for name in due

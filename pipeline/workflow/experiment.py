@@ -57,10 +57,7 @@ class Workflow:
 
     def raw_of(self, dataset: str) -> str:
         """Folder of the images of a set."""
-        block = self.block_of(dataset)
-        if isinstance(block, Synthetic | Clips):
-            return f"data/{dataset}/raw"
-        return _quotable(block.root, f"{dataset}: root")
+        return _quotable(str(Places.raw_of(self.block_of(dataset))), f"{dataset}: root")
 
     def data_option(self, dataset: str) -> list[str]:
         """The option that selects this set for `dmtbench data`."""

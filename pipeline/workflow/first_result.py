@@ -28,9 +28,9 @@ class FirstResult:
         made = _time_of(self._path)
         if self._path is None or made in (None, self._seen):
             return None
-        self._seen = made
+        path, self._path = self._path, None
         try:
-            return first_line(self._path, read_record(self._path, ResultRecord))
+            return first_line(path, read_record(path, ResultRecord))
         except RecordError:
             return None
 

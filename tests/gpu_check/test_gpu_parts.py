@@ -400,5 +400,8 @@ def test_the_description_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_out_of_memory_is_recognized() -> None:
+    wrapped = ValueError("a child failed")
+    wrapped.__cause__ = torch.OutOfMemoryError("out of memory")
+    assert ran_out_of_memory(wrapped)
     assert not ran_out_of_memory(cast(BaseException, ValueError("out of memory")))
     assert not ran_out_of_memory(None)

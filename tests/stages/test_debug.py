@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
 from conftest import Run, Tiny
+from support.changed import changed_config
 from support.paths import TINY
 
 SMALL = {"embed_dim": 48, "channels": 48, "num_blocks": 1, "num_rbm": 1, "num_rm": 1}
@@ -15,11 +15,7 @@ SMALL = {"embed_dim": 48, "channels": 48, "num_blocks": 1, "num_rbm": 1, "num_rm
 
 @pytest.fixture
 def config(tiny: Tiny, tmp_path: Path) -> Path:
-    data = yaml.safe_load(tiny.config.read_text())
-    data["trained_size"]["dmtnet"] = SMALL
-    path = tmp_path / "mine.yaml"
-    path.write_text(yaml.safe_dump(data))
-    return path
+    return changed_config(tmp_path, tiny, {"trained_size/dmtnet": SMALL})
 
 
 def given(tiny: Tiny, config: Path, preset: str, *more: object) -> list[object]:

@@ -13,6 +13,7 @@ import torch
 import yaml
 from conftest import Run, Tiny
 from safetensors.torch import load_file
+from support.changed import changed_config
 from support.companions import CLIPS, NEEDY, write_experiment
 from support.narrow_ifan import NARROW
 
@@ -25,11 +26,7 @@ SMALL = {"embed_dim": 24, "channels": 8, "num_blocks": 1, "num_rbm": 1, "num_rm"
 
 @pytest.fixture
 def config(tiny: Tiny, tmp_path: Path) -> Path:
-    data = yaml.safe_load(tiny.config.read_text())
-    data["trained_size"]["dmtnet"] = SMALL
-    path = tmp_path / "mine.yaml"
-    path.write_text(yaml.safe_dump(data))
-    return path
+    return changed_config(tmp_path, tiny, {"trained_size/dmtnet": SMALL})
 
 
 def data_of(tiny: Tiny, config: Path) -> list[object]:

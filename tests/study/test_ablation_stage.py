@@ -164,6 +164,7 @@ def test_the_page_says_what_the_tables_say() -> None:
     assert "all 4 networks of dmtnet have one recipe." in page
     assert "0.01 of training" in page
     assert page.count("reproduce") == 1
+    assert "worse than the blurred input: none." in page
 
 
 def test_the_last_move_of_a_curve_is_a_mean_over_seeds() -> None:

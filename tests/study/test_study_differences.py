@@ -11,11 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from support.paths import CONFIG
 from support.played_canon import claims, papers
-from support.studies import BLOCK, made_up_scores, write_study_config
+from support.studies import BLOCK, made_up_scores, whole_study, write_study_config
 
-from pipeline.config.experiment import load_experiment
+from pipeline.config.experiment import Experiment
 from pipeline.errors import ConfigError, RecordError
 from pipeline.study.collecting import methods_of_study
 from pipeline.study.comparing import COLUMNS, compared, differences_frame
@@ -40,8 +39,8 @@ def rows(folder: Path, **changes: Any) -> tuple[list[StudyClaim], list[StudyPair
 # Pairs --------------------------------------------------------------------------------------------
 
 
-def test_the_studys_pairs_are_those_of_the_paper_and_its_readers() -> None:
-    experiment = load_experiment(CONFIG / "study.yaml")
+def test_the_studys_pairs_are_those_of_the_paper_and_its_readers(tmp_path: Path) -> None:
+    experiment = whole_study(tmp_path)
     found = claims_of_study(experiment, claims(), papers())
     pairs = {(pair.one, pair.other): pair for pair in pairs_of_study(experiment, found)}
     series = [f"dmtnet-{size}" for size in "tsblh"]
@@ -176,12 +175,13 @@ def test_the_rule(
     assert pair_verdict(Difference(difference, p, equivalence_p, 0.1), published) == verdict
 
 
-def verdicts_of(found: list[StudyClaim], by_pair: dict[tuple[str, str], str]) -> pd.DataFrame:
+def verdicts_of(
+    experiment: Experiment, found: list[StudyClaim], by_pair: dict[tuple[str, str], str]
+) -> pd.DataFrame:
     pairs = pd.DataFrame(
         [[*pair, verdict] for pair, verdict in by_pair.items()], columns=["one", "other", "verdict"]
     )
     described = [claim_of("C17", claims())]
-    experiment = load_experiment(CONFIG / "study.yaml")
     rows = {name: experiment.entry(name).row for name in methods_of_study(experiment)}
     return claim_frame(found, pairs, rows, described).set_index("claim")
 
@@ -208,9 +208,10 @@ def verdicts_of(found: list[StudyClaim], by_pair: dict[tuple[str, str], str]) ->
     ],
 )
 def test_an_order_holds_if_every_step_does(
-    steps: tuple[str, ...], verdict: str, reason: str
+    tmp_path: Path, steps: tuple[str, ...], verdict: str, reason: str
 ) -> None:
-    found = claims_of_study(load_experiment(CONFIG / "study.yaml"), claims(), papers())
+    experiment = whole_study(tmp_path)
+    found = claims_of_study(experiment, claims(), papers())
     series = [f"dmtnet-{size}" for size in "tsblh"]
     by_pair = dict(zip(zip(series[1:], series, strict=False), steps, strict=True))
     others = {
@@ -218,7 +219,7 @@ def test_an_order_holds_if_every_step_does(
         ("dmtnet-b", "dmtnet-b-fixed"): "undecided",
         ("dmtnet-t", "dpdnet"): "same direction",
     }
-    frame = verdicts_of(found, {**by_pair, **others})
+    frame = verdicts_of(experiment, found, {**by_pair, **others})
     assert frame["verdict"]["C10"] == verdict
     assert reason in frame["reason"]["C10"]
     assert frame["verdict"]["C06"] == steps[0]
@@ -232,7 +233,7 @@ def test_an_order_holds_if_every_step_does(
 
 def test_what_is_not_run_is_not_judged(tmp_path: Path) -> None:
     found, _ = rows(tmp_path, claims=["C08"])
-    frame = verdicts_of(found, {})
+    frame = verdicts_of(whole_study(tmp_path), found, {})
     assert (frame["verdict"]["C08"], frame["reason"]["C08"]) == (
         "not run",
         "not run: row 1 of Table 2",

@@ -24,7 +24,7 @@ from pipeline.run import Run
 from pipeline.stages.data import make_data
 from pipeline.study.collecting import scores_frame
 from support.factories import provenance, result, run
-from support.paths import PUBLISHED, TINY
+from support.paths import CONFIG, PUBLISHED, TINY
 
 STUDY_CONFIG = Path("config/played.yaml")
 SEEDS = 3
@@ -47,6 +47,15 @@ def write_study_config(path: Path = STUDY_CONFIG, **changes: Any) -> Experiment:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(data))
     return load_experiment(path)
+
+
+def whole_study(folder: Path) -> Experiment:
+    """The experiment config/study.yaml with DPDNet, whatever it leaves out to save time."""
+    path = CONFIG / "study.yaml"
+    only = [*(load_experiment(path).only or ()), "dpdnet"]
+    data = {"extends": str(path), "only": list(dict.fromkeys(only))}
+    (folder / "whole.yaml").write_text(yaml.safe_dump(data))
+    return load_experiment(folder / "whole.yaml")
 
 
 def play_study(folder: Path, **changes: Any) -> Experiment:

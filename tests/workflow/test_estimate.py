@@ -23,23 +23,24 @@ RATED = Rated(flops=153e9, flop={"a": 3.06e12, "b": 1.53e12})
 
 
 def test_slow_machines_take_longer() -> None:
-    found = module._estimate(DUE, RATED, 2, 1)
+    found = module._estimate(DUE, RATED, {}, 2, 1)
     assert found.seconds == pytest.approx({"train a": 207.0, "train b": 107.0})
     # The longest training on one core, then what others wait for.
     assert found.text == ("Estimated time: about 4 min on 2 cores (3x3 convolution: 153 GFLOP/s)")
-    slow = module._estimate(DUE, Rated(flops=76.5e9, flop=RATED.flop), 2, 1)
+    slow = module._estimate(DUE, Rated(flops=76.5e9, flop=RATED.flop), {}, 2, 1)
     assert slow.seconds == pytest.approx({"train a": 414.0, "train b": 214.0})
     assert "about 9 min" in slow.text
     assert (
         "about 6 min on 1 core ("
-        in module._estimate(DUE, Rated(flops=76.5e9, flop=RATED.flop), 1, 1).text
+        in module._estimate(DUE, Rated(flops=76.5e9, flop=RATED.flop), {}, 1, 1).text
     )
 
 
 def test_repetitions_and_sizes_count() -> None:
     again = [*DUE, *(f"train a-seed{number}" for number in (1, 2)), "complexity a", "complexity b"]
-    found = module._estimate(again, RATED, 2, 1)
+    found = module._estimate(again, RATED, {"train c": 60.0}, 2, 1)
     assert found.seconds["complexity"] == pytest.approx(24.0)
+    assert found.seconds["train c"] == pytest.approx(67.0)
     assert "about 7 min" in found.text
 
 
@@ -50,7 +51,7 @@ def test_a_run_is_estimated_in_another_process(
     monkeypatch.chdir(tmp_path)
     found = estimate(Workflow(config), [], HERE, "1")
     assert found is not None
-    assert {*found.seconds} == {"train dmtnet-t", "complexity"}
+    assert {*found.seconds} == {"train dmtnet-t", "complexity", "evaluate input"}
     assert "on 1 core (3x3 convolution: " in found.text
 
 

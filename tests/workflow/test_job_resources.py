@@ -213,3 +213,21 @@ def test_eight_gpus_train_at_once(
         monkeypatch.delenv(threads.THREADS)
         monkeypatch.delenv("LOCAL_WORLD_SIZE")
         assert threads_of(bench.experiment.compute) == 64
+
+
+@pytest.mark.parametrize("limit", ["mem_mb", "mem_mib", "runtime"])
+def test_networks_are_counted_only_where_something_limits_a_job(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    known = job_needs.Needs(1500, 40)
+    monkeypatch.setattr(JobResources, "needs", lambda *_: known)
+    wildcards = {"method": "dmtnet-b"}
+
+    def asked(*, local: bool, dry: bool, limits: dict[str, int]) -> tuple[Any, Any]:
+        snakemake = SimpleNamespace(local_exec=local, dryrun=dry, global_resources=limits)
+        jobs = JobResources(snakemake, Workflow(tiny.config))
+        return jobs.mem_mb("train")(wildcards, 1), jobs.runtime("train")(wildcards, 1)
+
+    assert asked(local=True, dry=False, limits={"_cores": 2, "gpu": 1}) == (0, 0)
+    for local, dry, limits in ((True, False, {limit: 9}), (False, False, {}), (True, True, {})):
+        assert asked(local=local, dry=dry, limits=limits) == (1500, 40)
