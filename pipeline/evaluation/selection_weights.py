@@ -44,9 +44,12 @@ def number_of_dmssrm(network: nn.Module) -> int | None:
 
 
 def selects(network: nn.Module) -> bool:
-    """Whether a network weights its scales adaptively; fixed weights say nothing about images."""
+    """Whether a network weights several scales adaptively; fixed weights say nothing of images."""
     modules: Any = getattr(network, "dmssrms", ())
-    return any(getattr(module, "selection", None) is not None for module in modules)
+    return any(
+        getattr(module, "selection", None) is not None and len(module.scales) > 1
+        for module in modules
+    )
 
 
 def selection_weights(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,9 @@ BLUE, ORANGE, GREEN, RED, GRAY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#7
 
 FONT = 8.0
 """Size of small text, in points."""
+
+_TITLE_PER_INCH = 11
+"""Characters."""
 
 _STYLE = {
     "svg.hashsalt": "dmtbench",
@@ -47,6 +51,12 @@ def figure_style() -> Iterator[None]:
     style: Any = {**seaborn.axes_style("whitegrid"), **_STYLE}
     with rc_context(style):
         yield
+
+
+def put_title(figure: Any, title: str) -> None:
+    """Write a title above all panels of a figure, in several lines if it is narrow."""
+    lines = textwrap.fill(title, int(_TITLE_PER_INCH * figure.get_figwidth()))
+    figure.suptitle(lines, fontsize=10, fontweight="bold", x=0.01, ha="left")
 
 
 def save_figure(figure: Any, stem: Path) -> list[Path]:

@@ -8,7 +8,15 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.reporting.figures import BLUE, FONT, GRAY, SERIES, figure_style, save_figure
+from pipeline.reporting.figures import (
+    BLUE,
+    FONT,
+    GRAY,
+    SERIES,
+    figure_style,
+    put_title,
+    save_figure,
+)
 
 REFERENCE = "DMTNet-B"
 """Row that every variant is compared with."""
@@ -20,7 +28,7 @@ _PANEL, _ROW, _MARGIN = 3.4, 2.5, 0.6
 """Inches: width and height of a panel, and height of what is above and below all of them."""
 
 _COLUMNS = 3
-_BEGINNING, _ROOM = 0.2, 0.06
+_BEGINNING, _ROOM = 0.4, 0.06
 _KEY: dict[str, Any] = {
     "fontsize": FONT - 1,
     "frameon": False,
@@ -122,7 +130,7 @@ def _label(figure: Any, *, seeds: int) -> None:
     figure.supylabel("Validation PSNR (dB)", fontsize=9)
     words = "1 seed" if seeds == 1 else f"mean, least and largest of {seeds} seeds"
     title = f"Learning curves: {words}; the first {_BEGINNING:.0%} of a training may be cut off"
-    figure.suptitle(title, fontsize=10, fontweight="bold", x=0.01, ha="left")
+    put_title(figure, title)
 
 
 def _short(text: str) -> str:

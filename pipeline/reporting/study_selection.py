@@ -8,7 +8,16 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.reporting.figures import BLUE, FONT, GREEN, ORANGE, RED, figure_style, save_figure
+from pipeline.reporting.figures import (
+    BLUE,
+    FONT,
+    GREEN,
+    ORANGE,
+    RED,
+    figure_style,
+    put_title,
+    save_figure,
+)
 
 _PANEL, _ROW, _MARGIN = 3.6, 2.4, 0.7
 """Inches: width and height of a panel, and height of what is above and below all of them."""
@@ -59,6 +68,8 @@ def selection_plot(
                 panel.axhline(nothing, color="black", lw=0.8, ls=":")
         for panel in [*grid.flat][len(methods) :]:
             panel.set_visible(False)
+        for panel in [*grid.flat][max(0, len(methods) - columns) : len(methods)]:
+            panel.set_xlabel("DMSSRM, from the first")
         _label(figure, weights, scales, nothing=nothing if logarithmic else None)
         return save_figure(figure, stem)
 
@@ -85,8 +96,7 @@ def _label(figure: Any, weights: pd.DataFrame, scales: int, *, nothing: float | 
 
     seeds, scenes = weights["repetition"].nunique(), weights["scene"].nunique()
     title = f"Selection weights: {scenes} test images, a mark for each of {seeds} seeds"
-    figure.suptitle(title, fontsize=10, fontweight="bold", x=0.01, ha="left")
-    figure.supxlabel("DMSSRM, from the first", fontsize=9)
+    put_title(figure, title)
     figure.supylabel("Weight of a scale: median, 5 to 95 %", fontsize=9)
     names = {0: " (finest)", scales - 1: " (coarsest)"}
     handles = [
@@ -103,7 +113,7 @@ def _label(figure: Any, weights: pd.DataFrame, scales: int, *, nothing: float | 
         handles.append(Line2D([], [], color="black", lw=0.8, ls=":", label=f"{nothing:g}"))
     figure.legend(
         handles=handles,
-        loc="outside upper right",
+        loc="outside lower center",
         ncols=len(handles),
         fontsize=FONT,
         frameon=False,

@@ -20,19 +20,24 @@ from pipeline.study.forms import PARAMETERS, Curve, Floats, Name, fit
 from pipeline.study.paper import training_compute
 from pipeline.study.seeds import SeedFits, fit_seeds
 
+SETTLED = 0.4
+"""Validations before this share of a training are left out: a network that has just begun to learn
+says little about compute, and its PSNR is so low that it would govern every fit."""
+
 HELD_OUT = 3
 """The points with most compute, one of so many, are held out to choose the form of a curve."""
 
 COLUMNS = (
     *("fit", "method", "row", "form", "chosen", "seeds", "points", "low", "high"),
     *("level", "slope", "slope_low", "slope_high", "boot_low", "boot_high", "rate"),
-    *("miss", "beyond"),
+    *("limit_low", "limit_high", "miss", "beyond"),
 )
 """Of `scaling.csv`. `low`, `high`: range of compute in multiply-accumulates, of the training or,
 for `test`, of a forward pass. `level`, `slope`, `rate`: see `Curve`, with `high` as the reference;
 `slope_*`: of a line, t-interval over seeds; `boot_*`: over resampled seeds, for `test` and images.
-`miss`: RMS error in dB on the points that were held out, `beyond` the largest of the others by so
-many times. `paper`: compute of the paper's own training in `high`."""
+`limit_*`: of a saturating curve, over resampled seeds. `miss`: RMS error in dB on the points that
+were held out, `beyond` the largest of the others by so many times. `paper`: compute of the paper's
+own training in `high`."""
 
 View = Literal["training", "frontier", "ends", "test"]
 _GRID = 64
@@ -117,8 +122,10 @@ def scaling(
 
 
 def _validations(curves: pd.DataFrame, series: pd.DataFrame) -> pd.DataFrame:
-    """`method,row,repetition,compute,psnr` of the seeds that every network has."""
+    """`method,row,repetition,compute,psnr` after the beginning, of seeds that all networks have."""
     own = curves[curves["method"].isin(series.index)].copy()
+    whole = own.groupby("method")["samples"].transform("max")
+    own = own[own["samples"] >= SETTLED * whole]
     own["row"] = own["method"].map(series["row"])
     flops = own["method"].map(series["flops"]).astype(float)
     own["compute"] = training_compute(1.0, flops * own["samples"])
@@ -178,6 +185,7 @@ def _row(subject: Subject, found: SeedFits, *, chosen: bool) -> dict[str, object
     curve, compute, kept = found.curve, subject.compute, _kept(subject)
     slope_low, slope_high = found.slope_t()
     boot_low, boot_high = found.slope_bootstrap()
+    limit_low, limit_high = found.limit_bootstrap()
     return {
         "fit": subject.view,
         "method": subject.method,
@@ -195,6 +203,8 @@ def _row(subject: Subject, found: SeedFits, *, chosen: bool) -> dict[str, object
         "boot_low": boot_low,
         "boot_high": boot_high,
         "rate": curve.rate,
+        "limit_low": limit_low,
+        "limit_high": limit_high,
         "miss": _miss(curve.form, subject),
         "beyond": compute[-1] / compute[kept - 1],
     }

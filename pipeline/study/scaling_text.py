@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from pipeline.planning.passes import FORWARD_AND_BACKWARD
@@ -10,10 +9,13 @@ from pipeline.reporting.escapes import escape_markdown
 from pipeline.reporting.figures import SERIES
 from pipeline.reporting.render import markdown_table
 from pipeline.study.forms import Curve
-from pipeline.study.scaling import HELD_OUT, curve_of
+from pipeline.study.scaling import HELD_OUT, SETTLED, curve_of
 
 AGREE = 0.1
 """Curves that differ by less, in dB, agree."""
+
+MOST = 100
+"""PSNR in dB that counts as perfect: a limit above is none."""
 
 _STEPS = 320
 """Eighths of doublings over which curves are compared: as far as the paper and beyond."""
@@ -54,7 +56,8 @@ def scaling_lines(fits: pd.DataFrame, networks: pd.DataFrame) -> list[str]:
         "those of the forward pass of one crop × crops seen. "
         f"{FORWARD_AND_BACKWARD}, because the backward pass costs two more: one for gradients of "
         "the layers' inputs, one for those of their weights. Validations and the optimizer are not "
-        "counted.",
+        f"counted. The first {SETTLED:.0%} of each training are left out: a network that has just "
+        "begun to learn says little about compute.",
         "",
         *markdown_table(_HEADINGS, cells, numeric),
         "",
@@ -84,9 +87,18 @@ def _cells(row: pd.Series) -> list[str]:
         f"{row['slope']:+.3f}",
         _interval(row["slope_low"], row["slope_high"]),
         _interval(row["boot_low"], row["boot_high"]),
-        f"{curve.limit:.2f}" if np.isfinite(curve.limit) else "–",
+        _limit(curve, row["limit_low"], row["limit_high"]),
         "–" if pd.isna(row["miss"]) else f"{row['miss']:.2f}",
     ]
+
+
+def _limit(curve: Curve, low: float, high: float) -> str:
+    if curve.form == "line":
+        return "–"
+    if curve.limit > MOST:
+        return "none"
+    interval = "" if pd.isna(low) else f" ({low:.1f} to {f'{high:.1f}' if high < MOST else 'none'})"
+    return f"{curve.limit:.1f}{interval}"
 
 
 def _interval(low: float, high: float) -> str:
@@ -137,7 +149,7 @@ def _trust(fits: pd.DataFrame, chosen: pd.DataFrame, networks: pd.DataFrame) -> 
 def _covered(fits: pd.DataFrame, curves: pd.DataFrame) -> str:
     low, high = curves["low"].min(), curves["high"].max()
     text = (
-        f"The trainings cover {low:.1e} to {high:.1e} multiply-accumulates, a factor of "
+        f"The fitted points cover {low:.1e} to {high:.1e} multiply-accumulates, a factor of "
         f"{high / low:,.0f}."
     )
     paper = fits[fits["fit"] == "paper"].set_index("row")["high"]

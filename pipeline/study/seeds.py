@@ -40,9 +40,18 @@ class SeedFits:
 
     def slope_bootstrap(self) -> tuple[float, float]:
         """95 % percentile interval of the slope (dB per doubling) over resampled seeds."""
+        return self._percentiles([draw.slope for draw in self.draws])
+
+    def limit_bootstrap(self) -> tuple[float, float]:
+        """The same of the PSNR (dB) that a saturating curve approaches; NaN for a line."""
+        if self.curve.form == "line":
+            return _NOTHING
+        return self._percentiles([draw.limit for draw in self.draws])
+
+    def _percentiles(self, values: Sequence[float]) -> tuple[float, float]:
         if len(self.singles) < 2:
             return _NOTHING
-        low, high = np.quantile([draw.slope for draw in self.draws], _TAILS)
+        low, high = np.quantile(values, _TAILS)
         return float(low), float(high)
 
     def band(self, compute: Floats) -> tuple[Floats, Floats]:

@@ -93,6 +93,8 @@ def selection_lines(weights: pd.DataFrame, rows: Mapping[str, str], statement: s
     lines += _answers(weights, rows)
     summary = summarize(weights)
     first = summary[summary["dmssrm"] == 1]
+    if first["over_seeds"].notna().any() and first["over_images"].notna().any():
+        lines += ["", _dynamic(first)]
     cells = [_cells(row, rows) for _, row in first.iterrows()]
     numeric = [False, *[True] * (len(_HEADINGS) - 1)]
     lines += ["", *markdown_table(_HEADINGS, cells, numeric), ""]
@@ -123,6 +125,18 @@ def _answers(weights: pd.DataFrame, rows: Mapping[str, str]) -> list[str]:
             f"{'seed' if len(means) == 1 else 'seeds'}."
         )
     return lines
+
+
+def _dynamic(first: pd.DataFrame) -> str:
+    """How much the weights of the first DMSSRM change from image to image, and between seeds."""
+    parts = []
+    for column, words in (("over_images", "image to image"), ("over_seeds", "seed to seed")):
+        values = first[column].dropna()
+        parts.append(
+            f"{_spread(values.min())} to {_spread(values.max())} (SD, median "
+            f"{_spread(values.median())}) from {words}"
+        )
+    return f"Weights in the first DMSSRM change by {parts[0]}, and by {parts[1]}."
 
 
 def _cells(row: pd.Series, rows: Mapping[str, str]) -> list[str]:

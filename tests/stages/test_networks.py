@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from conftest import Run as Command
+from support.miniatures import narrow
 from support.paths import PUBLISHED
 from support.projects import CONFIG, edit_record, evaluate, working_in, write_config
 
@@ -193,6 +195,22 @@ def test_the_command(study: Experiment, run: Command) -> None:
     done = run("networks", "--config", CONFIG)
     assert (done.code, done.err) == (0, [])
     assert done.out == ["reports/small/networks.csv", "reports/small/selection_weights.csv"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, True),
+        ({"selection": "mean"}, False),
+        ({"selection": "sum"}, False),
+        # A softmax over one scale is 1.
+        ({"num_scales": 1}, False),
+        ({"num_scales": 2}, True),
+        ({"num_dmssrm": 0}, False),
+    ],
+)
+def test_what_selects(changes: dict[str, Any], expected: bool) -> None:
+    assert selects(narrow(**changes)) == expected
 
 
 def test_other_networks_have_no_dmssrm() -> None:

@@ -17,7 +17,7 @@ from pipeline.errors import DataError
 from pipeline.statistics.bootstrap import over_seeds_and_images
 from pipeline.study.forms import Curve, Name, fit
 from pipeline.study.paper import paper_compute, training_compute
-from pipeline.study.scaling import COLUMNS, Scaling, curve_of, scaling
+from pipeline.study.scaling import COLUMNS, SETTLED, Scaling, curve_of, scaling
 from pipeline.study.scaling_text import scaling_lines
 from pipeline.study.seeds import fit_seeds
 
@@ -145,7 +145,8 @@ def test_compute_is_three_forward_passes_per_crop() -> None:
     assert training_compute(5e6, 100) == 3 * 5e6 * 100
     own = fits_of(found(*study()), "training", "dmtnet-s")
     assert list(own["high"]) == [3 * 4e6 * 9000] * 2
-    assert list(own["low"]) == [3 * 4e6 * 1000] * 2
+    # The first of nine validations after the beginning.
+    assert list(own["low"]) == [3 * 4e6 * 4000] * 2
 
 
 @pytest.mark.parametrize(("psnr", "form"), [(line, "line"), (saturated, "saturating")])
@@ -163,12 +164,12 @@ def test_the_form_that_misses_less_ahead_is_chosen(psnr: Any, form: str) -> None
 def test_the_miss_is_that_on_points_which_were_held_out() -> None:
     curves, networks, scores = study(saturated, noise=0.0)
     own = fits_of(found(curves, networks, scores), "training", "dmtnet-b")
-    seen = 9000 * np.arange(1, POINTS + 1) // POINTS
+    seen = 9000 * np.arange(4, POINTS + 1) // POINTS
     compute, values = 3 * 8e6 * seen, saturated(3 * 8e6 * seen)
-    first = stats.linregress(np.log2(compute[:6]), values[:6])
-    errors = first.intercept + first.slope * np.log2(compute[6:]) - values[6:]
+    first = stats.linregress(np.log2(compute[:4]), values[:4])
+    errors = first.intercept + first.slope * np.log2(compute[4:]) - values[4:]
     assert own["miss"]["line"] == pytest.approx(math.sqrt(np.mean(errors**2)))
-    assert own["beyond"]["line"] == pytest.approx(9 / 6)
+    assert own["beyond"]["line"] == pytest.approx(9 / 7)
 
 
 def test_the_frontier_leaves_out_what_less_compute_has_reached() -> None:
@@ -178,6 +179,26 @@ def test_the_frontier_leaves_out_what_less_compute_has_reached() -> None:
     fits = fits_of(found(curves, networks, scores), "frontier")
     assert fits["high"]["line"] == 3 * 8e6 * 9000
     assert fits["slope"]["line"] == pytest.approx(0.3)
+
+
+def test_the_beginning_of_a_training_is_left_out() -> None:
+    curves, networks, scores = study()
+    before = found(curves, networks, scores).fits
+    curves.loc[curves["samples"] < SETTLED * 9000, "val_psnr"] = 5.0
+    pd.testing.assert_frame_equal(found(curves, networks, scores).fits, before)
+    curves.loc[curves["samples"] == 4000, "val_psnr"] = 5.0
+    assert not found(curves, networks, scores).fits["slope"].equals(before["slope"])
+
+
+def test_a_limit_has_its_interval_and_a_line_has_none() -> None:
+    tables = study(saturated)
+    result = found(*tables)
+    fits = fits_of(result, "frontier")
+    curve = curve_of(result.fits[(result.fits["fit"] == "frontier")].iloc[1])
+    assert fits["limit_low"]["saturating"] < curve.limit < fits["limit_high"]["saturating"]
+    assert math.isnan(fits["limit_low"]["line"])
+    low = fits["limit_low"]["saturating"]
+    assert f"{curve.limit:.1f} ({low:.1f} to " in "\n".join(scaling_lines(result.fits, tables[1]))
 
 
 def test_a_seed_that_a_network_lacks_is_left_out() -> None:

@@ -60,6 +60,8 @@ def test_the_page_states_the_claim_and_the_shares() -> None:
     assert r"The paper's statement: the third scale gets \<nothing\>." in text
     assert "some scale gets almost nothing on 25% of 4 images × seeds" in text
     assert "most often that of scale 3: on 50%, and by its mean in 1 of 2 seeds." in text
+    over = "change by 0.0402 to 0.1118 (SD, median 0.1005) from image to image, and by 0.0989"
+    assert over in text
     # Only the first DMSSRM has a table.
     assert text.count("| DMTNet-B ") == 3
 
