@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ _T, _SHARED = -0.12, 0.16
 """Heights of the two intervals within a row, from its middle down."""
 
 
-def forest(frame: pd.DataFrame, stem: Path, rows: Mapping[str, str] | None = None) -> list[Path]:
+def forest(frame: pd.DataFrame, stem: Path) -> list[Path]:
     """Draw the pairs of `ablation.csv` to `stem.png`, `.svg`, `.pdf`, the first on top.
 
     Dots are mean differences in dB (filled: Holm-adjusted p below 0.05), bars the 95 % t-interval
@@ -32,8 +31,7 @@ def forest(frame: pd.DataFrame, stem: Path, rows: Mapping[str, str] | None = Non
 
     Args:
         frame: columns `claim,question,one,other,difference,low,high,p_holm,boot_low,boot_high`,
-            `published,verdict`; `seeds` and `scenes` are shown.
-        rows: labels of the methods; one without a label is shown by its name.
+            `published,verdict`; `seeds` and `scenes` are shown. `one` and `other` are labels.
 
     Raises:
         DataError: the folder is read-only or full.
@@ -49,7 +47,7 @@ def forest(frame: pd.DataFrame, stem: Path, rows: Mapping[str, str] | None = Non
             _draw(axes, place, row)
         axes.axvline(0, color="black", lw=0.9, zorder=1)
         axes.set_ylim(max(1, len(frame)) - 0.5, -0.5)
-        axes.set_yticks(range(len(frame)), [_name(row, rows or {}) for _, row in frame.iterrows()])
+        axes.set_yticks(range(len(frame)), [_name(row) for _, row in frame.iterrows()])
         axes.tick_params(axis="y", length=0, labelsize=FONT)
         axes.grid(axis="y", visible=False)
         axes.set_xlabel("Difference in test PSNR (dB)")
@@ -89,11 +87,10 @@ def _draw(axes: Any, place: int, row: pd.Series) -> None:
     )
 
 
-def _name(row: pd.Series, rows: Mapping[str, str]) -> str:
+def _name(row: pd.Series) -> str:
     """What is asked, and below it the two rows."""
     parts = [str(row[name]) for name in ("claim", "question") if pd.notna(row[name])]
-    one, other = (rows.get(row[name], row[name]) for name in ("one", "other"))
-    lines = [": ".join(part for part in parts if part), f"{one} − {other}"]
+    lines = [": ".join(part for part in parts if part), f"{row['one']} − {row['other']}"]
     return "\n".join(textwrap.shorten(line, _LONGEST, placeholder=" …") for line in lines if line)
 
 

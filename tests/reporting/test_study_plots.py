@@ -37,7 +37,7 @@ def pairs() -> pd.DataFrame:
         ["", "Help?", "fixed", "dmtnet-b", 0.1, -0.2, 0.4, 0.3, 0.0, 0.2, NOWHERE, "undecided"],
         ["C07", "x " * 90, "dmtnet-h", "MRNet", *[NOWHERE] * 6, 0.06, "not tested (surrogate)"],
     ]
-    return pd.DataFrame(rows, columns=columns).assign(seeds=5, scenes=24)
+    return pd.DataFrame(rows, columns=columns).assign(seeds=5, scenes=24).replace(ROWS)
 
 
 def curves(seeds: int = 3) -> pd.DataFrame:
@@ -84,7 +84,7 @@ def bands() -> pd.DataFrame:
 
 
 DRAWN: dict[str, tuple[ModuleType, Callable[[Path], list[Path]]]] = {
-    "forest": (study_forest, lambda stem: forest(pairs(), stem, ROWS)),
+    "forest": (study_forest, lambda stem: forest(pairs(), stem)),
     "curves": (study_curves, lambda stem: learning_curves(curves(), ROWS, stem)),
     "selection": (
         study_selection,
