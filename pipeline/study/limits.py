@@ -88,6 +88,11 @@ def _lengths(study: StudyFolder) -> Iterator[str]:
         "crops. Networks that learn faster early may be overtaken later; which "
         "is better after a full training is open."
     )
+    dearest = study.networks["flops"].max() / study.networks["flops"].min()
+    yield (
+        "Compute: budgets are counted in crops, not in operations. For a crop, the most expensive "
+        f"network takes {dearest:.1f} times the multiply-accumulates of the cheapest."
+    )
 
 
 def _with_samples(

@@ -186,7 +186,9 @@ def draw_every_recipe(
     raw, manifest = folder / "clips", folder / "clips.csv"
     make_data(with_clips, raw, manifest, 1, progress=False, companion=True)
     build_store(raw, manifest, folder / "clip-store", progress=False)
-    demo = load_experiment(CONFIG / "demo_all.yaml")
+    # No experiment of the project has a budget of its own any more.
+    budgets = {"dmtnet-t": Budget(passes_per_epoch=1)}
+    demo = load_experiment(CONFIG / "demo_all.yaml").model_copy(update={"budgets": budgets})
     windows = read_patch_index(patches, store, experiment.patches)
     for recipe in filter(None, map(demo.recipe_of, demo.methods_run())):
         # The images are smaller than the demo's.

@@ -161,6 +161,7 @@ def test_the_page_says_what_the_tables_say() -> None:
     assert "64 x 64 pixels instead of 1120 x 1680; 1 for training, 4 for the test" in page
     assert "200 optimizer steps per training, 400 crops" in page
     assert "DMTNet-T 1230, DMTNet-S 6285, DMTNet-B 8153" in page
+    assert "takes 4.0 times the multiply-accumulates of the cheapest" in page
     assert "all 4 networks of dmtnet have one recipe." in page
     assert "0.01 of training" in page
     assert page.count("reproduce") == 1
@@ -200,14 +201,13 @@ def test_other_scores_questions_and_claims_make_it_again() -> None:
     with Path("reports/published/claims.csv").open("a") as file:
         file.write("\n")
     assert list(reason()) == ["ablation"]
-    make_ablation(load_experiment(STUDY_CONFIG))
-    assert not reason()
     block = {"claims": ["C06"], "margin": 0.2}
     write_study_config(study=block)
     # The networks are the same, whatever is asked.
     assert "ablation" in reason()
     assert not [name for name in reason() if name.startswith(("train", "evaluate"))]
     make_ablation(load_experiment(STUDY_CONFIG))
+    assert "ablation" not in reason()
     assert "no difference larger than 0.2 dB" in Path(*target).read_text()
     curve = next(Path("runs/tiny").glob("dmtnet-b-seed0/curve.csv"))
     curve.write_text(curve.read_text().replace("400", "500"))
@@ -243,7 +243,6 @@ def test_only_an_experiment_with_a_study_makes_one(
 def test_snakemake_makes_it_last_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     target = "reports/played/ablation.csv"
-    assert not planned_jobs(STUDY_CONFIG, [target])
     shutil.rmtree("runs")
     shutil.rmtree("results")
     shutil.rmtree(REPORTS)
