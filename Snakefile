@@ -42,3 +42,4 @@ rule all:
         rules.plot.output,
         rules.verdicts.output,
         rules.track.output,
+        rules.ablation.output if bench.experiment.study else [],

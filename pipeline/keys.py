@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pipeline.code_hash import PYTHON, source_hash
 from pipeline.config.blocks import Clips, Synthetic
-from pipeline.config.experiment import Experiment, digest_of
+from pipeline.config.experiment import CANON_FILE, Experiment, digest_of, load_experiment
 from pipeline.config.tolerances import load_tolerances
 from pipeline.errors import ConfigError
 from pipeline.results_versions import MAKERS_OF_WEIGHTS, results_versions
@@ -33,8 +33,20 @@ SCORING = (
 """Modules whose code is part of every score. An evaluation is cheap, so that every change of them
 counts, even if results stay the same."""
 
+NETWORKS = (
+    "pipeline.evaluation.flops_fvcore",
+    "pipeline.evaluation.inference",
+    "pipeline.evaluation.loading",
+    "pipeline.evaluation.selection_weights",
+    "pipeline.planning.trained_networks",
+)
+"""Modules that count trained networks and read their selection weights."""
+
 VERDICTS = ("pipeline.verdicts", "pipeline.statistics", "pipeline.verify", "pipeline.audit")
 """Modules that decide on verdicts."""
+
+STUDY = (*VERDICTS, "pipeline.study")
+"""Modules that make a study of results."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +172,32 @@ def report_keys(experiment: Experiment) -> Keys:
     code = {"reporting": source_hash("pipeline.reporting"), "python": PYTHON}
     code["verdicts"] = digest_of([source_hash(module) for module in VERDICTS])
     return Keys(digest_of([experiment.digest(*blocks), tolerances]), code)
+
+
+def networks_keys(experiment: Experiment) -> Keys:
+    """Keys of sizes and selection weights of trained networks; the trainings are their inputs.
+
+    Raises:
+        ConfigError: a module is not valid Python.
+    """
+    blocks = ("name", "methods", "ablations", "protocol", "patches")
+    code = {"networks": digest_of([source_hash(module) for module in NETWORKS]), "python": PYTHON}
+    return Keys(experiment.digest(*blocks), code)
+
+
+def study_keys(experiment: Experiment) -> Keys:
+    """Keys of a study, whose record holds the whole experiment; the records are its inputs.
+
+    The paper's experiment is a part of them: its trainings are compared by their compute.
+
+    Raises:
+        ConfigError: a source is not valid Python.
+    """
+    asked = None if experiment.study is None else experiment.study.model_dump(mode="json")
+    code = {"reporting": source_hash("pipeline.reporting"), "python": PYTHON}
+    code["study"] = digest_of([source_hash(module) for module in STUDY])
+    paper = load_experiment(CANON_FILE).digest()
+    return Keys(digest_of([experiment.digest(), asked, paper]), code)
 
 
 def _requested(run: Run) -> dict[str, object]:

@@ -11,6 +11,7 @@ from pipeline.config.experiment import Experiment
 
 COMPLEXITY = Path("results/complexity")
 PUBLISHED = Path("reports/published")
+COUNTED = Path("reports/counted/complexity.csv")
 REPORTS = Path("reports")
 
 

@@ -24,6 +24,9 @@ from pipeline.record_parts import GivenFile as GivenFile
 from pipeline.record_parts import Protocol as Protocol
 from pipeline.record_parts import Provenance as Provenance
 from pipeline.record_parts import Scores as Scores
+from pipeline.study_record import StudyInput as StudyInput
+from pipeline.study_record import StudyMethod as StudyMethod
+from pipeline.study_record import StudyRecord as StudyRecord
 
 Label = Literal["reproduced", "official weights", "given weights", "published", "surrogate", "demo"]
 CATEGORIES = ("indoor", "outdoor", "combined")
@@ -165,6 +168,7 @@ AnyRecord = TypeVar(
     ComplexityRecord,
     StepRecord,
     DoctorReport,
+    StudyRecord,
 )
 RECORD_TYPES: tuple[type[Record], ...] = (
     RunRecord,
@@ -173,6 +177,7 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     ComplexityRecord,
     StepRecord,
     DoctorReport,
+    StudyRecord,
 )
 CHECKSUM = "record_sha256"
 """Key of a record's checksum: SHA-256 of its other keys as canonical JSON."""

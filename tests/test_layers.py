@@ -16,6 +16,7 @@ LAYERS = (
     {"cli"},
     {"stages"},
     {"gpu_check"},
+    {"study"},
     {"verify"},
     {"training", "evaluation", "reporting", "tracking", "workflow", "planning", "chain", "audit"},
     {"compute", "weights", "fetch", "data", "config", "statistics"},
@@ -123,7 +124,9 @@ def test_statistics_need_numpy_and_scipy_only(module: str) -> None:
     [
         *inside("pipeline.reporting"),
         *inside("pipeline.verify"),
+        *inside("pipeline.study"),
         "pipeline.verdicts",
+        "pipeline.stages.ablation",
         "pipeline.stages.report",
         "pipeline.stages.verdicts",
     ],

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from support.factories import complexity, result, run, sensitivity, way
+from support.factories import complexity, result, run, sensitivity, study, way
 from support.paths import DOCS
 
 from pipeline.errors import DataError, RecordError
@@ -22,6 +22,7 @@ from pipeline.records import (
     ImageReport,
     ResultRecord,
     RunRecord,
+    StudyRecord,
     read_record,
     write_record,
     write_schemas,
@@ -39,6 +40,7 @@ RECORDS = [
     ),
     sensitivity(way("unclamped", psnr=-0.1, ssim=None)),
     complexity(by_operator={"conv": 2**53}),
+    study(),
     DoctorReport(
         root="raw",
         layout="official layout in raw",
@@ -95,7 +97,7 @@ def refused(tmp_path: Path, text: str | bytes, kind: Any = RunRecord) -> str:
 def test_unknown_and_missing_fields(tmp_path: Path, record: Any) -> None:
     data = json.loads(record.model_dump_json())
     assert "color" in refused(tmp_path, json.dumps({**data, "color": 1}), type(record))
-    lost = "root" if isinstance(record, DoctorReport) else "row"
+    lost = {DoctorReport: "root", StudyRecord: "labels"}.get(type(record), "row")
     assert lost in refused(
         tmp_path, json.dumps({k: v for k, v in data.items() if k != lost}), type(record)
     )

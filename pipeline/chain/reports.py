@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.artifacts import RECORD
+from pipeline.artifacts import CURVE, RECORD
 from pipeline.chain.standing import Standing
 from pipeline.chain.steps import judge_step, write_step
 from pipeline.config.experiment import Experiment
 from pipeline.files import copy_file
-from pipeline.keys import report_keys
-from pipeline.places import PUBLISHED, REPORTS, Places
+from pipeline.keys import Keys, networks_keys, report_keys, study_keys
+from pipeline.places import COUNTED, PUBLISHED, REPORTS, Places
 
 _TABLE = ("csv", "md", "tex")
+_IMAGE = ("png", "svg", "pdf")
 _FILES = {
     "table1": (
         *(f"table1.{ending}" for ending in _TABLE),
@@ -24,10 +25,22 @@ _FILES = {
     ),
     "table2": tuple(f"table2.{ending}" for ending in _TABLE),
     "verdicts": ("verdicts.csv", "comparisons.csv", "verdicts.md"),
+    "networks": ("networks.csv", "selection_weights.csv"),
     "track": ("tracking.json",),
-    "plot": tuple(f"psnr_vs_params.{ending}" for ending in ("png", "svg", "pdf")),
+    "plot": tuple(f"psnr_vs_params.{ending}" for ending in _IMAGE),
+    "ablation": (
+        *("ablation.csv", "claims.csv", "differences.csv", "scores.csv", "curves.csv"),
+        *("scaling.csv", "study.json", "ablation.md"),
+        *(
+            f"{plot}.{ending}"
+            for plot in ("forest", "learning_curves", "selection_weights", "scaling")
+            for ending in _IMAGE
+        ),
+    ),
 }
 TABLES = ("table1", "table2")
+NETWORKS, ABLATION = "networks", "ablation"
+_KEYS = {NETWORKS: networks_keys, ABLATION: study_keys}
 _COPIED = (*TABLES, "plot", "verdicts")
 
 
@@ -85,7 +98,10 @@ def results_of(experiment: Experiment, methods: list[str]) -> dict[str, Path]:
 def reports(experiment: Experiment) -> dict[str, Report]:
     """All reports of an experiment by name; each comes after those that it needs."""
     made = [table_report(experiment, name) for name in TABLES]
+    made += [networks_report(experiment)] if experiment.study is not None else []
     made += [plot_report(experiment), verdicts_report(experiment), track_report(experiment)]
+    if experiment.study is not None:
+        made.append(ablation_report(experiment))
     return {report.name: report for report in made}
 
 
@@ -125,6 +141,17 @@ def _given(experiment: Experiment, methods: list[str]) -> dict[str, Path]:
     return {f"given {method}": path for method, path in given(experiment, methods).items()}
 
 
+def networks_report(experiment: Experiment) -> Report:
+    """The report `networks`: sizes and selection weights of what was trained by gradients."""
+    places = Places.of(experiment)
+    inputs = {f"data {places.dataset}": places.manifest}
+    for method, repetition in experiment.runs_of([*experiment.methods, *experiment.ablations]):
+        if experiment.recipe_of(method) is not None:
+            record = places.run(method, repetition) / RECORD
+            inputs[f"train {method}-seed{repetition}"] = record
+    return _report(experiment, NETWORKS, inputs=inputs, needs=tuple(inputs))
+
+
 def plot_report(experiment: Experiment) -> Report:
     """The report `plot`."""
     table = Places.of(experiment).reports / "table1.csv"
@@ -142,6 +169,34 @@ def track_report(experiment: Experiment) -> Report:
     inputs |= results_of(experiment, methods)
     inputs |= {name: places.reports / f"{name}.record.json" for name in _COPIED}
     return _report(experiment, "track", inputs=inputs, needs=tuple(inputs))
+
+
+def ablation_report(experiment: Experiment) -> Report:
+    """The report `ablation` of an experiment with a study: its tables, plots, record and page."""
+    places, inputs = Places.of(experiment), dict[str, Path]()
+    methods = [*experiment.methods_run(), *experiment.ablations]
+    inputs[f"data {places.dataset}"] = places.manifest
+    curves = dict[str, Path]()
+    for method, repetition in experiment.runs_of(methods):
+        name = f"{method}-seed{repetition}"
+        if experiment.recipe_of(method) is not None:
+            inputs[f"train {name}"] = places.run(method, repetition) / RECORD
+            curves[f"curve {name}"] = places.run(method, repetition) / CURVE
+        inputs[f"evaluate {name}"] = places.record(method, repetition)
+    inputs["networks"] = places.reports / "networks.csv"
+    published = {f"published {name}": PUBLISHED / f"{name}.csv" for name in (*TABLES, "claims")}
+    further = {
+        "selection weights": places.reports / "selection_weights.csv",
+        "counted": COUNTED,
+        **curves,
+        **published,
+    }
+    return _report(
+        experiment,
+        ABLATION,
+        inputs={**inputs, **further},
+        needs=tuple(inputs),
+    )
 
 
 def _report(
@@ -168,10 +223,14 @@ def record_report(experiment: Experiment, report: Report) -> None:
         report.record,
         report.name,
         experiment=experiment,
-        keys=report_keys(experiment),
+        keys=_keys(experiment, report),
         inputs={name: path for name, path in report.inputs.items() if path.exists()},
         outputs=report.files,
     )
+
+
+def _keys(experiment: Experiment, report: Report) -> Keys:
+    return _KEYS.get(report.name, report_keys)(experiment)
 
 
 def finish_report(experiment: Experiment, report: Report) -> list[Path]:
@@ -190,7 +249,7 @@ def judge_report(experiment: Experiment, report: Report) -> Standing:
     """How a report stands: by its inputs, its keys, and its copies in `reports/`."""
     standing = judge_step(
         report.record,
-        keys=report_keys(experiment),
+        keys=_keys(experiment, report),
         inputs=report.inputs,
         outputs=report.files,
         needs_inputs=True,

@@ -46,7 +46,7 @@ _CONFIG = Path(__file__).resolve().parents[2] / "config"
 _RESERVED = {"published": "the paper's numbers", "counted": "the counts of all networks"}
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]")
 METHODS_FILE, RECIPES_FILE = _CONFIG / "methods.yaml", _CONFIG / "recipes.yaml"
-DEMO_FILE = _CONFIG / "demo.yaml"
+DEMO_FILE, CANON_FILE = _CONFIG / "demo.yaml", _CONFIG / "canon.yaml"
 
 
 class Experiment(MethodList):

@@ -16,10 +16,8 @@ from pipeline.evaluation.complexity import complexity_key
 from pipeline.evaluation.flops_fvcore import flops_fvcore
 from pipeline.methods import Method, get_method
 from pipeline.planning.memory import META, TrainingMemory, part_count
+from pipeline.planning.passes import FORWARD_AND_BACKWARD
 from pipeline.records import ComplexityRecord, read_record
-
-FORWARD_AND_BACKWARD = 3
-"""Forward passes that a training step costs: one, one for gradients of inputs, one of weights."""
 
 FLOPS_PER_MAC = 2
 

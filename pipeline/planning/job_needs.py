@@ -193,6 +193,21 @@ def given_needs(experiment: Experiment, name: str, images: Images, threads: int)
     return evaluation_needs(experiment, name, images, counted, threads)
 
 
+def networks_needs(experiment: Experiment, images: Images, threads: int) -> Needs:
+    """Needs of counting all trained networks and applying them to the test images in turn.
+
+    Networks are assumed to be as large as the largest published one.
+    """
+    names = [*experiment.methods, *experiment.ablations]
+    trained = [name for name, _ in experiment.runs_of(names) if experiment.recipe_of(name)]
+    gpus = int(experiment.compute.device != "cpu")
+    held = CUDA_CONTEXT if gpus else images.largest * NETWORK_PER_PIXEL
+    forward = _FLOP_PER_MAC * LARGEST_PUBLISHED.macs_per_pixel * images.pixels("test")
+    each = COUNTING_SECONDS + forward / _speed(gpus, threads)
+    memory = PROCESS + 2 * _FLOAT * LARGEST_PUBLISHED.parameters + held
+    return Needs.of(memory, len(trained) * each)
+
+
 @dataclass(frozen=True)
 class _WithoutNetwork:
     """A method without a network: bytes of its process, seconds per megapixel."""

@@ -15,7 +15,8 @@ from pipeline.config.experiment import Experiment, load_experiment
 from pipeline.data.sampling.steps import TrainingLength
 from pipeline.errors import UserError
 from pipeline.methods import get_method
-from pipeline.planning.costs import FORWARD_AND_BACKWARD, crop_side
+from pipeline.planning.costs import crop_side
+from pipeline.planning.passes import FORWARD_AND_BACKWARD
 from pipeline.planning.rate import RATED, Rated
 
 _CHANNELS, _SIDE = 64, 128

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,34 +11,15 @@ import pandas as pd
 
 from pipeline.config.experiment import load_methods
 from pipeline.config.methods import CONTROL
-from pipeline.files import atomic_file
 from pipeline.reporting import tables
+from pipeline.reporting.figures import FONT, SERIES, figure_style, save_figure
 from pipeline.reporting.headings import Metrics, score_heading
 from pipeline.reporting.label_placement import Point, Polyline, place_labels, shown, spread
 from pipeline.reporting.notes import experiments_of, marked
 
-_SERIES = re.compile(r"DMTNet-[TSBLH]")
 _OURS, _OTHERS, _FAINT = "#c0392b", "#34597f", "#7a7a7a"
-_FONT = 8.0
 _PANEL, _AXIS, _HEIGHT = 6.2, 0.62, 4.8
 _MARGIN, _GUTTER = 1.75, 0.2
-_STYLE = {
-    "svg.hashsalt": "dmtbench",
-    "svg.fonttype": "path",
-    "pdf.fonttype": 42,
-    "font.family": "DejaVu Sans",
-    "font.size": 9.0,
-    "text.parse_math": False,
-    "axes.titlesize": 10.0,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "grid.color": "0.92",
-}
-_UNDATED: dict[str, dict[str, Any]] = {
-    "png": {"metadata": {"Software": None}, "dpi": 200},
-    "svg": {"metadata": {"Date": None}},
-    "pdf": {"metadata": {"CreationDate": None, "ModDate": None}},
-}
 
 
 def psnr_vs_params(table1: pd.DataFrame, stem: Path, metrics: Metrics) -> list[Path]:
@@ -54,26 +34,23 @@ def psnr_vs_params(table1: pd.DataFrame, stem: Path, metrics: Metrics) -> list[P
     Raises:
         DataError: the folder is read-only or full.
     """
-    import seaborn
-    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     run = table1[table1["n_seeds"].notna()]
     same = (run["dataset"] == tables.CANON) & (run["protocol"] == tables.PROTOCOL)
     canon, others = run[same], [part for _, part in run[~same].groupby(["dataset", "protocol"])]
     margins = [_MARGIN if len(_flat(part)) else _GUTTER for part in (canon, *others)]
-    style: Any = {**seaborn.axes_style("whitegrid"), **_STYLE}
-    with rc_context(style):
+    with figure_style():
         figure = Figure(figsize=(sum(margins) + _PANEL * len(margins), _HEIGHT))
         axes = _panels(figure, margins)
         _published_panel(axes[0], table1, canon)
         for panel, part in zip(axes[1:], others, strict=True):
             _own_panel(panel, part)
         for name in experiments_of(table1):
-            figure.text(0.004, 0.01, f"Experiment: {name}", fontsize=_FONT, color=_FAINT)
+            figure.text(0.004, 0.01, f"Experiment: {name}", fontsize=FONT, color=_FAINT)
         for panel in axes:
             panel.set_ylabel(f"Combined {score_heading('psnr', metrics)}")
-        return _save(figure, stem)
+        return save_figure(figure, stem)
 
 
 def _panels(figure: Any, margins: Sequence[float]) -> list[Any]:
@@ -107,7 +84,7 @@ def _published_panel(axes: Any, table1: pd.DataFrame, run: pd.DataFrame) -> None
         _key(axes)
     named = {point.text for point in published}
     unnamed = [replace(point, text="") if point.text in named else point for point in ours]
-    place_labels(axes, [*published, *unnamed], [line for line in lines if line], _FONT)
+    place_labels(axes, [*published, *unnamed], [line for line in lines if line], FONT)
 
 
 def _own_panel(axes: Any, part: pd.DataFrame) -> None:
@@ -119,7 +96,7 @@ def _own_panel(axes: Any, part: pd.DataFrame) -> None:
     axes.set_xlabel("Trained parameters (M)")
     _limits(axes, [*points, *levels])
     lines = [_draw(axes, points, "o", filled=True), *_levels(axes, levels)]
-    place_labels(axes, points, [line for line in lines if line], _FONT)
+    place_labels(axes, points, [line for line in lines if line], FONT)
 
 
 def _trained(part: pd.DataFrame) -> list[Point]:
@@ -138,7 +115,7 @@ def _points(
     """Points with the names of their rows, or with `names`; a stale row has a mark."""
     texts = [marked(row) for _, row in rows.iterrows()] if names is None else names
     return [
-        Point(float(x), float(y), text, _OURS if _SERIES.fullmatch(name) else _OTHERS)
+        Point(float(x), float(y), text, _OURS if SERIES.fullmatch(name) else _OTHERS)
         for x, y, name, text in zip(sizes, rows[column], rows["method"], texts, strict=True)
         if pd.notna(x) and pd.notna(y)
     ]
@@ -186,7 +163,7 @@ def _key(axes: Any) -> None:
         Line2D([], [], marker="o", mfc="0.35", mec="white", label="published", **common),
         Line2D([], [], marker="D", mfc="white", mec="0.35", label="run here", **common),
     ]
-    axes.legend(handles=handles, loc="lower right", fontsize=_FONT, frameon=False)
+    axes.legend(handles=handles, loc="lower right", fontsize=FONT, frameon=False)
 
 
 def _levels(axes: Any, levels: Sequence[Point]) -> list[Polyline]:
@@ -207,19 +184,9 @@ def _levels(axes: Any, levels: Sequence[Point]) -> list[Polyline]:
             xycoords=("axes fraction", "data"),
             textcoords=("axes fraction", "data"),
             va="center",
-            fontsize=_FONT - 0.5,
+            fontsize=FONT - 0.5,
             color=color,
             arrowprops={"arrowstyle": "-", "color": color, "lw": 0.5, "shrinkA": 1, "shrinkB": 0},
             annotation_clip=False,
         )
     return [[(left, level.y), (right, level.y)] for level in levels]
-
-
-def _save(figure: Any, stem: Path) -> list[Path]:
-    paths = []
-    for ending, options in _UNDATED.items():
-        path = stem.with_name(f"{stem.name}.{ending}")
-        with atomic_file(path) as temporary:
-            figure.savefig(temporary, format=ending, **options)
-        paths.append(path)
-    return paths

@@ -96,3 +96,46 @@ rule track:
         "Records into MLflow"
     shell:
         "dmtbench track --config {resources.experiment:q} > {log:q} 2>&1"
+
+
+if bench.experiment.study:
+
+    # One job for all networks: loading torch takes longer than applying a small one to all test images.
+    rule networks:
+        input:
+            content.input("networks", bench.inputs("networks")),
+        output:
+            bench.outputs("networks"),
+        log:
+            f"logs/{bench.experiment.name}/networks.log",
+        conda:
+            "../../environment.yml"
+        threads: jobs.threads("networks")
+        resources:
+            experiment=bench.config,
+            gpu=jobs.gpus("networks"),
+            mem_mb=jobs.mem_mb("networks"),
+            runtime=jobs.runtime("networks"),
+        message:
+            "Sizes and selection weights of the trained networks"
+        shell:
+            "dmtbench networks --config {resources.experiment:q} > {log:q} 2>&1"
+
+    rule ablation:
+        input:
+            content.input("ablation", bench.inputs("ablation")),
+        output:
+            bench.outputs("ablation"),
+        log:
+            f"logs/{bench.experiment.name}/ablation.log",
+        conda:
+            "../../environment.yml"
+        threads: 1
+        resources:
+            experiment=bench.config,
+            mem_mb=jobs.mem_mb("report"),
+            runtime=jobs.runtime("report"),
+        message:
+            "Study over seeds"
+        shell:
+            "dmtbench ablation --config {resources.experiment:q} > {log:q} 2>&1"

@@ -21,10 +21,13 @@ def power_of(seeds: int, ratio: float, *, level: float = LEVEL) -> float:
         level: of the test.
     """
     limit, shift = quantile(seeds - 1, 1 - level / 2), abs(ratio) * math.sqrt(seeds)
-    below = nctdtr(seeds - 1, shift, [-limit, limit])
-    power = float(1 - below[1] + below[0])
-    # Scipy has no value far beyond any doubt.
-    return 1.0 if math.isnan(power) else power
+    # The wrong tail, then all but the right one. Scipy gives NaN for some values that are almost 0.
+    wrong, missed = nctdtr(seeds - 1, shift, [-limit, limit])
+    return 1.0 - _or_nothing(missed) + _or_nothing(wrong)
+
+
+def _or_nothing(probability: float) -> float:
+    return 0.0 if math.isnan(probability) else float(probability)
 
 
 def seeds_needed(

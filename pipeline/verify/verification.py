@@ -57,11 +57,21 @@ class Verification:
 
     def published_difference(self, pair: Pair) -> float:
         """The paper's difference of a pair."""
-        frame = self.published[pair.table]
-        names = frame["method"].astype(str)
-        name = pair.column.name if pair.column.name in frame else pair.column.metric
-        one, other = (float(frame[name][names == row].iloc[0]) for row in (pair.one, pair.other))
-        return one - other
+        return published_difference(self.published, pair)
+
+
+def published_difference(published: Mapping[str, pd.DataFrame], pair: Pair) -> float:
+    """The paper's difference of a pair, in the unit of its column.
+
+    Args:
+        published: the paper's tables, `t1` and `t2`.
+        pair: both rows must be there.
+    """
+    frame = published[pair.table]
+    names = frame["method"].astype(str)
+    name = pair.column.name if pair.column.name in frame else pair.column.metric
+    one, other = (float(frame[name][names == row].iloc[0]) for row in (pair.one, pair.other))
+    return one - other
 
 
 def verify(

@@ -46,7 +46,7 @@ class JobResources:
         self._known_images: dict[str, Images] = {}
 
     def threads(self, rule: str) -> Callable[[Any], int]:
-        """Threads of a job of `train` or `evaluate`: those of torch in each of its processes."""
+        """Threads of a job of `train`, `evaluate` or `networks`: torch's, in each process."""
 
         def threads(wildcards: Any) -> int:
             experiment = self.bench.experiment
@@ -56,10 +56,12 @@ class JobResources:
         return threads
 
     def gpus(self, rule: str) -> Callable[[Any], int]:
-        """GPUs of a job of `train` or `evaluate`."""
+        """GPUs of a job of `train`, `evaluate` or `networks`."""
 
         def gpus(wildcards: Any) -> int:
             experiment = self.bench.experiment
+            if rule == "networks":
+                return int(experiment.compute.device != "cpu")
             known = experiment.training_gpus if rule == "train" else experiment.gpus
             return known(wildcards.method)
 
@@ -114,6 +116,8 @@ class JobResources:
             return None
         if rule == "patches":
             return job_needs.patches_needs(images, threads)
+        if rule == "networks":
+            return job_needs.networks_needs(self.bench.experiment, images, threads)
         return self._of_method(rule, wildcards["method"], images, threads)
 
     def _of_set(self, rule: str, dataset: str, threads: int) -> Needs | None:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from support.paths import CONFIG, PUBLISHED, TINY
+from support.played_canon import claims, papers
+from support.studies import made_up_scores
 
 from pipeline.chain.experiment import Chain
 from pipeline.chain.reports import reports
@@ -30,17 +32,20 @@ from pipeline.config.experiment import Experiment, load_experiment
 from pipeline.config.given_weights import GivenWeights
 from pipeline.config.methods import AblationEntry, MethodEntry, MethodList, MetricEntry
 from pipeline.config.recipe import Batches, Cosine, Downscale, Multistep, Noise, Phase, Recipe
+from pipeline.config.study import Compared, Study
 from pipeline.data.sampling.loader import CropLoader
 from pipeline.data.sampling.patch_index import read_patch_index, write_patch_index
 from pipeline.data.store.build import build_store
 from pipeline.data.store.reader import PixelStore
 from pipeline.evaluation.metrics import load_metrics
+from pipeline.keys import study_keys
 from pipeline.run import Run, WeightsOrigin
 from pipeline.stages.complexity import count_methods
 from pipeline.stages.data import make_data
 from pipeline.stages.evaluate import evaluate_method
 from pipeline.stages.report import write_table1
 from pipeline.stages.train import TrainingFiles, train_method
+from pipeline.study.tables import tables_of
 from pipeline.training.checkpointing import CheckpointPolicy
 from pipeline.training.progress import Progress
 from pipeline.training.schedule import TrainingSchedule
@@ -62,6 +67,7 @@ MODELS = [
     Budget,
     Canon,
     Clips,
+    Compared,
     Compute,
     Cosine,
     Downscale,
@@ -76,6 +82,7 @@ MODELS = [
     Phase,
     Recipe,
     SplitScenes,
+    Study,
     Synthetic,
 ]
 
@@ -132,6 +139,11 @@ def run_everything(experiment: Experiment, folder: Path) -> None:
         for method in workflow.all_methods:
             workflow.named_runs([method])
             workflow.experiment.training_gpus(method)
+    study_config = CONFIG / "study.yaml"
+    study = load_experiment(study_config)
+    steps = {name: [0.0, 0.1, 0.3] for name, _ in study.runs_of(Workflow(study_config).all_methods)}
+    assert tables_of(study, made_up_scores(steps), claims(), papers())
+    assert study_keys(study).configuration
     official = Workflow(CONFIG / "official.yaml")
     for method in official.experiment.given_of(official.all_methods):
         assert official.given_option(method)
@@ -174,7 +186,9 @@ def draw_every_recipe(
     raw, manifest = folder / "clips", folder / "clips.csv"
     make_data(with_clips, raw, manifest, 1, progress=False, companion=True)
     build_store(raw, manifest, folder / "clip-store", progress=False)
-    demo = load_experiment(CONFIG / "demo_all.yaml")
+    # No experiment of the project has a budget of its own any more.
+    budgets = {"dmtnet-t": Budget(passes_per_epoch=1)}
+    demo = load_experiment(CONFIG / "demo_all.yaml").model_copy(update={"budgets": budgets})
     windows = read_patch_index(patches, store, experiment.patches)
     for recipe in filter(None, map(demo.recipe_of, demo.methods_run())):
         # The images are smaller than the demo's.

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.factories import complexity, result, run, sensitivity
+from support.factories import complexity, result, run, sensitivity, study
 from support.fuzz import from_file, fuzz
 from support.mutations import changed_tree, mutations
 
 from pipeline.errors import RecordError
 from pipeline.records import read_record
 
-RECORDS: list[Any] = [run(), result(), complexity(), sensitivity()]
+RECORDS: list[Any] = [run(), result(), complexity(), sensitivity(), study()]
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.kind)

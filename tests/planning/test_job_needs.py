@@ -117,3 +117,18 @@ def test_the_demo_fits_a_laptop() -> None:
     # Two at once on a machine of 8 GB.
     assert needs.mem_mb <= 4000
     assert needs.runtime <= 60
+
+
+def test_all_trained_networks_are_applied_in_one_job() -> None:
+    needs = job_needs.networks_needs(canon(), canon_images(), 8)
+    # A network on the GPU, and its weights twice; nothing is scored.
+    assert 1e6 * needs.mem_mb > job_needs.PROCESS + job_needs.CUDA_CONTEXT + 8 * 31e6
+    assert needs.mem_mb <= job_needs.given_needs(canon(), "dpdnet", canon_images(), 8).mem_mb
+    on_cpu = job_needs.networks_needs(canon(device="cpu"), canon_images(), 8)
+    more = job_needs.NETWORK_PER_PIXEL * 1120 * 1680 - job_needs.CUDA_CONTEXT
+    assert on_cpu.mem_mb - needs.mem_mb == pytest.approx(1.25 * more / 1e6, abs=500)
+    # Twice as many trainings take twice as long.
+    twice = canon().model_copy(update={"repetitions": 2})
+    start = job_needs.START_MINUTES
+    longer = job_needs.networks_needs(twice, canon_images(), 8).runtime - start
+    assert longer == pytest.approx(2 * (needs.runtime - start), abs=10)

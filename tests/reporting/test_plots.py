@@ -53,13 +53,13 @@ def test_every_panel_has_unit_and_direction(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     labels: list[str] = []
-    save = plots._save
+    save = plots.save_figure
 
     def noted(figure: Figure, stem: Path) -> list[Path]:
         labels.extend(axes.get_ylabel() for axes in figure.axes)
         return save(figure, stem)
 
-    monkeypatch.setattr(plots, "_save", noted)
+    monkeypatch.setattr(plots, "save_figure", noted)
     _draw([result()], tmp_path / "psnr")
     assert labels == ["Combined PSNR (dB) ↑"] * 2
 

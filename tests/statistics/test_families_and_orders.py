@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import itertools
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import integrate, stats
 
 from pipeline.statistics.families import holm
 from pipeline.statistics.power import power_of, seeds_needed
@@ -63,6 +64,22 @@ def test_power_is_that_of_the_noncentral_t(seeds: int, ratio: float) -> None:
     if not math.isnan(expected):
         assert power_of(seeds, ratio) == pytest.approx(expected, abs=1e-8)
     assert power_of(seeds, -ratio) == power_of(seeds, ratio)
+
+
+@pytest.mark.parametrize("ratio", [7.027030859073035, 0.16 / 0.03, 4.0, 12.5, 40.0])
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_power_where_scipy_has_no_value_for_a_tail(seeds: int, ratio: float) -> None:
+    # Given the spread, t is normal; the spread has the chi distribution.
+    freedom = seeds - 1
+    limit, shift = stats.t.ppf(0.975, freedom), ratio * math.sqrt(seeds)
+
+    def missed(chi: float) -> float:
+        spread = chi / math.sqrt(freedom)
+        return float(stats.norm.cdf(limit * spread - shift) * stats.chi.pdf(chi, freedom))
+
+    ends = (0, shift / limit * math.sqrt(freedom), math.inf)
+    expected = 1 - sum(integrate.quad(missed, *part)[0] for part in pairwise(ends))
+    assert power_of(seeds, ratio) == pytest.approx(expected, abs=1e-7)
 
 
 def test_power_is_what_happens() -> None:

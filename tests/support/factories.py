@@ -16,6 +16,9 @@ from pipeline.records import (
     Scores,
     SensitivityRecord,
     SensitivityRow,
+    StudyInput,
+    StudyMethod,
+    StudyRecord,
 )
 
 
@@ -151,3 +154,36 @@ def sensitivity(*ways: SensitivityRow, **changes: Any) -> SensitivityRecord:
         "provenance": provenance(),
     }
     return SensitivityRecord(**{**fields, **changes})
+
+
+def study(**changes: Any) -> StudyRecord:
+    made = StudyInput(sha256="1" * 64, configuration_key="a" * 64, code={"python": "3.11"})
+    method = StudyMethod(
+        row="DMTNet-B",
+        kind="end-to-end",
+        module="dmtnet",
+        kwargs={"variant": "b", "channels": 24},
+        own_kwargs={"variant": "b"},
+        recipe={"epochs": 2},
+        published_params_m=24.46,
+    )
+    fields: dict[str, Any] = {
+        "experiment": "study",
+        "dataset": "study",
+        "config": {"seed": 7, "trained_size": {"dmtnet": {"channels": 24}}},
+        "config_hash": "c" * 64,
+        "study": {"claims": ["C06"], "margin": 0.1},
+        "methods": {"dmtnet-b": method},
+        "manifest_sha256": "d" * 64,
+        "runs": {"dmtnet-b-seed0": made},
+        "results": {"dmtnet-b-seed0": made},
+        "packages": {"torch": ("2.13.0",)},
+        "hardware": {"cpu": ("test", "other")},
+        "commits": ("f" * 40,),
+        "training_s": 3600.5,
+        "evaluation_s": 1.25,
+        "labels": ("demo",),
+        "created": ("2024-01-02T03:04:05+00:00", "2024-01-03T03:04:05+00:00"),
+        "files": {"scores.csv": "2" * 64},
+    }
+    return StudyRecord(**{**fields, **changes})

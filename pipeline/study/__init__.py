@@ -1,0 +1,1 @@
+"""A study over seeds: differences between methods, verdicts at this scale, and their page."""
