@@ -117,8 +117,8 @@ def _recipes(study: StudyFolder) -> Iterator[str]:
         differing = sorted({key for key in recipes[0] if len({str(r[key]) for r in recipes}) > 1})
         but = f", but for {', '.join(differing)}" if differing else ""
         yield (
-            f"Recipe: all {len(recipes)} networks of {module} have one recipe{but}. It was tuned "
-            "for none of them, and a variant that needs another learning rate or loss is at a "
+            f"Recipe: all {len(recipes)} networks of {module} have one recipe{but}. It was chosen "
+            "once for all of them, and a variant that needs another learning rate or loss is at a "
             "disadvantage."
         )
 

@@ -24,8 +24,8 @@ from pipeline.records import (
 from pipeline.study.collecting import methods_of_study, sources_of
 from pipeline.study.pairs import study_of
 
-_LOAD = ("gpu_peak_memory_mb",)
-"""What a record states of a machine that differs from job to job."""
+_LEFT_OUT = ("gpu_peak_memory_mb", "platform")
+"""What a record states of a machine, but differs from job to job or names a build of its kernel."""
 
 
 def study_record(
@@ -68,7 +68,8 @@ def study_record(
         results={name: _input(path, record.provenance) for name, (path, record) in results.items()},
         packages=_all_values(one.packages for one in made),
         hardware=_all_values(
-            {name: fact for name, fact in one.hardware.items() if name not in _LOAD} for one in made
+            {name: fact for name, fact in one.hardware.items() if name not in _LEFT_OUT}
+            for one in made
         ),
         commits=tuple(sorted({_commit(one) for one in made})),
         training_s=sum(one.wall_s for one in of_runs),

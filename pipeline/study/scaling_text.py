@@ -57,7 +57,8 @@ def scaling_lines(fits: pd.DataFrame, networks: pd.DataFrame) -> list[str]:
         f"{FORWARD_AND_BACKWARD}, because the backward pass costs two more: one for gradients of "
         "the layers' inputs, one for those of their weights. Validations and the optimizer are not "
         f"counted. The first {SETTLED:.0%} of each training are left out: a network that has just "
-        "begun to learn says little about compute.",
+        "begun to learn says little about compute. This share was chosen after a look at the first "
+        "curves, not before.",
         "",
         *markdown_table(_HEADINGS, cells, numeric),
         "",
