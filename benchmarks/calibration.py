@@ -3,11 +3,11 @@
     python -m benchmarks.calibration            # prints the block from the stored values
     python -m benchmarks.calibration --measure  # measures again, stores, and writes the page
 
-The pairs are parts of test scenes of `config/demo.yaml`, by the project's own synthetic camera, as
-16-bit PNG files in `tests/goldens/calibration/`. The prediction is unsharp masking of the input, so
-that it overshoots. `--measure` makes the demo's images anew for the line about its test scenes. It
-takes torchmetrics and piq if they are installed (they are no dependencies) and else keeps their
-stored values, with the versions that made them.
+The pairs are parts of scenes by the synthetic camera of `config/demo.yaml`, as 16-bit PNG files in
+`tests/goldens/calibration/`. The prediction is unsharp masking of the input, so that it overshoots.
+`--measure` makes all its scenes anew for the line about them. It takes torchmetrics and piq if they
+are installed (they are no dependencies) and else keeps their stored values, with the versions that
+made them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.calibration_calls import CALLS, GAUSSIAN, METRICS, PACKAGES, Pair, ours, similarity
-from pipeline.config.blocks import Synthetic
+from pipeline.config.blocks import SplitScenes, Synthetic
 from pipeline.config.experiment import load_experiment
 from pipeline.data.bit_depth import unit_range
 from pipeline.data.png import read_png, write_png16
@@ -38,7 +38,8 @@ VALUES = FOLDER / "values.json"
 PAGE = REPOSITORY / "docs" / "protocol.md"
 BEGIN, END = "<!-- calibration: python -m benchmarks.calibration --measure -->", "<!-- end -->"
 
-# Positions in the sorted test split of the demo: two mosaics of leaves, and the photograph.
+TEST = SplitScenes(leaves=8, photographs=("chelsea",), stereo=True)
+# Positions in the sorted test split: two mosaics of leaves, and the photograph.
 PARTS = {"indoor": 0, "outdoor": 1, "photograph": 8}
 SIZE = (48, 64)
 _FIELDS = ("source", "target")
@@ -53,13 +54,14 @@ def stored_pairs() -> dict[str, Pair]:
     }
 
 
-def demo_pairs() -> list[Pair]:
-    """All test scenes of the demo, made anew."""
+def synthetic_pairs() -> list[Pair]:
+    """The scenes of `TEST` as the demo's camera renders them, made anew."""
     experiment = load_experiment(REPOSITORY / "config" / "demo.yaml")
     assert isinstance(experiment.dataset, Synthetic)
+    rendered = experiment.dataset.model_copy(update={"test": TEST})
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder, "raw")
-        synthesize(experiment.dataset, experiment.seed, root, 1, False)
+        synthesize(rendered, experiment.seed, root, 1, False)
         sides = [sorted((root / "test_c" / part).glob("*.png")) for part in _FIELDS]
         images = ([read_png(path).pixels for path in paths] for paths in sides)
         return [Pair(*pair) for pair in zip(*images, strict=True)]
@@ -98,7 +100,7 @@ def _version(package: str) -> str | None:
 
 
 def _gaussian_gaps(scenes: Sequence[Pair]) -> dict[str, list[float]]:
-    """SSIM with a Gaussian window minus ours: of inputs and of sharpened inputs of the demo."""
+    """SSIM with a Gaussian window minus ours: of inputs and of sharpened inputs."""
     gaps: dict[str, list[float]] = {"input": [], "sharpened": []}
     for pair in scenes:
         sharpened, target = pair.images
@@ -110,7 +112,7 @@ def _gaussian_gaps(scenes: Sequence[Pair]) -> dict[str, list[float]]:
 
 
 def block(stored: Mapping[str, Any]) -> str:
-    """The block of the page: a table of differences from ours, and the gaps on the demo."""
+    """The block of the page: a table of differences from ours, and the gaps on synthetic scenes."""
     values, lines = stored["values"], list[str]()
     count = len(values["ours"])
     lines += [
@@ -132,7 +134,7 @@ def block(stored: Mapping[str, Any]) -> str:
             "",
             f"Measured with {versions}.",
             "",
-            f"On the inputs of the demo's {len(inputs)} test scenes, the Gaussian window moves "
+            f"On the inputs of {len(inputs)} synthetic test scenes, the Gaussian window moves "
             f"SSIM by {_range(inputs, 'ssim', '+')}, {sum(inputs) / len(inputs):+.5f} in the mean; "
             f"on the same images sharpened, by {_range(sharpened, 'ssim', '+')}. "
             f"{_against_table1(sum(inputs) / len(inputs))}",
@@ -191,7 +193,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         absent = [name for name in PACKAGES if _version(name) is None]
         if absent and not known:
             parser.error(f"no stored values: install {', '.join(absent)}")
-        scenes = demo_pairs()
+        scenes = synthetic_pairs()
         store_parts(scenes)
         known = measure(scenes, known)
         write_text(VALUES, json.dumps(known, indent=1) + "\n")
