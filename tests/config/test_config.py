@@ -76,7 +76,7 @@ METHOD = {"module": "dmtnet", "row": "Mine", "recipe": "dmtnet"}
         ({"recipes/dmtnet/optimizer": "sgd"}, ["optimizer", "adamw"]),
         ({"recipes/dmtnet/schedule/kind": "step"}, ["schedule", "multistep"]),
         ({"recipes/dmtnet/schedule/milestones": [3]}, ["milestones", "unknown key"]),
-        ({"recipes/dmtnet/steps_per_epoch": 5}, ["passes_per_epoch or steps_per_epoch"]),
+        ({"recipes/dmtnet/passes_per_epoch": 5}, ["passes_per_epoch or steps_per_epoch"]),
         ({"recipes/dmtnet/crops_from": "images", "recipes/dmtnet/crop": None}, ["needs a crop"]),
         ({"recipes/dmtnet/frames": 4}, ["frames"]),
         ({"recipes/restormer/epochs": 3}, ["epochs of the phases do not add up"]),
@@ -178,7 +178,7 @@ def test_own_methods_are_added_and_replace(tmp_path: Path) -> None:
 def test_a_selection_leaves_the_others_out(tmp_path: Path) -> None:
     own = {"base": "dmtnet-b", "row": "Mine"}
     only = ["input", "dmtnet-b", "mine"]
-    changes = {"only": only, "ablations/mine": own, "budgets": ...}
+    changes = {"only": only, "ablations/mine": own, "budgets/dmtnet-t": {"epochs": 2}}
     experiment = load_experiment(changed(tmp_path, changes))
     assert list(experiment.methods) == ["dmtnet-b", "input"]
     assert list(experiment.ablations) == ["mine"]
