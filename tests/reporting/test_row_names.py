@@ -61,14 +61,14 @@ def table(names: list[str]) -> pd.DataFrame:
 
 def test_plots_show_names_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     texts: set[str] = set()
-    save = plots._save
+    save = plots.save_figure
 
     def noted(figure: Figure, stem: Path) -> list[Path]:
         texts.update(text.get_text() for axes in figure.axes for text in axes.texts)
         assert not any(text.get_parse_math() for axes in figure.axes for text in axes.texts)
         return save(figure, stem)
 
-    monkeypatch.setattr(plots, "_save", noted)
+    monkeypatch.setattr(plots, "save_figure", noted)
     with warnings.catch_warnings():
         # The font lacks some of the characters.
         warnings.simplefilter("ignore")
