@@ -187,7 +187,7 @@ def test_published_weights_of_the_learned_map(run: Run, small: Tiny, tmp_path: P
 
 
 def test_the_workflow_leaves_out_what_runs_with_published_weights_only() -> None:
-    experiment = load_experiment(CONFIG / "demo.yaml")
+    experiment = load_experiment(CONFIG / "demo_all.yaml")
     assert {"ebdb", "jnb"} <= {*experiment.methods_run()}
     assert "dmenet" in experiment.methods
     assert "dmenet" not in experiment.methods_run()
