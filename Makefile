@@ -11,7 +11,8 @@ export MLFLOW_DISABLE_TELEMETRY := true
 $(READY): requirements.lock pyproject.toml
 	@echo "Installing into $(VENV), once: some minutes and 7 GB"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --disable-pip-version-check --no-deps --progress-bar off --quiet -r requirements.lock
+	@# Python compiles a module when it is first imported; most of these never are.
+	$(BIN)/pip install --disable-pip-version-check --no-deps --no-compile --progress-bar off --quiet -r requirements.lock
 	$(BIN)/pip install --disable-pip-version-check --no-deps --no-build-isolation --quiet -e .
 	touch $@
 
