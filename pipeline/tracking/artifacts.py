@@ -8,9 +8,21 @@ there.
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from pipeline.files import link_or_copy
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
+LINKED = frozenset({"weights", "images"})
+"""Folders of artifacts whose files are large, and replaced as a whole by whatever makes them."""
 
 
 def location_of(folder: Path, database: Path) -> str:
@@ -67,3 +79,32 @@ def absolute(artifact_uri: str, database: Path) -> str:
     if ":/" in artifact_uri or artifact_uri.startswith("/"):
         return artifact_uri
     return (database.resolve().parent / artifact_uri).as_uri()
+
+
+def add_artifact(
+    client: MlflowClient, database: Path | None, run: str, path: Path, folder: str
+) -> None:
+    """Give a run an artifact: a hard link to a large file in a local store, otherwise a copy.
+
+    Args:
+        client: of the store.
+        database: file of a SQLite store; `None` for a server or another database.
+        run: identifier of the run.
+        path: the file.
+        folder: where it goes among the artifacts of the run.
+    """
+    if database is None:
+        client.log_artifact(run, str(path), folder)
+        return
+    # The client would resolve a relative location against this process's working directory.
+    address = urlsplit(absolute(client.get_run(run).info.artifact_uri, database))
+    if address.scheme != "file":
+        client.log_artifact(run, str(path), folder)
+        return
+    target = Path(url2pathname(address.path)) / folder / path.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    if folder in LINKED:
+        link_or_copy(path, target)
+    else:
+        shutil.copyfile(path, target)

@@ -9,7 +9,8 @@ from pathlib import Path
 from pipeline.errors import DataError
 from pipeline.places import Places
 from pipeline.tracking.entries import read_entries
-from pipeline.tracking.ingest import DIGEST, SQLITE
+from pipeline.tracking.names import DIGEST
+from pipeline.tracking.store import SQLITE
 
 _QUERY = """
     SELECT runs.experiment_id, runs.run_uuid FROM runs JOIN tags USING (run_uuid)
