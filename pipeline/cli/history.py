@@ -73,7 +73,7 @@ def why(
     in_mlflow: Annotated[
         bool, typer.Option("--open", help="Show the run in MLflow on this machine.")
     ] = False,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of `mlflow ui`.")] = 5000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of `dmtbench ui`.")] = 5000,
     uri: UriOption = DEFAULT_URI,
     json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
 ) -> None:
