@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,18 +94,39 @@ def add_artifact(
         path: the file.
         folder: where it goes among the artifacts of the run.
     """
-    if database is None:
+    root = _local_root(client, database, run)
+    if root is None:
         client.log_artifact(run, str(path), folder)
         return
-    # The client would resolve a relative location against this process's working directory.
-    address = urlsplit(absolute(client.get_run(run).info.artifact_uri, database))
-    if address.scheme != "file":
-        client.log_artifact(run, str(path), folder)
-        return
-    target = Path(url2pathname(address.path)) / folder / path.name
+    target = root / folder / path.name
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
     if folder in LINKED:
         link_or_copy(path, target)
     else:
         shutil.copyfile(path, target)
+
+
+def artifact_paths(client: MlflowClient, database: Path | None, run: str) -> list[str]:
+    """Paths of the artifacts of a run, below its root, sorted; arguments as in `add_artifact`."""
+    root = _local_root(client, database, run)
+    if root is None:
+        return sorted(_listed(client, run, None))
+    return sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+
+
+def _local_root(client: MlflowClient, database: Path | None, run: str) -> Path | None:
+    """Folder of the artifacts of a run; `None` if MLflow alone can reach them."""
+    if database is None:
+        return None
+    # The client would resolve a relative location against this process's working directory.
+    address = urlsplit(absolute(client.get_run(run).info.artifact_uri, database))
+    return Path(url2pathname(address.path)) if address.scheme == "file" else None
+
+
+def _listed(client: MlflowClient, run: str, folder: str | None) -> Iterator[str]:
+    for item in client.list_artifacts(run, folder):
+        if item.is_dir:
+            yield from _listed(client, run, item.path)
+        else:
+            yield str(item.path)

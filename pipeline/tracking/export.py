@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DataError
+from pipeline.tracking.artifacts import artifact_paths
 from pipeline.tracking.names import PARENT
 from pipeline.tracking.run_file import ExportedRun, InputSet, RunFile, write_run_file
 from pipeline.tracking.search import found_runs
-from pipeline.tracking.store import opened
+from pipeline.tracking.store import database_of, opened
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -45,7 +46,9 @@ def export_runs(uri: str, experiment: str, file: Path) -> int:
         runs = found_runs(client, str(known.experiment_id), "")
         there = {run.info.run_id for run in runs}
         try:
-            exported = [_exported(client, run, there) for run in sorted(runs, key=_order)]
+            exported = [
+                _exported(client, database_of(uri), run, there) for run in sorted(runs, key=_order)
+            ]
             content = RunFile(experiment=experiment, runs=tuple(exported))
         except ValueError as error:
             reason = str(error).splitlines()[-1] if str(error) else "a value"
@@ -60,7 +63,9 @@ def _order(run: Any) -> tuple[str, int, str]:
     return run.info.run_name or "", run.info.start_time, run.info.run_id
 
 
-def _exported(client: MlflowClient, run: Any, there: set[str]) -> ExportedRun:
+def _exported(
+    client: MlflowClient, database: Path | None, run: Any, there: set[str]
+) -> ExportedRun:
     tags = dict(run.data.tags)
     parent = tags.pop(PARENT, None)
     return ExportedRun(
@@ -75,7 +80,7 @@ def _exported(client: MlflowClient, run: Any, there: set[str]) -> ExportedRun:
         tags=dict(sorted(tags.items())),
         metrics=_metrics(client, run),
         inputs=tuple(_inputs(run)),
-        artifacts=tuple(sorted(_artifacts(client, run.info.run_id, None))),
+        artifacts=tuple(artifact_paths(client, database, run.info.run_id)),
     )
 
 
@@ -94,11 +99,3 @@ def _inputs(run: Any) -> Iterator[InputSet]:
         yield InputSet(
             name=found.name, digest=found.digest, source=found.source or "", context=context
         )
-
-
-def _artifacts(client: MlflowClient, run: str, folder: str | None) -> Iterator[str]:
-    for item in client.list_artifacts(run, folder):
-        if item.is_dir:
-            yield from _artifacts(client, run, item.path)
-        else:
-            yield str(item.path)

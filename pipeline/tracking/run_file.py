@@ -27,7 +27,7 @@ def _inside(name: str) -> str:
 Name = Annotated[str, Field(pattern=r"^[\w.\-/ :]+$", max_length=250), AfterValidator(_inside)]
 """As MLflow allows them."""
 Points = tuple[tuple[Annotated[int, Field(ge=-(2**53), lt=2**53)], _TIME, float], ...]
-"""Step, time and value of the points of a metric; `NaN` and infinities are texts."""
+"""Step, time and value of the points of a metric; `NaN` is a text."""
 
 
 class _Part(BaseModel):
