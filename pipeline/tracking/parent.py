@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 _TRAINING = "custom_model_development"
-"""What MLflow calls the training of models; without it, pages open in the mode for agents."""
+"""What MLflow calls the training of models. Its own pages take their mode from the address."""
 
 
 class Parent:
