@@ -154,6 +154,17 @@ def copy_file(source: Path, target: Path) -> None:
         shutil.copyfile(source, temporary)
 
 
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give a file a second name: a hard link, which takes no space, or a copy where links fail.
+
+    Only for files that are replaced as a whole, never changed in place.
+    """
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
 def _umask() -> int:
     current = os.umask(0)
     os.umask(current)

@@ -9,7 +9,6 @@ digits of the SHA-256 of the record. Links take no extra disk space.
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from pipeline.artifacts import RECORD, WEIGHTS
 from pipeline.errors import RecordError
-from pipeline.files import sha256_of, writing
+from pipeline.files import link_or_copy, sha256_of, writing
 from pipeline.records import RunRecord, read_record
 
 SUPERSEDED = "superseded-"
@@ -120,14 +119,7 @@ def _link(folder: Path, target: Path) -> None:
         temporary.chmod(0o755)
         for path in folder.iterdir():
             if path.is_file():
-                _link_file(path, temporary / path.name)
+                link_or_copy(path, temporary / path.name)
         temporary.replace(target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _link_file(path: Path, target: Path) -> None:
-    try:
-        os.link(path, target)
-    except OSError:
-        shutil.copy2(path, target)

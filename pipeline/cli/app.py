@@ -80,6 +80,10 @@ StoreOption = Annotated[Path, typer.Option(help="Folder of the pixel store.")]
 ManifestOption = Annotated[Path, typer.Option(help="Manifest of the data set.")]
 WorkersOption = Annotated[int, typer.Option(min=1, help="Number of processes.")]
 ResultsOption = Annotated[Path, typer.Option(help="Folder of the result records.")]
+UriOption = Annotated[
+    str, typer.Option(envvar="MLFLOW_TRACKING_URI", help="Address of the MLflow store.")
+]
+DEFAULT_URI = "sqlite:///mlflow.db"
 OutputOption = Annotated[Path, typer.Option(help="Folder to write to.")]
 
 

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, Panel, app, example
+from pipeline.cli.app import (
+    DEFAULT_CONFIG,
+    DEFAULT_URI,
+    ConfigOption,
+    Panel,
+    UriOption,
+    app,
+    example,
+)
+from pipeline.cli.browser import show_page
 
 if TYPE_CHECKING:
     from pipeline.finished_runs import FinishedRun
@@ -64,8 +73,8 @@ def why(
     in_mlflow: Annotated[
         bool, typer.Option("--open", help="Show the run in MLflow on this machine.")
     ] = False,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of `mlflow ui`.")] = 5000,
-    uri: Annotated[str, typer.Option(help="Address of the MLflow store.")] = "sqlite:///mlflow.db",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of `dmtbench ui`.")] = 5000,
+    uri: UriOption = DEFAULT_URI,
     json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
 ) -> None:
     """Say where a number comes from: record, scores, weights, data, command, code, machine.
@@ -81,19 +90,9 @@ def why(
         print(line)
     for page in run_pages(experiment, found, uri, port) if in_mlflow else []:
         print(page)
-        _show(page)
+        show_page(page)
     if not found.holds:
         raise typer.Exit(1)
-
-
-def _show(page: str) -> None:
-    """Open a page in a graphical browser, if there is one."""
-    import os
-    import sys
-    import webbrowser
-
-    if sys.platform == "darwin" or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys():
-        webbrowser.open(page)
 
 
 def _found(config: Path, folder: Path | None) -> list[FinishedRun]:

@@ -1,4 +1,4 @@
-"""Commands that turn records into tables, plots and MLflow runs, and check them."""
+"""Commands that turn records into tables and plots, and check them."""
 
 from __future__ import annotations
 
@@ -88,19 +88,6 @@ def verify(
         raise typer.Exit(NOT_FRESH)
     if found.is_worse:
         raise typer.Exit(DIFFERS)
-
-
-@app.command(rich_help_panel=Panel.REPORTS, epilog=example("track" + _CANON))
-def track(
-    config: ConfigOption = DEFAULT_CONFIG,
-    uri: Annotated[str, typer.Option(help="Address of the MLflow store.")] = "sqlite:///mlflow.db",
-    artifacts: Annotated[Path, typer.Option(help="Folder of the artifacts.")] = Path("mlartifacts"),
-) -> None:
-    """Import the records of an experiment into MLflow; skip those that it has already."""
-    from pipeline.config.experiment import load_experiment
-    from pipeline.stages.track import track_records
-
-    print(track_records(load_experiment(config), uri, artifacts))
 
 
 @app.command(rich_help_panel=Panel.REPORTS, epilog=example("status" + _CANON))

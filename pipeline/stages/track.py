@@ -32,7 +32,8 @@ def track_records(experiment: Experiment, uri: str, artifacts: Path) -> str:
         name.removeprefix("train ") for name in trained if chain.standing(name).usable
     }
     tables = [path for path in sorted(places.reports.glob("*.*")) if path not in report.files]
-    summary = asdict(ingest(places.runs, places.results, tables, uri, artifacts, names))
+    done = ingest(places.runs, places.results, tables, uri, artifacts, names, experiment.name)
+    summary = asdict(done)
     write_text(report.files[0], json.dumps(summary, indent=1) + "\n")
     record_report(experiment, report)
     return ", ".join(f"{count} {name}" for name, count in summary.items())

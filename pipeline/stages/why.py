@@ -205,7 +205,7 @@ def why_lines(found: Why) -> Iterator[str]:
 
 
 def run_pages(experiment: Experiment, found: Why, uri: str, port: int) -> list[str]:
-    """Addresses of the runs in `mlflow ui`, which `mlflow ui --backend-store-uri` starts.
+    """Addresses of the runs in MLflow's pages, which `dmtbench ui` serves.
 
     Raises:
         ConfigError: the cell does not come from a run.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -12,12 +11,18 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from pipeline.artifacts import WEIGHTS
 from pipeline.config.experiment import Experiment
 from pipeline.errors import ConfigError, RecordError
 from pipeline.files import sha256_of
 from pipeline.finished_runs import SUPERSEDED
 from pipeline.methods import MethodDeclaration, get_method
 from pipeline.records import Provenance, ResultRecord, RunRecord, read_record
+from pipeline.tracking.metrics import curve_points, final_metrics
+
+LAYOUT = 2
+"""Raised when names of metrics, parameters or artifacts change: runs are imported again, so that
+no run has names of two kinds, and the runs with the old ones become superseded."""
 
 _LONGEST = 500
 _LONGEST_DECLARED = 5000
@@ -28,7 +33,8 @@ _SHARED_BLOCKS = ("methods", "ablations", "metrics", "recipes", "trained_size")
 class Entry:
     """One repetition of one method: what training and evaluation left behind.
 
-    `files` are the artifacts, each with the folder it goes to; `digest` is over all of them.
+    `files` are the artifacts, each with the folder it goes to; `digest` is over all of them and
+    over `LAYOUT`.
     """
 
     run: RunRecord | None
@@ -94,44 +100,12 @@ class Entry:
         }
 
     def metrics(self) -> dict[str, float]:
-        """Final numbers: test scores by category and group, size, time (s), memory (MiB)."""
-        record = self.record
-        metrics: dict[str, float | None] = {
-            "trained_params": record.trained_params,
-            "wall_s": record.provenance.wall_s,
-            "peak_memory_mb": record.provenance.peak_memory_mb,
-        }
-        if self.run is not None:
-            learned = {f"learned_{key}": value for key, value in self.run.learned.items()}
-            metrics |= {"val_psnr": self.run.val_psnr, "best_epoch": self.run.epoch}
-            metrics |= {"samples_seen": self.run.samples, **learned}
-        if self.result is not None:
-            for group, scores in {**self.result.scores, **self.result.groups}.items():
-                metrics |= {f"test_{group}_{name}": value for name, value in scores.mean.items()}
-            if self.run is not None:
-                metrics["evaluation_wall_s"] = self.result.provenance.wall_s
-        return {key: float(value) for key, value in metrics.items() if value is not None}
+        """Final numbers, see `final_metrics`."""
+        return final_metrics(self.run, self.result)
 
     def curves(self) -> list[tuple[str, float, int]]:
-        """Name, value and epoch of every point of the training curves; empty cells are skipped.
-
-        Raises:
-            RecordError: `curve.csv` is malformed.
-        """
-        if self.curve is None:
-            return []
-        try:
-            with self.curve.open(newline="", encoding="utf-8") as stream:
-                return [
-                    (name, float(text), int(row["epoch"]))
-                    for row in csv.DictReader(stream)
-                    for name, text in row.items()
-                    if name != "epoch" and text
-                ]
-        except (OSError, KeyError, TypeError, ValueError) as error:
-            raise RecordError(
-                f"{self.curve}: not a training curve ({error}); train this run again"
-            ) from error
+        """Points of the training curves, see `curve_points`."""
+        return curve_points(self.curve)
 
 
 def read_entries(runs: Path, results: Path, wanted: Collection[str] | None = None) -> list[Entry]:
@@ -159,6 +133,7 @@ def _entry(run: Path, result: Path) -> Entry:
         files.append((run / "record.json", "training"))
         curve = run / "curve.csv" if (run / "curve.csv").exists() else None
         files += [(curve, "training")] if curve else []
+        files += [(path, "weights") for path in (run / WEIGHTS,) if path.exists()]
     if (result / "record.json").exists():
         scored = read_record(result / "record.json", ResultRecord)
         if not (result / "per_image.csv").exists():
@@ -171,12 +146,13 @@ def _entry(run: Path, result: Path) -> Entry:
             raise RecordError(
                 f"{result / 'record.json'}: scores another network than {run}; evaluate it again"
             )
-    return Entry(trained, scored, curve, tuple(files), digest_files(files))
+    return Entry(trained, scored, curve, tuple(files), digest_files(files, f"layout {LAYOUT}"))
 
 
-def digest_files(files: Sequence[tuple[Path, str]]) -> str:
-    """SHA-256 over the contents of `files` and the folders they go to."""
-    listed = [f"{folder}/{path.name} {sha256_of(path)}" for path, folder in files]
+def digest_files(files: Sequence[tuple[Path, str]], *further: str) -> str:
+    """SHA-256 over the contents of `files`, the folders they go to, and `further` texts."""
+    listed = [*further]
+    listed += [f"{folder}/{path.name} {sha256_of(path)}" for path, folder in files]
     return hashlib.sha256("\n".join(listed).encode()).hexdigest()
 
 

@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
-import sqlite3
 import sys
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import ConfigError, DataError, RecordError
-from pipeline.files import atomic_file
-from pipeline.lease import wait_for
+from pipeline.errors import RecordError
 from pipeline.progress_bars import watched
 from pipeline.records import ResultRecord, RunRecord
-from pipeline.tracking.artifacts import absolute, relocate
-from pipeline.tracking.entries import Entry, digest_files, read_entries
+from pipeline.tracking.artifacts import add_artifact
+from pipeline.tracking.entries import Entry, read_entries
+from pipeline.tracking.names import DIGEST, EXPERIMENT, METHOD, PARENT, REPETITION, SUPERSEDED
+from pipeline.tracking.parent import Parent
+from pipeline.tracking.store import database_of, experiment_of, opened
+from pipeline.tracking.write import log_dataset, log_numbers
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
-
-DIGEST = "dmtbench.record_sha256"
-SUPERSEDED = "superseded"
-
-_METHOD, _REPETITION, _TABLES = "dmtbench.method", "dmtbench.repetition", "dmtbench.tables_sha256"
-SQLITE = "sqlite:///"
-"""Start of the address of a SQLite store."""
-
-_BATCH = 100
 
 
 @dataclass(frozen=True)
@@ -52,17 +41,19 @@ def ingest(
     uri: str,
     artifact_root: Path,
     wanted: Collection[str] | None = None,
+    experiment: str | None = None,
 ) -> Summary:
     """Bring one data set's records into MLflow, as one experiment named after the data set.
 
-    `runs` holds `<run>/{record.json, curve.csv}`, `results` holds `<run>/{record.json,
-    per_image.csv, images/}`. Each (method, repetition) becomes one MLflow run with parameters,
-    curves (step = epoch), final metrics (`test_combined_psnr` in dB and the like), tags from the
-    records, the data manifest as input, and images, `per_image.csv`, records and `tables` as
-    artifacts. `wanted` limits them to run folders of these names. Ingesting the same files again
-    adds nothing; changed files make a new run, and the run they replace gets the tag `superseded`.
-    In a SQLite store, the artifacts of a project that was copied or moved are found below the copy,
-    and new ones are written there.
+    `runs` holds `<run>/{record.json, curve.csv, weights.safetensors}`, `results` holds
+    `<run>/{record.json, per_image.csv, images/}`. Each (method, repetition) becomes one MLflow run
+    with parameters, curves (step = epoch), final metrics (`test/combined_psnr` in dB and the like),
+    tags from the records, the data manifest as input, and images, `per_image.csv`, records and
+    weights as artifacts. `wanted` limits them to run folders of these names. They become children
+    of one run that is named after `experiment` (by default the data set) and has `tables` as
+    artifacts. Ingesting the same files again adds nothing; changed files make a new run, and the
+    run they replace gets the tag `superseded`. In a SQLite store, the artifacts of a project that
+    was copied or moved are found below the copy, and new ones are written there.
 
     Raises:
         RecordError: a record is malformed, or records of two data sets lie together.
@@ -78,33 +69,36 @@ def ingest(
             f"{results}: records of several data sets ({', '.join(names)}); "
             "keep each in its own folder"
         )
-    with _opened(uri) as client:
-        experiment = _experiment(client, names[0], artifact_root)
-        database = _database(uri)
-        if database is not None:
-            relocate(database, experiment, artifact_root / names[0])
-        return _Ingest(client, experiment, tables, database).all(entries)
+    with opened(uri) as client:
+        number = experiment_of(client, names[0], uri, artifact_root)
+        parent = Parent(client, number, experiment or names[0], database_of(uri))
+        parent.make(tables)
+        summary = _Ingest(client, parent).all(entries)
+        parent.describe(tables)
+        return summary
 
 
 class _Ingest:
-    """One pass over all entries of an experiment; `database`: the file of a SQLite store."""
+    """One pass over all entries of an experiment."""
 
-    def __init__(
-        self, client: MlflowClient, experiment: str, tables: list[Path], database: Path | None
-    ) -> None:
+    def __init__(self, client: MlflowClient, parent: Parent) -> None:
         self.client = client
-        self.database = database
-        self.experiment = experiment
-        self.tables = tables
-        self.tables_digest = digest_files([(path, path.name) for path in tables])
+        self.parent = parent
 
     def all(self, entries: Sequence[Entry]) -> Summary:
         """Remove leftovers, add what is new, mark what was replaced."""
-        known = self._known()
-        unfinished = [run for run in known if DIGEST not in run.data.tags]
+        known = self.parent.children()
+        complete: dict[str, Any] = {}
+        unfinished = []
+        for run in known:
+            # Two that wrote to a server at the same time may both have added a run.
+            whole = run.data.tags.get(DIGEST)
+            if whole is None or whole in complete:
+                unfinished.append(run)
+            else:
+                complete[whole] = run
         for run in unfinished:
             self.client.delete_run(run.info.run_id)
-        complete = {run.data.tags[DIGEST]: run for run in known if DIGEST in run.data.tags}
         new = [entry for entry in entries if entry.digest not in complete]
         shown = bool(new) and sys.stderr.isatty()
         for entry in watched(new, len(new), "Ingesting runs", shown):
@@ -115,79 +109,41 @@ class _Ingest:
         replaced = self._supersede(entries, list(complete.values()))
         return Summary(len(new), len(entries) - len(new), replaced, len(unfinished))
 
-    def _known(self) -> list[Any]:
-        found: list[Any] = []
-        token = None
-        while True:
-            page = self.client.search_runs(
-                [self.experiment], f"tags.`{_METHOD}` != ''", page_token=token
-            )
-            found.extend(page)
-            token = page.token
-            if not token:
-                return found
-
     def _add(self, entry: Entry) -> None:
         """Write one run; the digest comes last, so that an interrupted one is recognized."""
         record = entry.record
         end = _milliseconds(record.provenance.created)
         run_id = self.client.create_run(
-            self.experiment,
+            self.parent.experiment,
             start_time=end - int(1000 * record.provenance.wall_s),
             run_name=entry.name,
-            tags={_METHOD: record.method, _REPETITION: str(record.repetition)},
+            tags={METHOD: record.method, REPETITION: str(record.repetition)},
         ).info.run_id
         self._log(run_id, entry, end)
         for path, folder in entry.files:
-            self._log_artifact(run_id, path, folder)
-        self._log_tables(run_id)
+            add_artifact(self.client, self.parent.database, run_id, path, folder)
         self.client.set_terminated(run_id, end_time=end)
+        self.parent.adopt(run_id, {})
         self.client.set_tag(run_id, DIGEST, entry.digest)
 
     def _log(self, run_id: str, entry: Entry, end: int) -> None:
-        from mlflow.entities import Metric, Param, RunTag
-
-        params = [Param(k, v) for k, v in entry.params().items()]
-        tags = [RunTag(k, v) for k, v in entry.tags().items()]
-        metrics = [Metric(k, v, end, 0) for k, v in entry.metrics().items()]
-        metrics += [Metric(k, v, end, step) for k, v, step in entry.curves()]
-        for start in range(0, max(len(params), len(tags), len(metrics)), _BATCH):
-            part = slice(start, start + _BATCH)
-            self.client.log_batch(run_id, metrics[part], params[part], tags[part])
+        points = [(name, value, end, 0) for name, value in entry.metrics().items()]
+        points += [(name, value, end, step) for name, value, step in entry.curves()]
+        log_numbers(self.client, run_id, points, entry.params(), entry.tags())
         self._log_dataset(run_id, entry.record)
 
     def _log_dataset(self, run_id: str, record: RunRecord | ResultRecord) -> None:
-        from mlflow.entities import Dataset, DatasetInput, InputTag
-
         manifest = record.provenance.manifest_sha256
         if manifest is None:
             return
         # MLflow limits a digest to 36 characters; the whole one is among the tags.
         source = json.dumps({"manifest_sha256": manifest})
-        dataset = Dataset(record.dataset, manifest[:36], "dmtbench", source)
-        context = [InputTag("mlflow.data.context", "training" if record.kind == "run" else "test")]
-        self.client.log_inputs(run_id, [DatasetInput(dataset, context)])
-
-    def _log_artifact(self, run_id: str, path: Path, folder: str) -> None:
-        if self.database is None:
-            self.client.log_artifact(run_id, str(path), folder)
-            return
-        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
-        # The client would resolve a relative location against this process's working directory.
-        uri = absolute(self.client.get_run(run_id).info.artifact_uri, self.database)
-        artifacts: Any = get_artifact_repository(uri)
-        artifacts.log_artifact(str(path), folder)
-
-    def _log_tables(self, run_id: str) -> None:
-        for path in self.tables:
-            self._log_artifact(run_id, path, "tables")
-        self.client.set_tag(run_id, _TABLES, self.tables_digest)
+        context = "training" if record.kind == "run" else "test"
+        log_dataset(self.client, run_id, record.dataset, manifest[:36], source, context)
 
     def _refresh(self, run: Any) -> None:
-        """Bring the tables up to date, and a run back whose records have been restored."""
-        if run.data.tags.get(_TABLES) != self.tables_digest:
-            self._log_tables(run.info.run_id)
+        """Bring back a run whose records have been restored, below the parent of today."""
+        self.parent.adopt(run.info.run_id, run.data.tags)
         if SUPERSEDED in run.data.tags:
             self.client.delete_tag(run.info.run_id, SUPERSEDED)
 
@@ -203,12 +159,9 @@ class _Ingest:
         ]
         for run in replaced:
             self.client.set_tag(run.info.run_id, SUPERSEDED, "true")
+            for tag in {EXPERIMENT, PARENT} & set(run.data.tags):
+                self.client.delete_tag(run.info.run_id, tag)
         return len(replaced)
-
-
-def _database(uri: str) -> Path | None:
-    """The file of a SQLite store; `None` for a server or another database."""
-    return Path(uri.removeprefix(SQLITE)) if uri.startswith(SQLITE) else None
 
 
 def _milliseconds(created: str) -> int:
@@ -217,48 +170,3 @@ def _milliseconds(created: str) -> int:
     except ValueError:
         moment = datetime.now(UTC)
     return int(1000 * moment.timestamp())
-
-
-@contextmanager
-def _opened(uri: str) -> Iterator[MlflowClient]:
-    """A client on a store whose schema exists, with this process its only ingester."""
-    scheme, separator, _ = uri.partition("://")
-    if not separator or scheme == "file":
-        raise ConfigError(f"{uri}: MLflow stores need a database; use sqlite:///mlflow.db")
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    from mlflow.exceptions import MlflowException
-    from mlflow.tracking import MlflowClient
-    from sqlalchemy.exc import SQLAlchemyError
-
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
-    try:
-        database = _database(uri)
-        if database is None:
-            yield MlflowClient(tracking_uri=uri)
-            return
-        database.parent.mkdir(parents=True, exist_ok=True)
-        with wait_for(database.with_name(f".{database.name}.lock")):
-            # A file with half a schema cannot be repaired: create it elsewhere, then rename it.
-            if not database.exists():
-                with atomic_file(database) as temporary:
-                    MlflowClient(tracking_uri=f"{SQLITE}{temporary}")
-            yield MlflowClient(tracking_uri=uri)
-    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(
-            f"{uri}: MLflow cannot use this store ({reason}); upgrade it with "
-            f"`mlflow db upgrade {uri}`, or delete it and ingest again"
-        ) from error
-
-
-def _experiment(client: MlflowClient, name: str, artifact_root: Path) -> str:
-    known = client.get_experiment_by_name(name)
-    if known is None:
-        location = (artifact_root / name).resolve().as_uri()
-        return str(client.create_experiment(name, artifact_location=location))
-    if known.lifecycle_stage != "active":
-        raise DataError(
-            f"MLflow experiment {name!r} was deleted; bring it back with "
-            f"`mlflow experiments restore --experiment-id {known.experiment_id}`"
-        )
-    return str(known.experiment_id)

@@ -16,6 +16,7 @@ from support.factories import control
 from pipeline.records import ResultRecord, write_record
 from pipeline.tracking.artifacts import location_of
 from pipeline.tracking.ingest import Summary, ingest
+from pipeline.tracking.names import METHOD
 
 
 def add(project: Path, record: ResultRecord) -> None:
@@ -48,7 +49,7 @@ def readable(project: Path, patch: pytest.MonkeyPatch) -> dict[str, Path]:
     client = MlflowClient(tracking_uri=f"sqlite:///{project / 'mlflow.db'}")
     experiment: Any = client.get_experiment_by_name("demo")
     found = {}
-    for run in client.search_runs([experiment.experiment_id]):
+    for run in client.search_runs([experiment.experiment_id], f"tags.`{METHOD}` != ''"):
         listed = client.list_artifacts(run.info.run_id, "evaluation")
         assert sorted(item.path for item in listed) == [
             "evaluation/per_image.csv",
@@ -133,7 +134,8 @@ def test_runs_whose_artifacts_lie_elsewhere_keep_their_address(
     assert ingested(copy).added == 1
     with closing(sqlite3.connect(copy / "mlflow.db")) as database:
         addresses = [row[0] for row in database.execute("SELECT artifact_uri FROM runs")]
-    assert [address.startswith(original.as_uri()) for address in addresses] == [True, False]
+    # The parent, the run of the original, and the one of the copy.
+    assert [address.startswith(original.as_uri()) for address in addresses] == [True, True, False]
 
 
 def test_a_folder_elsewhere_is_absolute(tmp_path: Path) -> None:
@@ -147,7 +149,8 @@ from mlflow.server import app
 from mlflow.tracking import MlflowClient
 client = MlflowClient("sqlite:///mlflow.db")
 experiment = client.get_experiment_by_name("demo").experiment_id
-(run,) = [run.info.run_id for run in client.search_runs([experiment])]
+parents = client.search_runs([experiment], "tags.`dmtbench.collects` != ''")
+(run,) = [run.info.run_id for run in parents]
 browser = app.test_client()
 listed = browser.get(f"/ajax-api/2.0/mlflow/artifacts/list?run_id={run}&path=tables")
 print([item["path"] for item in listed.json["files"]])

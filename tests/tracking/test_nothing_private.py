@@ -21,7 +21,17 @@ from pipeline.weights.backbone import hub_folder
 USER, HOST, PROJECT = "marker-anna", "marker-host", "marker-project"
 # They say where files lie on this machine, which only the tracker itself needs.
 LOCATIONS = {"artifact_uri", "artifact_location"}
-MLFLOW = ("runs", "tags", "params", "metrics", "datasets", "input_tags", "inputs", "experiments")
+MLFLOW = (
+    "runs",
+    "tags",
+    "params",
+    "metrics",
+    "datasets",
+    "input_tags",
+    "inputs",
+    "experiments",
+    "experiment_tags",
+)
 
 
 @pytest.fixture

@@ -2,83 +2,17 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
-from support.factories import control, provenance, result, run, scores
-from support.paths import CONFIG
+from support.factories import provenance, result, run
 from support.projects import edit_record
+from support.tracking_lab import CURVE, DEMO, Lab, filled
 
+from pipeline.artifacts import WEIGHTS
 from pipeline.config.experiment import load_experiment
 from pipeline.errors import ConfigError, DataError, RecordError
-from pipeline.records import ResultRecord, RunRecord, write_record
-from pipeline.tracking.ingest import DIGEST, SUPERSEDED, Summary, ingest
-
-DEMO = CONFIG / "demo.yaml"
-CURVE = "epoch,samples,learning_rate,loss,psnr\n1,320,0.002,0.09,\n2,640,0.001,0.05,21.5\n"
-
-
-class Lab:
-    """A data set's folders and the store they are ingested into."""
-
-    def __init__(self, folder: Path, database: Path | None = None) -> None:
-        self.folder = folder
-        self.uri = f"sqlite:///{database or folder / 'mlflow.db'}"
-        self.table = folder / "table1.csv"
-        self.table.parent.mkdir(parents=True, exist_ok=True)
-        self.table.write_text("method\n", encoding="utf-8")
-
-    def add_run(self, record: RunRecord, curve: str = CURVE) -> None:
-        folder = self.folder / "runs" / f"{record.method}-{record.repetition}"
-        write_record(folder / "record.json", record)
-        (folder / "curve.csv").write_text(curve, encoding="utf-8")
-
-    def add_result(self, record: ResultRecord) -> None:
-        folder = self.folder / "results" / f"{record.method}-{record.repetition}"
-        write_record(folder / "record.json", record)
-        (folder / "per_image.csv").write_text("image,psnr\na,20\n", encoding="utf-8")
-        (folder / "images").mkdir(exist_ok=True)
-        (folder / "images" / "a.png").write_bytes(b"not looked into")
-
-    def ingest(self) -> Summary:
-        return ingest(
-            self.folder / "runs",
-            self.folder / "results",
-            [self.table],
-            self.uri,
-            self.folder / "artifacts",
-        )
-
-    def client(self) -> Any:
-        from mlflow.tracking import MlflowClient
-
-        return MlflowClient(tracking_uri=self.uri)
-
-    def found(self, name: str, order: str = "attributes.start_time DESC") -> list[Any]:
-        client = self.client()
-        experiment = client.get_experiment_by_name(name)
-        return list(client.search_runs([experiment.experiment_id], order_by=[order]))
-
-
-def _named(dataset: str, **changes: Any) -> Any:
-    """Three methods; the trained one carries the resolved demo configuration."""
-    config = load_experiment(DEMO).model_dump(mode="json")
-    origin = provenance(config=config)
-    return [
-        run(dataset=dataset, provenance=origin),
-        result(dataset=dataset, psnr=22.0, groups={"stereo": scores(23.0)}, **changes),
-        control("input", "Input", 20.0, dataset=dataset),
-        result("dmtnet-t", "DMTNet-T", 21.0, dataset=dataset, extra={"lpips": None}),
-    ]
-
-
-def _filled(folder: Path, dataset: str, database: Path) -> Lab:
-    lab = Lab(folder, database)
-    trained, *scored = _named(dataset)
-    lab.add_run(trained)
-    for record in scored:
-        lab.add_result(record)
-    return lab
+from pipeline.tracking.ingest import Summary
+from pipeline.tracking.names import DIGEST, PARENT, SUPERSEDED
 
 
 @pytest.fixture(scope="module")
@@ -88,14 +22,14 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory, database: Path) -> Lab:
-    lab = _filled(tmp_path_factory.mktemp("lab"), "shared", database)
+    lab = filled(tmp_path_factory.mktemp("lab"), "shared", database)
     assert lab.ingest() == Summary(added=3, unchanged=0, superseded=0, removed=0)
     return lab
 
 
 @pytest.fixture
 def own(tmp_path: Path, database: Path, request: pytest.FixtureRequest) -> Lab:
-    return _filled(tmp_path, request.node.name.lower(), database)
+    return filled(tmp_path, request.node.name.lower(), database)
 
 
 def test_twice_adds_nothing(lab: Lab) -> None:
@@ -105,39 +39,39 @@ def test_twice_adds_nothing(lab: Lab) -> None:
 
 
 def test_runs_sort_by_test_score(lab: Lab) -> None:
-    found = lab.found("shared", "metrics.test_combined_psnr DESC")
+    found = lab.found("shared", "metrics.`test/combined_psnr` DESC")
     assert [run.info.run_name for run in found] == [
         "dmtnet-b-seed0",
         "dmtnet-t-seed0",
         "input-seed0",
     ]
-    assert [run.data.metrics["test_combined_psnr"] for run in found] == [22.0, 21.0, 20.0]
+    assert [run.data.metrics["test/combined_psnr"] for run in found] == [22.0, 21.0, 20.0]
     assert all(run.info.status == "FINISHED" for run in found)
 
 
 def test_curves_have_epochs_as_steps(lab: Lab) -> None:
-    best = lab.found("shared", "metrics.test_combined_psnr DESC")[0]
+    best = lab.found("shared", "metrics.`test/combined_psnr` DESC")[0]
     client = lab.client()
 
     def history(name: str) -> list[tuple[int, float]]:
         points = client.get_metric_history(best.info.run_id, name)
         return [(point.step, point.value) for point in points]
 
-    assert history("loss") == [(1, 0.09), (2, 0.05)]
-    assert history("learning_rate") == [(1, 0.002), (2, 0.001)]
-    assert history("samples") == [(1, 320.0), (2, 640.0)]
-    assert history("psnr") == [(2, 21.5)]
+    assert history("train/loss") == [(1, 0.09), (2, 0.05)]
+    assert history("train/learning_rate") == [(1, 0.002), (2, 0.001)]
+    assert history("train/samples") == [(1, 320.0), (2, 640.0)]
+    assert history("val/psnr") == [(2, 21.5)]
 
 
 def test_numbers_params_and_tags(lab: Lab) -> None:
-    best, second, blurred = lab.found("shared", "metrics.test_combined_psnr DESC")
+    best, second, blurred = lab.found("shared", "metrics.`test/combined_psnr` DESC")
     metrics, params, tags = best.data.metrics, best.data.params, best.data.tags
-    assert metrics["test_indoor_psnr"] == 23.0
-    assert metrics["test_stereo_psnr"] == 23.0
-    assert metrics["val_psnr"] == 21.5
-    assert metrics["wall_s"] == 1.5
-    assert metrics["peak_memory_mb"] == 64.0
-    assert metrics["trained_params"] == result().trained_params
+    assert metrics["test/indoor_psnr"] == 23.0
+    assert metrics["test/stereo_psnr"] == 23.0
+    assert metrics["val/best_psnr"] == 21.5
+    assert metrics["cost/wall_s"] == 1.5
+    assert metrics["cost/peak_memory_mb"] == 64.0
+    assert metrics["cost/trained_params"] == result().trained_params
     experiment = load_experiment(DEMO)
     recipe, kwargs = experiment.recipe_of("dmtnet-b"), experiment.trained_kwargs("dmtnet-b")
     assert recipe is not None
@@ -159,8 +93,8 @@ def test_numbers_params_and_tags(lab: Lab) -> None:
     assert "arXiv:2209.06040" in tags["citation"]
     assert "reconstruction" in tags["licence"]
     assert not {"surrogate", "choices.known"} & set(tags)
-    assert "test_combined_lpips" not in second.data.metrics
-    assert "val_psnr" not in blurred.data.metrics
+    assert "test/combined_lpips" not in second.data.metrics
+    assert "val/best_psnr" not in blurred.data.metrics
 
 
 def test_what_the_method_declares_is_tagged(own: Lab, request: pytest.FixtureRequest) -> None:
@@ -185,7 +119,7 @@ def test_the_data_set_is_an_input(lab: Lab) -> None:
 
 
 def test_artifacts_are_there(lab: Lab) -> None:
-    best = lab.found("shared", "metrics.test_combined_psnr DESC")[0]
+    best = lab.found("shared", "metrics.`test/combined_psnr` DESC")[0]
     client = lab.client()
 
     def listed(folder: str) -> list[str]:
@@ -194,7 +128,11 @@ def test_artifacts_are_there(lab: Lab) -> None:
     assert listed("training") == ["training/curve.csv", "training/record.json"]
     assert listed("evaluation") == ["evaluation/per_image.csv", "evaluation/record.json"]
     assert listed("images") == ["images/a.png"]
-    assert listed("tables") == ["tables/table1.csv"]
+    assert listed("weights") == ["weights/weights.safetensors"]
+    assert not listed("tables")
+    (parent,) = lab.parents("shared")
+    tables = client.list_artifacts(parent.info.run_id, "tables")
+    assert [item.path for item in tables] == ["tables/table1.csv"]
     assert best.info.artifact_uri.startswith((lab.folder / "artifacts" / "shared").as_uri())
 
 
@@ -204,15 +142,15 @@ def test_a_changed_record_supersedes(own: Lab, request: pytest.FixtureRequest) -
     original = (own.folder / "results" / "dmtnet-b-0" / "record.json").read_bytes()
     own.add_result(result(dataset=name, psnr=25.0))
     assert own.ingest() == Summary(added=1, unchanged=2, superseded=1, removed=0)
-    best, old, *_ = own.found(name, "metrics.test_combined_psnr DESC")
-    assert best.data.metrics["test_combined_psnr"] == 25.0
+    best, old, *_ = own.found(name, "metrics.`test/combined_psnr` DESC")
+    assert best.data.metrics["test/combined_psnr"] == 25.0
     assert SUPERSEDED not in best.data.tags
     assert old.data.tags[SUPERSEDED] == "true"
     assert own.ingest() == Summary(added=0, unchanged=3, superseded=0, removed=0)
 
     (own.folder / "results" / "dmtnet-b-0" / "record.json").write_bytes(original)
     assert own.ingest() == Summary(added=0, unchanged=3, superseded=1, removed=0)
-    best, old, *_ = own.found(name, "metrics.test_combined_psnr DESC")
+    best, old, *_ = own.found(name, "metrics.`test/combined_psnr` DESC")
     assert best.data.tags[SUPERSEDED] == "true"
     assert SUPERSEDED not in old.data.tags
 
@@ -229,28 +167,55 @@ def test_a_broken_off_ingest_is_redone(own: Lab, request: pytest.FixtureRequest)
     assert all(DIGEST in found.data.tags for found in own.found(request.node.name))
 
 
-def test_new_tables_reach_old_runs(own: Lab, request: pytest.FixtureRequest) -> None:
+def test_all_runs_have_one_parent_with_the_tables(own: Lab, request: pytest.FixtureRequest) -> None:
     own.ingest()
     own.table.write_text("method\nDMTNet-B\n", encoding="utf-8")
     assert own.ingest().added == 0
+    (parent,) = own.parents(request.node.name)
+    assert parent.info.run_name == request.node.name
+    assert parent.info.status == "FINISHED"
     for found in own.found(request.node.name):
-        path = own.client().download_artifacts(found.info.run_id, "tables/table1.csv")
-        assert Path(path).read_text(encoding="utf-8") == own.table.read_text(encoding="utf-8")
+        assert found.data.tags[PARENT] == parent.info.run_id
+    path = own.client().download_artifacts(parent.info.run_id, "tables/table1.csv")
+    assert Path(path).read_text(encoding="utf-8") == own.table.read_text(encoding="utf-8")
+
+
+def test_weights_take_no_second_space(own: Lab, request: pytest.FixtureRequest) -> None:
+    own.ingest()
+    best = own.found(request.node.name, "metrics.`test/combined_psnr` DESC")[0]
+    stored = own.folder / "artifacts" / request.node.name / best.info.run_id / "artifacts"
+    trained = own.folder / "runs" / "dmtnet-b-0"
+    assert (stored / "weights" / WEIGHTS).samefile(trained / WEIGHTS)
+    # Small files are copies: somebody may edit them.
+    assert not (stored / "training" / "record.json").samefile(trained / "record.json")
+
+
+def test_names_of_an_earlier_layout_are_not_mixed_with_new_ones(
+    own: Lab, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.tracking.entries.LAYOUT", 1)
+    own.ingest()
+    before = {found.info.run_id for found in own.found(request.node.name)}
+    monkeypatch.undo()
+    assert own.ingest() == Summary(added=3, unchanged=0, superseded=3, removed=0)
+    for found in own.found(request.node.name):
+        assert (SUPERSEDED in found.data.tags) == (found.info.run_id in before)
+        assert (PARENT in found.data.tags) == (found.info.run_id not in before)
 
 
 def test_a_method_without_evaluation_is_seen(own: Lab, request: pytest.FixtureRequest) -> None:
     shutil.rmtree(own.folder / "results")
     assert own.ingest().added == 1
     (found,) = own.found(request.node.name)
-    assert found.data.metrics["val_psnr"] == 21.5
-    assert "test_combined_psnr" not in found.data.metrics
+    assert found.data.metrics["val/best_psnr"] == 21.5
+    assert "test/combined_psnr" not in found.data.metrics
 
 
 def test_long_values_are_cut(own: Lab, request: pytest.FixtureRequest) -> None:
     origin = provenance(config={"note": "x" * 9000, **{f"k{i}": i for i in range(250)}})
     own.add_run(run(dataset=request.node.name, provenance=origin))
     own.ingest()
-    best = own.found(request.node.name, "metrics.test_combined_psnr DESC")[0]
+    best = own.found(request.node.name, "metrics.`test/combined_psnr` DESC")[0]
     assert set(best.data.params["note"]) == {"x"}
     assert len(best.data.params["note"]) < 1000
     assert best.data.params["k249"] == "249"
