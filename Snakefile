@@ -40,6 +40,7 @@ rule all:
         rules.table1.output,
         rules.table2.output,
         rules.plot.output,
+        rules.figures.output,
         rules.verdicts.output,
         rules.track.output,
         rules.ablation.output if bench.experiment.study else [],

@@ -42,6 +42,19 @@ NETWORKS = (
 )
 """Modules that count trained networks and read their selection weights."""
 
+PICTURES = (
+    "pipeline.evaluation.boxes",
+    "pipeline.evaluation.inference",
+    "pipeline.evaluation.loading",
+    "pipeline.evaluation.pictures",
+    "pipeline.evaluation.scale_features",
+    "pipeline.evaluation.scene_choice",
+    "pipeline.evaluation.selection_weights",
+    "pipeline.picture_files",
+    "pipeline.stages.pictures",
+)
+"""Modules that choose and make the images of Figures 4 and 5."""
+
 VERDICTS = ("pipeline.verdicts", "pipeline.statistics", "pipeline.verify", "pipeline.audit")
 """Modules that decide on verdicts."""
 
@@ -183,6 +196,18 @@ def networks_keys(experiment: Experiment) -> Keys:
     blocks = ("name", "methods", "ablations", "protocol", "patches")
     code = {"networks": digest_of([source_hash(module) for module in NETWORKS]), "python": PYTHON}
     return Keys(experiment.digest(*blocks), code)
+
+
+def pictures_keys(experiment: Experiment) -> Keys:
+    """Keys of the images of Figures 4 and 5; results and trainings are their inputs.
+
+    Raises:
+        ConfigError: a module is not valid Python.
+    """
+    blocks = ("name", "methods", "ablations", "protocol")
+    asked = [experiment.digest(*blocks), experiment.pictures.model_dump(mode="json")]
+    code = {"pictures": digest_of([source_hash(module) for module in PICTURES]), "python": PYTHON}
+    return Keys(digest_of(asked), code)
 
 
 def study_keys(experiment: Experiment) -> Keys:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.artifacts import CURVE, RECORD
+from pipeline.chain.pictured import pictured
 from pipeline.chain.standing import Standing
 from pipeline.chain.steps import judge_step, write_step
 from pipeline.config.experiment import Experiment
 from pipeline.files import copy_file
-from pipeline.keys import Keys, networks_keys, report_keys, study_keys
+from pipeline.keys import Keys, networks_keys, pictures_keys, report_keys, study_keys
 from pipeline.places import COUNTED, PUBLISHED, REPORTS, Places
 
 _TABLE = ("csv", "md", "tex")
@@ -26,6 +27,8 @@ _FILES = {
     "table2": tuple(f"table2.{ending}" for ending in _TABLE),
     "verdicts": ("verdicts.csv", "comparisons.csv", "verdicts.md"),
     "networks": ("networks.csv", "selection_weights.csv"),
+    "pictures": ("figure4.csv", "figure4.npz", "figure5.csv", "figure5.npz"),
+    "figures": tuple(f"{name}.{ending}" for name in ("figure4", "figure5") for ending in _IMAGE),
     "track": ("tracking.json",),
     "plot": tuple(f"psnr_vs_params.{ending}" for ending in _IMAGE),
     "ablation": (
@@ -39,9 +42,10 @@ _FILES = {
     ),
 }
 TABLES = ("table1", "table2")
-NETWORKS, ABLATION = "networks", "ablation"
-_KEYS = {NETWORKS: networks_keys, ABLATION: study_keys}
-_COPIED = (*TABLES, "plot", "verdicts")
+NETWORKS, ABLATION, PICTURES = "networks", "ablation", "pictures"
+_KEYS = {NETWORKS: networks_keys, ABLATION: study_keys, PICTURES: pictures_keys}
+_TRACKED = (*TABLES, "plot", "verdicts")
+_COPIED = (*_TRACKED, "figures")
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,8 @@ def reports(experiment: Experiment) -> dict[str, Report]:
     """All reports of an experiment by name; each comes after those that it needs."""
     made = [table_report(experiment, name) for name in TABLES]
     made += [networks_report(experiment)] if experiment.study is not None else []
-    made += [plot_report(experiment), verdicts_report(experiment), track_report(experiment)]
+    made += [plot_report(experiment), pictures_report(experiment), figures_report(experiment)]
+    made += [verdicts_report(experiment), track_report(experiment)]
     if experiment.study is not None:
         made.append(ablation_report(experiment))
     return {report.name: report for report in made}
@@ -158,6 +163,19 @@ def plot_report(experiment: Experiment) -> Report:
     return _report(experiment, "plot", inputs={"table1": table}, needs=("table1",))
 
 
+def pictures_report(experiment: Experiment) -> Report:
+    """The report `pictures`: what networks make of the scenes of Figures 4 and 5."""
+    inputs = {name: path for one in pictured(experiment) for name, path in one.inputs.items()}
+    data = {f"data {experiment.dataset.name}": Places.of(experiment).manifest}
+    return _report(experiment, PICTURES, inputs=data | inputs, needs=(*data, *inputs))
+
+
+def figures_report(experiment: Experiment) -> Report:
+    """The report `figures`: Figures 4 and 5, drawn from the files of `pictures`."""
+    made = Places.of(experiment).reports / f"{PICTURES}.record.json"
+    return _report(experiment, "figures", inputs={PICTURES: made}, needs=(PICTURES,))
+
+
 def track_report(experiment: Experiment) -> Report:
     """The report `track`: the summary of the last import into MLflow."""
     places, inputs = Places.of(experiment), dict[str, Path]()
@@ -167,7 +185,7 @@ def track_report(experiment: Experiment) -> Report:
             name = f"train {method}-seed{repetition}"
             inputs[name] = places.run(method, repetition) / RECORD
     inputs |= results_of(experiment, methods)
-    inputs |= {name: places.reports / f"{name}.record.json" for name in _COPIED}
+    inputs |= {name: places.reports / f"{name}.record.json" for name in _TRACKED}
     return _report(experiment, "track", inputs=inputs, needs=tuple(inputs))
 
 

@@ -12,12 +12,19 @@ import pandas as pd
 from pipeline.config.experiment import load_methods
 from pipeline.config.methods import CONTROL
 from pipeline.reporting import tables
-from pipeline.reporting.figures import FONT, SERIES, figure_style, save_figure
 from pipeline.reporting.headings import Metrics, score_heading
 from pipeline.reporting.label_placement import Point, Polyline, place_labels, shown, spread
 from pipeline.reporting.notes import experiments_of, marked
+from pipeline.reporting.style import (
+    FONT,
+    GRAY,
+    OTHERS,
+    OURS,
+    SERIES,
+    figure_style,
+    save_figure,
+)
 
-_OURS, _OTHERS, _FAINT = "#c0392b", "#34597f", "#7a7a7a"
 _PANEL, _AXIS, _HEIGHT = 6.2, 0.62, 4.8
 _MARGIN, _GUTTER = 1.75, 0.2
 
@@ -47,7 +54,7 @@ def psnr_vs_params(table1: pd.DataFrame, stem: Path, metrics: Metrics) -> list[P
         for panel, part in zip(axes[1:], others, strict=True):
             _own_panel(panel, part)
         for name in experiments_of(table1):
-            figure.text(0.004, 0.01, f"Experiment: {name}", fontsize=FONT, color=_FAINT)
+            figure.text(0.004, 0.01, f"Experiment: {name}", fontsize=FONT, color=GRAY)
         for panel in axes:
             panel.set_ylabel(f"Combined {score_heading('psnr', metrics)}")
         return save_figure(figure, stem)
@@ -115,7 +122,7 @@ def _points(
     """Points with the names of their rows, or with `names`; a stale row has a mark."""
     texts = [marked(row) for _, row in rows.iterrows()] if names is None else names
     return [
-        Point(float(x), float(y), text, _OURS if SERIES.fullmatch(name) else _OTHERS)
+        Point(float(x), float(y), text, OURS if SERIES.fullmatch(name) else OTHERS)
         for x, y, name, text in zip(sizes, rows[column], rows["method"], texts, strict=True)
         if pd.notna(x) and pd.notna(y)
     ]
@@ -134,11 +141,11 @@ def _draw(axes: Any, points: Sequence[Point], marker: str, *, filled: bool) -> A
     """Markers, and the DMTNet series joined by a line, which is returned as a polyline."""
     import seaborn
 
-    series = sorted((p.x, p.y) for p in points if p.color == _OURS)
+    series = sorted((p.x, p.y) for p in points if p.color == OURS)
     if series:
         style = "-" if filled else ":"
-        axes.plot(*zip(*series, strict=True), style, color=_OURS, lw=1.4, alpha=0.8, zorder=2)
-    for color in (_OTHERS, _OURS):
+        axes.plot(*zip(*series, strict=True), style, color=OURS, lw=1.4, alpha=0.8, zorder=2)
+    for color in (OTHERS, OURS):
         chosen = [point for point in points if point.color == color]
         seaborn.scatterplot(
             x=[point.x for point in chosen],
@@ -173,7 +180,7 @@ def _levels(axes: Any, levels: Sequence[Point]) -> list[Polyline]:
     heights = spread([level.y for level in levels], 0.048 * (high - low), low, high)
     for level, height in zip(levels, heights, strict=True):
         is_input = level.text.startswith(blurred)
-        color = "black" if is_input else _FAINT
+        color = "black" if is_input else GRAY
         axes.axhline(
             level.y, ls="--" if is_input else ":", lw=1.2 if is_input else 0.9, color=color
         )

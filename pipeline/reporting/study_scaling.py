@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.reporting.figures import FONT, figure_style, save_figure
-from pipeline.reporting.study_curves import MARKERS, series_colors
+from pipeline.reporting.study_curves import MARKERS
+from pipeline.reporting.style import FONT, figure_style, map_colors, psnr_label, save_figure
 
 _SIZE = (10.5, 4.6)
 """Inches."""
@@ -48,10 +48,10 @@ def scaling_plot(
         _band(right, bands[bands["view"] == "test"], "line through the networks", "-")
         left.set_title("Validation, along the trainings")
         left.set_xlabel("Multiply-accumulates of the training")
-        left.set_ylabel("Validation PSNR (dB)")
+        left.set_ylabel(psnr_label("Validation"))
         right.set_title("Test, ends of the trainings")
         right.set_xlabel("Multiply-accumulates of a crop's forward pass")
-        right.set_ylabel("Test PSNR (dB)")
+        right.set_ylabel(psnr_label("Test"))
         for axes in (left, right):
             axes.set_xscale("log")
             axes.xaxis.set_major_locator(LogLocator(subs=_TICKS))
@@ -65,7 +65,7 @@ def scaling_plot(
 
 def _points(axes: Any, points: pd.DataFrame, line: str) -> None:
     rows = [*points["row"].drop_duplicates()]
-    for row, color in zip(rows, series_colors(len(rows)), strict=True):
+    for row, color in zip(rows, map_colors(len(rows)), strict=True):
         own = points[points["row"] == row]
         reach = [own["psnr"] - own["low"], own["high"] - own["psnr"]]
         marker = MARKERS["TSBLH".index(row[-1])]
