@@ -44,6 +44,7 @@ NETWORKS = (
 
 PICTURES = (
     "pipeline.evaluation.boxes",
+    "pipeline.evaluation.chosen_scenes",
     "pipeline.evaluation.inference",
     "pipeline.evaluation.loading",
     "pipeline.evaluation.pictures",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline.data.bit_depth import to_uint8, unit_range
 from pipeline.data.manifest import ManifestRow
 from pipeline.errors import RecordError
-from pipeline.evaluation.boxes import Corner
+from pipeline.evaluation.chosen_scenes import ChosenScene
 from pipeline.evaluation.inference import Scene, ground_truth, predict_scene
 from pipeline.evaluation.loading import Prepared
 from pipeline.evaluation.metrics import psnr
@@ -29,26 +28,6 @@ _IMAGE, _MAP = 840, 420
 _ROUNDING = 0.01
 
 Image = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class ChosenScene:
-    """A scene before any method has seen it: `why` it was chosen, `side` and corners of its boxes.
-
-    `images`: what `read_scene` returned.
-    """
-
-    row: ManifestRow
-    images: Scene
-    why: str
-    side: int
-    yellow: Corner
-    blue: Corner
-
-    @property
-    def name(self) -> str:
-        """As in `per_image.csv`."""
-        return Path(self.row.source).stem
 
 
 @dataclass(frozen=True)

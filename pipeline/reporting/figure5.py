@@ -73,10 +73,11 @@ def draw_figure5(found: Selection | None, stem: Path, experiment: Experiment) ->
 
 def figure5_title(found: Selection, experiment: Experiment) -> str:
     """Which network, which data, which scene."""
+    images = found.weights["scene"].nunique()
     return (
         f"{found.row} ({found.label}, data set “{experiment.dataset.name}”, first seed): features "
         f"of each scale on {found.scene}, and selection weights α on "
-        f"{found.weights['scene'].nunique()} test images (experiment {experiment.name})"
+        f"{images} test {'image' if images == 1 else 'images'} (experiment {experiment.name})"
     )
 
 

@@ -26,7 +26,9 @@ from pipeline.reporting.style import (
 )
 
 _PANEL, _AXIS, _HEIGHT = 6.2, 0.62, 4.8
-_MARGIN, _GUTTER = 1.75, 0.2
+_MARGIN, _GUTTER = 2.0, 0.2
+_LEVEL_GAP, _LEVEL_ROOM = 0.056, 0.05
+"""Shares of a panel: height of the name of a level, and width of the line that leads to it."""
 
 
 def psnr_vs_params(table1: pd.DataFrame, stem: Path, metrics: Metrics) -> list[Path]:
@@ -133,7 +135,7 @@ def _limits(axes: Any, points: Sequence[Point]) -> None:
     widest = max((point.x for point in points), default=0.0) or 1.0
     heights = [point.y for point in points] or [0.0]
     room = 0.09 * (max(heights) - min(heights)) or 0.5
-    axes.set_xlim(-0.04 * widest, 1.14 * widest)
+    axes.set_xlim(-0.04 * widest, 1.18 * widest)
     axes.set_ylim(min(heights) - room, max(heights) + room)
 
 
@@ -177,7 +179,7 @@ def _levels(axes: Any, levels: Sequence[Point]) -> list[Polyline]:
     """Horizontal lines, named in the right margin where the names cannot hide points."""
     blurred = load_methods().entry("input").row
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
-    heights = spread([level.y for level in levels], 0.048 * (high - low), low, high)
+    heights = spread([level.y for level in levels], _LEVEL_GAP * (high - low), low, high)
     for level, height in zip(levels, heights, strict=True):
         is_input = level.text.startswith(blurred)
         color = "black" if is_input else GRAY
@@ -187,13 +189,17 @@ def _levels(axes: Any, levels: Sequence[Point]) -> list[Polyline]:
         axes.annotate(
             shown(level.text.removeprefix("Control: ")),
             (1.0, level.y),
-            xytext=(1.045, height),
+            xytext=(1 + _LEVEL_ROOM, height),
             xycoords=("axes fraction", "data"),
             textcoords=("axes fraction", "data"),
             va="center",
             fontsize=FONT - 0.5,
             color=color,
-            arrowprops={"arrowstyle": "-", "color": color, "lw": 0.5, "shrinkA": 1, "shrinkB": 0},
+            arrowprops={
+                **{"arrowstyle": "-", "color": color, "lw": 0.5, "shrinkA": 1, "shrinkB": 0},
+                # To the left end of the name; to its middle, the line would cross other names.
+                "relpos": (0, 0.5),
+            },
             annotation_clip=False,
         )
     return [[(left, level.y), (right, level.y)] for level in levels]

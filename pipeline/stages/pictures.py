@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 from pipeline.artifacts import PER_IMAGE_FILE, RECORD
 from pipeline.chain.experiment import Chain
 from pipeline.chain.pictured import FIGURE5_ROW, INPUT, PicturedResult, pictured
 from pipeline.chain.reports import finish_report, pictures_report
 from pipeline.config.experiment import Experiment
-from pipeline.data.bit_depth import unit_range
 from pipeline.data.manifest import read_manifest, read_scene
 from pipeline.errors import ConfigError
-from pipeline.evaluation.boxes import box_side, choose_boxes
-from pipeline.evaluation.inference import ground_truth
+from pipeline.evaluation.chosen_scenes import chosen_scenes
 from pipeline.evaluation.loading import Prepared, prepare
-from pipeline.evaluation.pictures import ChosenScene, View, pictured_scene, selection_of, view
-from pipeline.evaluation.scene_choice import Choice, choose_scenes
+from pipeline.evaluation.pictures import View, pictured_scene, selection_of, view
 from pipeline.evaluation.scores import read_per_image
 from pipeline.evaluation.selection_weights import selects
 from pipeline.picture_files import Selection, write_figure4, write_figure5
@@ -49,7 +43,14 @@ def make_pictures(experiment: Experiment) -> list[Path]:
     found = _checked(experiment)
     scores = {one.method: _psnr_of(one) for one in found}
     compared = [one.method for one in found if one.compared]
-    scenes = _scenes(experiment, {name: scores[name] for name in compared})
+    places, read = Places.of(experiment), partial(read_scene, Places.raw_of(experiment.dataset))
+    scenes = chosen_scenes(
+        experiment.pictures,
+        {name: scores[name] for name in compared},
+        read_manifest(places.manifest),
+        read=read,
+        blurred=INPUT,
+    )
     views, selection = dict[str, list[View]](), None
     ordered = sorted(found, key=lambda one: not _is_preferred(experiment, one.method))
     for one in watched(ordered, len(ordered), "pictures", sys.stderr.isatty()):
@@ -58,7 +59,6 @@ def make_pictures(experiment: Experiment) -> list[Path]:
             values = scores[one.method]
             views[one.method] = [view(ready, scene, values[scene.name]) for scene in scenes]
         if selection is None and scenes and selects(ready.loaded.network):
-            read = partial(read_scene, Places.raw_of(experiment.dataset))
             selection = selection_of(ready, scenes[0], read)
     _require_network(experiment, found, selection)
     pictures = [
@@ -101,38 +101,6 @@ def _require_network(
         raise ConfigError(
             f"pictures: network: {wanted!r} does not weight its scales adaptively; name another one"
         )
-
-
-def _scenes(experiment: Experiment, scores: Mapping[str, Mapping[str, float]]) -> list[ChosenScene]:
-    """The scenes of Figure 4 with their boxes, from scores and inputs alone."""
-    if not scores:
-        return []
-    asked, places = experiment.pictures, Places.of(experiment)
-    rows = {
-        Path(row.source).stem: row
-        for row in read_manifest(places.manifest)
-        if row.split == "test" and row.group == MAIN_GROUP
-    }
-    others = {name: values for name, values in scores.items() if name != INPUT}
-    choices = choose_scenes(others, scores.get(INPUT))
-    if asked.scenes:
-        choices = [Choice(one.scene, "named in the experiment file") for one in asked.scenes]
-    corners = {one.scene: (one.yellow, one.blue) for one in asked.scenes}
-    found = []
-    for choice in choices:
-        if choice.scene not in rows or any(choice.scene not in one for one in scores.values()):
-            raise ConfigError(
-                f"pictures: scenes: no result has a scene {choice.scene!r}; "
-                f"{places.manifest} lists the test scenes"
-            )
-        row = rows[choice.scene]
-        side = box_side(row.height, row.width, asked.crop)
-        images = read_scene(Places.raw_of(experiment.dataset), row)
-        blurred = unit_range(images["combined"], np.float64)
-        boxes = choose_boxes(blurred, ground_truth(images), side, *corners.get(choice.scene, ()))
-        why = f"{choice.why}; boxes too" if any(corners.get(choice.scene, ())) else choice.why
-        found.append(ChosenScene(row, images, why, side, *boxes))
-    return found
 
 
 def _prepare(experiment: Experiment, one: PicturedResult) -> Prepared:

@@ -21,6 +21,8 @@ from pipeline.records import CHECKSUM, _checksum
 from pipeline.run import Run, WeightsOrigin
 from pipeline.stages.data import make_data
 from pipeline.stages.evaluate import evaluate_method
+from pipeline.stages.figures import make_figures
+from pipeline.stages.pictures import make_pictures
 from pipeline.stages.report import make_plot, make_table1, make_table2
 from pipeline.stages.store import make_patches, make_store
 from pipeline.stages.train import TrainingFiles, train_method
@@ -64,6 +66,8 @@ def finish(experiment: Experiment) -> None:
     for method in ("dmtnet-t",):
         count_complexity(get_method(method, experiment), experiment.complexity_size, COMPLEXITY)
     report(experiment)
+    make_pictures(experiment)
+    make_figures(experiment)
 
 
 def train_and_evaluate(run: Run, places: Places) -> None:
