@@ -36,6 +36,8 @@ COMMANDS: dict[str, tuple[list[object], str]] = {
     "table1": (["table1", *SMALL], REPORTS),
     "table2": (["table2", *SMALL], REPORTS),
     "plot": (["plot", *SMALL], REPORTS),
+    "pictures": (["pictures", *SMALL], REPORTS),
+    "figures": (["figures", *SMALL], REPORTS),
     "verdicts": (["verdicts", *SMALL], REPORTS),
     "verified": (["verify", *SMALL, "--output", "out"], "out"),
     "copies": (["plot", *SMALL], "reports"),
@@ -101,7 +103,7 @@ def test_a_file_in_the_place_of_a_folder(run: Run, tiny: Tiny, folder: Path, nam
 
 
 @pytest.mark.usefixtures("folder")
-@pytest.mark.parametrize("command", ["table1", "table2", "plot", "verdicts", "track"])
+@pytest.mark.parametrize("command", ["table1", "table2", "plot", "pictures", "verdicts", "track"])
 def test_a_file_in_the_place_of_the_reports(run: Run, command: str) -> None:
     shutil.rmtree(REPORTS)
     Path(REPORTS).write_text("kept")

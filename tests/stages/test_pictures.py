@@ -157,7 +157,7 @@ def test_a_network_that_makes_something_else_is_refused(
     score = psnr.score
     monkeypatch.setattr(psnr, "score", lambda *images: score(*images) + 0.011)
     with pytest.raises(
-        RecordError, match=r"input on .*its result says .* dB, its network now makes"
+        RecordError, match=r"dmtnet-b on .*its result says .* dB, its network now makes"
     ):
         make_pictures(experiment)
 

@@ -66,8 +66,7 @@ def finish(experiment: Experiment) -> None:
     for method in ("dmtnet-t",):
         count_complexity(get_method(method, experiment), experiment.complexity_size, COMPLEXITY)
     report(experiment)
-    make_pictures(experiment)
-    make_figures(experiment)
+    draw(experiment)
 
 
 def train_and_evaluate(run: Run, places: Places) -> None:
@@ -104,6 +103,12 @@ def report(experiment: Experiment) -> None:
     make_table2(experiment)
     make_plot(experiment)
     make_verdicts(experiment)
+
+
+def draw(experiment: Experiment) -> None:
+    """Make Figures 4 and 5."""
+    make_pictures(experiment)
+    make_figures(experiment)
 
 
 def make_project(folder: Path) -> Path:
