@@ -42,4 +42,5 @@ rule all:
         rules.plot.output,
         rules.verdicts.output,
         rules.track.output,
+        rules.html.output,
         rules.ablation.output if bench.experiment.study else [],

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import filecmp
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.artifacts import CURVE, RECORD
+from pipeline.chain.copies import content_of_copy, write_copy
 from pipeline.chain.standing import Standing
 from pipeline.chain.steps import judge_step, write_step
 from pipeline.config.experiment import Experiment
-from pipeline.files import copy_file
-from pipeline.keys import Keys, networks_keys, report_keys, study_keys
+from pipeline.keys import Keys, html_keys, networks_keys, report_keys, study_keys
 from pipeline.places import COUNTED, PUBLISHED, REPORTS, Places
 
 _TABLE = ("csv", "md", "tex")
@@ -28,6 +27,7 @@ _FILES = {
     "networks": ("networks.csv", "selection_weights.csv"),
     "track": ("tracking.json",),
     "plot": tuple(f"psnr_vs_params.{ending}" for ending in _IMAGE),
+    "html": ("index.html",),
     "ablation": (
         *("ablation.csv", "claims.csv", "differences.csv", "scores.csv", "curves.csv"),
         *("scaling.csv", "study.json", "ablation.md"),
@@ -39,9 +39,10 @@ _FILES = {
     ),
 }
 TABLES = ("table1", "table2")
-NETWORKS, ABLATION = "networks", "ablation"
-_KEYS = {NETWORKS: networks_keys, ABLATION: study_keys}
-_COPIED = (*TABLES, "plot", "verdicts")
+NETWORKS, ABLATION, HTML = "networks", "ablation", "html"
+_KEYS = {NETWORKS: networks_keys, ABLATION: study_keys, HTML: html_keys}
+_TRACKED = (*TABLES, "plot", "verdicts")
+_COPIED = (*_TRACKED, HTML)
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ def reports(experiment: Experiment) -> dict[str, Report]:
     made += [plot_report(experiment), verdicts_report(experiment), track_report(experiment)]
     if experiment.study is not None:
         made.append(ablation_report(experiment))
+    made.append(html_report(experiment))
     return {report.name: report for report in made}
 
 
@@ -167,7 +169,7 @@ def track_report(experiment: Experiment) -> Report:
             name = f"train {method}-seed{repetition}"
             inputs[name] = places.run(method, repetition) / RECORD
     inputs |= results_of(experiment, methods)
-    inputs |= {name: places.reports / f"{name}.record.json" for name in _COPIED}
+    inputs |= {name: places.reports / f"{name}.record.json" for name in _TRACKED}
     return _report(experiment, "track", inputs=inputs, needs=tuple(inputs))
 
 
@@ -197,6 +199,24 @@ def ablation_report(experiment: Experiment) -> Report:
         inputs={**inputs, **further},
         needs=tuple(inputs),
     )
+
+
+def html_report(experiment: Experiment) -> Report:
+    """The report `html`: the page, made of other reports, results, sizes and trainings."""
+    places, inputs, curves = Places.of(experiment), dict[str, Path](), dict[str, Path]()
+    methods = [*experiment.methods, *experiment.ablations]
+    made = (*TABLES, "verdicts", *([ABLATION] if experiment.study is not None else []))
+    inputs |= {name: places.reports / f"{name}.record.json" for name in made}
+    inputs |= results_of(experiment, methods)
+    for method, repetition in experiment.runs_of(methods):
+        if experiment.entry(method).recipe is not None:
+            name = f"{method}-seed{repetition}"
+            inputs[f"train {name}"] = places.run(method, repetition) / RECORD
+            curves[f"curve {name}"] = places.run(method, repetition) / CURVE
+    files = ("table1", "table2", "claims", "literature")
+    published = {f"published {name}": PUBLISHED / f"{name}.csv" for name in files}
+    further = {**_given(experiment, methods), **curves, **published, "counted": COUNTED}
+    return _report(experiment, HTML, inputs={**inputs, **further}, needs=tuple(inputs))
 
 
 def _report(
@@ -240,7 +260,7 @@ def finish_report(experiment: Experiment, report: Report) -> list[Path]:
         DataError: as for `record_report`.
     """
     for copy in report.copies:
-        copy_file(report.record.with_name(copy.name), copy)
+        write_copy(report.record.with_name(copy.name), copy)
     record_report(experiment, report)
     return [*report.files, *report.copies]
 
@@ -260,6 +280,6 @@ def judge_report(experiment: Experiment, report: Report) -> Standing:
         file = report.record.with_name(copy.name)
         if not copy.exists():
             return Standing("missing", copy)
-        if not filecmp.cmp(file, copy, shallow=False):
+        if copy.read_bytes() != content_of_copy(file):
             return Standing("foreign", copy, f"is not a copy of {file}")
     return standing
