@@ -43,4 +43,5 @@ rule all:
         rules.figures.output,
         rules.verdicts.output,
         rules.track.output,
+        rules.html.output,
         rules.ablation.output if bench.experiment.study else [],

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from pipeline.code_hash import PYTHON, source_hash
 from pipeline.config.blocks import Clips, Synthetic
 from pipeline.config.experiment import CANON_FILE, Experiment, digest_of, load_experiment
 from pipeline.config.tolerances import load_tolerances
 from pipeline.errors import ConfigError
+from pipeline.files import sha256_of
 from pipeline.results_versions import MAKERS_OF_WEIGHTS, results_versions
 from pipeline.run import Run
 
@@ -61,6 +63,10 @@ VERDICTS = ("pipeline.verdicts", "pipeline.statistics", "pipeline.verify", "pipe
 
 STUDY = (*VERDICTS, "pipeline.study")
 """Modules that make a study of results."""
+
+PAGE = ("pipeline.html_report", "pipeline.html_report.sections")
+"""Modules that make the page of an experiment."""
+_PAGE, _PAGE_FILES = Path(__file__).with_name("html_report"), (".html", ".css", ".js")
 
 
 @dataclass(frozen=True)
@@ -223,6 +229,25 @@ def study_keys(experiment: Experiment) -> Keys:
     code = {"reporting": source_hash("pipeline.reporting"), "python": PYTHON}
     code["study"] = digest_of([source_hash(module) for module in STUDY])
     paper = load_experiment(CANON_FILE).digest()
+    return Keys(digest_of([experiment.digest(), asked, paper]), code)
+
+
+def html_keys(experiment: Experiment) -> Keys:
+    """Keys of the page of an experiment; records and other reports are its inputs.
+
+    The paper's experiment is a part of them: the page lists the settings that differ from it.
+
+    Raises:
+        ConfigError: a source is not valid Python.
+    """
+    asked = None if experiment.study is None else experiment.study.model_dump(mode="json")
+    paper = load_experiment(CANON_FILE).digest()
+    code = {"reporting": source_hash("pipeline.reporting"), "python": PYTHON}
+    code["verdicts"] = digest_of([source_hash(module) for module in VERDICTS])
+    files = sorted(path for path in _PAGE.rglob("*") if path.suffix in _PAGE_FILES)
+    code["page"] = digest_of(
+        [source_hash(module) for module in PAGE] + [sha256_of(path) for path in files]
+    )
     return Keys(digest_of([experiment.digest(), asked, paper]), code)
 
 

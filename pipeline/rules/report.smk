@@ -120,6 +120,26 @@ rule verdicts:
         "dmtbench verdicts --config {resources.experiment:q} > {log:q} 2>&1"
 
 
+rule html:
+    input:
+        content.input("html", bench.inputs("html")),
+    output:
+        bench.outputs("html"),
+    log:
+        f"logs/{bench.experiment.name}/html.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        experiment=bench.config,
+        mem_mb=jobs.mem_mb("report"),
+        runtime=jobs.runtime("report"),
+    message:
+        "Page of the experiment"
+    shell:
+        "dmtbench html --config {resources.experiment:q} > {log:q} 2>&1"
+
+
 rule track:
     input:
         content.input("track", bench.inputs("track")),

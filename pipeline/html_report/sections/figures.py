@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
+
+from pipeline.chain.copies import UP
 from pipeline.html_report.inputs import PageInputs
 from pipeline.html_report.markup import render
 from pipeline.html_report.section import Missing
-
 from pipeline.html_report.web_images import heat, photo
 from pipeline.picture_files import (
     FIGURE4,
@@ -142,7 +142,8 @@ def _exist(inputs: PageInputs, name: str) -> bool:
 def _files(inputs: PageInputs, name: str) -> dict[str, str]:
     """Links to the figure and to its numbers, as far as they exist."""
     paths = [inputs.places.reports / f"{name}.{end}" for end in ("pdf", "png", "csv")]
-    return {path.name: inputs.link(path) for path in paths if Path(path).exists()}
+    # By way of the project's folder, so that links of the page's copy in reports/ hold too.
+    return {path.name: f"{UP}{path.as_posix()}" for path in paths if path.exists()}
 
 
 def _boxes(scene: PicturedScene) -> list[Box]:
