@@ -8,6 +8,7 @@ from pipeline.html_report.sections.compute import compute
 from pipeline.html_report.sections.curves import curves
 from pipeline.html_report.sections.deviations import deviations
 from pipeline.html_report.sections.environment import commands, environment
+from pipeline.html_report.sections.figures import features, qualitative
 from pipeline.html_report.sections.images import images
 from pipeline.html_report.sections.record_list import records
 from pipeline.html_report.sections.results import table1, table2
