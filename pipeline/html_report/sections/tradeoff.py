@@ -14,7 +14,7 @@ from pipeline.html_report.markup import render
 from pipeline.html_report.numbers import fixed
 from pipeline.reporting import tables
 from pipeline.reporting.blocks import blocks
-from pipeline.reporting.figures import SERIES
+from pipeline.reporting.style import SERIES
 from pipeline.reporting.headings import score_heading
 
 _PSNR = "combined_psnr"
