@@ -13,6 +13,7 @@ from pipeline.reporting.style import FONT, figure_style, map_colors, psnr_label,
 _SIZE = (10.5, 4.6)
 """Inches."""
 
+_KEY_COLUMNS = 4
 _TICKS = (1.0, 2.0, 5.0)
 """In each decade."""
 
@@ -57,10 +58,25 @@ def scaling_plot(
             axes.xaxis.set_major_locator(LogLocator(subs=_TICKS))
             axes.xaxis.set_major_formatter("{x:.0e}")
             axes.xaxis.set_minor_locator(NullLocator())
-            handles, labels = axes.get_legend_handles_labels()
-            if handles:
-                axes.legend(handles, labels, fontsize=FONT, frameon=False, loc="lower right")
+        _key(figure, (left, right))
         return save_figure(figure, stem)
+
+
+def _key(figure: Any, panels: tuple[Any, ...]) -> None:
+    """One legend below both panels, where it hides no point; each label once."""
+    named: dict[str, Any] = {}
+    for axes in panels:
+        handles, labels = axes.get_legend_handles_labels()
+        named = dict(zip(labels, handles, strict=True)) | named
+    if named:
+        figure.legend(
+            handles=[*named.values()],
+            labels=[*named],
+            loc="outside lower center",
+            ncols=_KEY_COLUMNS,
+            fontsize=FONT,
+            frameon=False,
+        )
 
 
 def _points(axes: Any, points: pd.DataFrame, line: str) -> None:
