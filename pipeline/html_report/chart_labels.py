@@ -23,7 +23,10 @@ class Placed:
 
 
 def place(
-    points: Sequence[tuple[float, float, str]], area: Box, lines: Sequence[float] = ()
+    points: Sequence[tuple[float, float, str]],
+    area: Box,
+    lines: Sequence[float] = (),
+    joined: Sequence[tuple[tuple[float, float], tuple[float, float]]] = (),
 ) -> list[Placed | None]:
     """A place for each name; `None` where there is no room: the tooltip and the table have it.
 
@@ -31,9 +34,11 @@ def place(
         points: x and y in pixels, and the name, which may be empty.
         area: where names may stand.
         lines: heights of horizontal lines, which names avoid.
+        joined: ends of other lines, which they avoid too.
     """
     taken: list[Box] = [(x - 5, y - 5, x + 5, y + 5) for x, y, _ in points]
     taken += [(area[0], y - 1, area[2], y + 1) for y in lines]
+    taken += [box for ends in joined for box in _along(*ends)]
     found: list[Placed | None] = []
     for x, y, name in points:
         chosen = None
@@ -45,6 +50,14 @@ def place(
                 break
         found.append(chosen)
     return found
+
+
+def _along(start: tuple[float, float], end: tuple[float, float]) -> Iterator[Box]:
+    """Small boxes on a line."""
+    steps = max(1, round(max(abs(end[0] - start[0]), abs(end[1] - start[1])) / 4))
+    for n in range(steps + 1):
+        x, y = (a + (b - a) * n / steps for a, b in zip(start, end, strict=True))
+        yield x - 1, y - 1, x + 1, y + 1
 
 
 def _candidates(x: float, y: float, name: str) -> Iterator[tuple[Placed, Box]]:
