@@ -29,9 +29,7 @@ class Shown:
     folders: frozenset[str] = frozenset()
 
 
-def shown_records(
-    experiment: Experiment, methods: list[str], chain: Chain | None = None
-) -> Shown:
+def shown_records(experiment: Experiment, methods: list[str], chain: Chain | None = None) -> Shown:
     """The results and sizes of these methods, each checked back to data and code.
 
     A method that has not been evaluated yet is left out. So is one that the experiment does not

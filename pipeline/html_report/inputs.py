@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -76,7 +77,7 @@ class PageInputs:
 
         The copy of the page in `reports/` gets addresses of its own (`pipeline.chain.copies`).
         """
-        return f"{UP}{path.as_posix()}"
+        return f"{UP}{quote(path.as_posix())}"
 
     def evidence(self, path: str) -> str:
         """The same for a file that need not be there; empty if it is not."""

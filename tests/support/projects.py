@@ -21,6 +21,7 @@ from pipeline.records import CHECKSUM, _checksum
 from pipeline.run import Run, WeightsOrigin
 from pipeline.stages.data import make_data
 from pipeline.stages.evaluate import evaluate_method
+from pipeline.stages.html import make_html
 from pipeline.stages.report import make_plot, make_table1, make_table2
 from pipeline.stages.store import make_patches, make_store
 from pipeline.stages.train import TrainingFiles, train_method
@@ -95,11 +96,12 @@ def evaluate(run: Run, origin: WeightsOrigin, target: Path | None = None) -> Non
 
 
 def report(experiment: Experiment) -> None:
-    """Make tables, plot and verdicts."""
+    """Make tables, plot, verdicts and page."""
     make_table1(experiment)
     make_table2(experiment)
     make_plot(experiment)
     make_verdicts(experiment)
+    make_html(experiment, CONFIG)
 
 
 def make_project(folder: Path) -> Path:

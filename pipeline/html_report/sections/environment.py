@@ -1,4 +1,4 @@
-"""Where the numbers were made, and the commands that make them again."""
+"""Where the numbers were made: machine, packages, code and data."""
 
 from __future__ import annotations
 
@@ -47,24 +47,6 @@ def environment(inputs: PageInputs) -> Markup | Missing:
         },
         stale=sorted(inputs.stale),
     )
-
-
-def commands(inputs: PageInputs) -> Markup:
-    """One command for everything, and those in the records."""
-    listed = {
-        folder.name: list(
-            dict.fromkeys(
-                record.provenance.command
-                for part, record in (
-                    *((path, run) for path, run in inputs.runs.items()),
-                    *((path, one.record) for path, one in inputs.scored.items()),
-                )
-                if part.name == folder.name
-            )
-        )
-        for folder in inputs.scored
-    }
-    return render("commands.html", config=inputs.config, commands=listed)
 
 
 def _provenance(inputs: PageInputs) -> list[Provenance]:
