@@ -27,6 +27,7 @@ def place(
     area: Box,
     lines: Sequence[float] = (),
     joined: Sequence[tuple[tuple[float, float], tuple[float, float]]] = (),
+    boxes: Sequence[Box] = (),
 ) -> list[Placed | None]:
     """A place for each name; `None` where there is no room: the tooltip and the table have it.
 
@@ -35,9 +36,11 @@ def place(
         area: where names may stand.
         lines: heights of horizontal lines, which names avoid.
         joined: ends of other lines, which they avoid too.
+        boxes: where other texts stand.
     """
     taken: list[Box] = [(x - 5, y - 5, x + 5, y + 5) for x, y, _ in points]
     taken += [(area[0], y - 1, area[2], y + 1) for y in lines]
+    taken += boxes
     taken += [box for ends in joined for box in _along(*ends)]
     found: list[Placed | None] = []
     for x, y, name in points:
@@ -52,6 +55,11 @@ def place(
     return found
 
 
+def text_width(text: str) -> float:
+    """About how wide a text is drawn, in pixels."""
+    return _CHARACTER * len(text)
+
+
 def _along(start: tuple[float, float], end: tuple[float, float]) -> Iterator[Box]:
     """Small boxes on a line."""
     steps = max(1, round(max(abs(end[0] - start[0]), abs(end[1] - start[1])) / 4))
@@ -64,7 +72,7 @@ def _candidates(x: float, y: float, name: str) -> Iterator[tuple[Placed, Box]]:
     if not name:
         return
     text = name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
-    width = _CHARACTER * len(text)
+    width = text_width(text)
     for dx, dy, anchor in (
         (_GAP, 4, "start"),
         (0, -_GAP, "middle"),
@@ -74,6 +82,10 @@ def _candidates(x: float, y: float, name: str) -> Iterator[tuple[Placed, Box]]:
         (_GAP, _GAP + 9, "start"),
         (-_GAP, -_GAP, "end"),
         (-_GAP, _GAP + 9, "end"),
+        (0, -2.6 * _GAP, "middle"),
+        (0, 3.6 * _GAP, "middle"),
+        (1.5 * _GAP, 2.2 * _GAP, "start"),
+        (-1.5 * _GAP, -1.5 * _GAP, "end"),
     ):
         left = x + dx - {"start": 0.0, "middle": width / 2, "end": width}[anchor]
         bottom = y + dy + 3

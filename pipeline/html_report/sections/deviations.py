@@ -61,7 +61,7 @@ def _recipes(own: Experiment, paper: Experiment) -> dict[str, str]:
     known = {entry.module: str(entry.recipe) for entry in reversed(paper.methods.values())}
     entries = [own.entry(name) for name, _ in own.runs_of([*own.methods, *own.ablations])]
     return {
-        entry.recipe: known.get(entry.module, entry.recipe)
+        entry.recipe: entry.recipe if entry.recipe in paper.recipes else known.get(entry.module, "")
         for entry in entries
         if entry.recipe is not None and entry.recipe in own.recipes
     }

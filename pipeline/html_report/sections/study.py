@@ -24,7 +24,7 @@ _PAIRS = (
     Head("95 % over seeds"),
     Head("95 % over seeds and scenes", shown=False),
     Head("Published (dB)"),
-    Head("Verdict at this scale", number=False),
+    Head("Verdict", number=False),
     Head("p, by Holm", shown=False),
     Head("Effect", shown=False),
     Head("Seeds", shown=False),

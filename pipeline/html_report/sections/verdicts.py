@@ -27,10 +27,10 @@ _HEADS = (
     Head("Arithmetic of the audit", number=False, wide=True, shown=False),
 )
 _AUDIT = {
-    "holds": "for every value that would be printed so",
-    "fails": "for none of them",
-    "within rounding": "for some: the digits cannot tell",
-    "not decidable": "by no arithmetic on the tables",
+    "holds": "true for every value that would be printed so",
+    "fails": "false for every value that would be printed so",
+    "within rounding": "the printed digits cannot tell",
+    "not decidable": "no arithmetic on the tables decides it",
 }
 
 
