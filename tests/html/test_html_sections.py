@@ -114,11 +114,12 @@ def test_the_commands_of_the_records() -> None:
 
 
 def test_deviations_are_what_differs_from_the_papers_experiment() -> None:
-    text = text_of(deviations(page_inputs()))
-    assert "recipes.dmtnet.epochs 10 1000" in text
-    assert "patches.size 128 512" in text
+    inputs, canon = page_inputs(), load_experiment(CANON_FILE)
+    text = text_of(deviations(inputs))
+    own, paper = (one.recipes["dmtnet"].epochs for one in (inputs.experiment, canon))
+    assert f"recipes.dmtnet.epochs {own} {paper}" in text
+    assert f"patches.size {inputs.experiment.patches.size} {canon.patches.size}" in text
     assert "recipes.dpdnet" not in text
-    canon = load_experiment(CANON_FILE)
     assert "All settings are those of the paper" in text_of(
         deviations(page_inputs(canon_results(), experiment=canon))
     )
