@@ -11,6 +11,9 @@ from markupsafe import Markup
 from pipeline.html_report.markup import render
 from pipeline.html_report.numbers import NOTHING
 
+_TALL = 20
+"""Rows."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -34,6 +37,7 @@ class Head:
     """A column: heading, the group that it belongs to, and whether it is shown at first.
 
     `number`: whether its cells stand on the right. `wide`: whether its text may break into lines.
+    `compact`: whether it is no wider than its text, as a first column.
     """
 
     name: str
@@ -41,7 +45,7 @@ class Head:
     number: bool = True
     shown: bool = True
     wide: bool = False
-    sortable: bool = True
+    compact: bool = False
 
     @property
     def title(self) -> str:
@@ -62,6 +66,11 @@ class Table:
     heads: Sequence[Head]
     rows: Sequence[Sequence[Cell]]
     tools: bool = True
+
+    @property
+    def is_tall(self) -> bool:
+        """Whether it scrolls in a window of its own, below its headings."""
+        return len(self.rows) > _TALL
 
     @property
     def groups(self) -> list[tuple[str, int]]:
@@ -90,9 +99,9 @@ def text_cell(text: str, **more: str) -> Cell:
     return Cell(text or NOTHING, text.casefold() or None, **more)
 
 
-def without_empty(heads: Sequence[Head], rows: Sequence[Sequence[Cell]]) -> tuple[
-    list[Head], list[list[Cell]]
-]:
+def without_empty(
+    heads: Sequence[Head], rows: Sequence[Sequence[Cell]]
+) -> tuple[list[Head], list[list[Cell]]]:
     """The columns in which any row has something; the first always stays."""
     kept = [
         number

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from markupsafe import Markup
 
-from pipeline.html_report.chart_labels import Placed, place
+from pipeline.html_report.chart_labels import Box, Placed, place, text_width
 from pipeline.html_report.markup import render
 
-WIDTH, HEIGHT = 520, 350
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 18, 14, 48
+WIDTH, HEIGHT = 440, 310
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 12, 46
 _TICKS = 6
 
 
@@ -91,7 +92,10 @@ class Scale:
         step = _round_step((self.high - self.low) / _TICKS)
         digits = max(0, -math.floor(math.log10(step)))
         first, last = math.ceil(self.low / step), math.floor(self.high / step)
-        return [(self(n * step), f"{n * step:.{digits}f}") for n in range(first, last + 1)]
+        return [
+            (self(n * step), f"{n * step:.{digits}f}".replace("-", "−"))
+            for n in range(first, last + 1)
+        ]
 
 
 def _round_step(rough: float) -> float:
@@ -118,8 +122,10 @@ def _plot(chart: Chart) -> Plot:
     points = list(_points(chart))
     xs, ys = [x for x, _ in points], [y for _, y in points] + [one.y for one in chart.levels]
     low, high = (0.0 if chart.from_zero else min(xs)), max(xs)
-    x = Scale(low - 0.03 * (high - low or 1), high + 0.08 * (high - low or 1), _LEFT, WIDTH - _RIGHT)
-    room = 0.08 * (max(ys) - min(ys)) or 0.5
+    x = Scale(
+        low - 0.03 * (high - low or 1), high + 0.08 * (high - low or 1), _LEFT, WIDTH - _RIGHT
+    )
+    room = 0.11 * (max(ys) - min(ys)) or 0.5
     y = Scale(min(ys) - room, max(ys) + room, HEIGHT - _BOTTOM, _TOP)
     labels = _labels(chart, x, y)
     series = [
@@ -154,6 +160,14 @@ def _levels(chart: Chart, y: Scale) -> list[dict[str, object]]:
     ]
 
 
+def _name_box(drawn: dict[str, object]) -> Box:
+    """Where the name of a level stands."""
+    level, y = drawn["level"], float(str(drawn["y"]))
+    width = text_width(level.name) if isinstance(level, Level) else 0.0
+    left = WIDTH - _RIGHT - 4 - width if drawn["at_end"] else _LEFT + 6
+    return left, y - 16, left + width, y
+
+
 def _labels(chart: Chart, x: Scale, y: Scale) -> dict[int, list[Placed]]:
     """Names beside points, by number of the series."""
     owners, points = [], []
@@ -161,8 +175,16 @@ def _labels(chart: Chart, x: Scale, y: Scale) -> dict[int, list[Placed]]:
         for mark in one.marks:
             points.append((x(mark.x), y(mark.y), mark.name if one.labeled else ""))
             owners.append(number)
-    lines = [y(level.y) for level in chart.levels]
-    placed = place(points, (_LEFT, _TOP, WIDTH - 2, HEIGHT - _BOTTOM), lines)
+    drawn = _levels(chart, y)
+    lines = [float(str(one["y"])) for one in drawn]
+    names = [_name_box(one) for one in drawn]
+    joined = [
+        ((x(a.x), y(a.y)), (x(b.x), y(b.y)))
+        for one in chart.series
+        if one.joined
+        for a, b in pairwise(one.marks)
+    ]
+    placed = place(points, (_LEFT, _TOP, WIDTH - 2, HEIGHT - _BOTTOM), lines, joined, names)
     found: dict[int, list[Placed]] = {}
     for owner, label in zip(owners, placed, strict=True):
         if label is not None:

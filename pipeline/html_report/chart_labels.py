@@ -23,7 +23,11 @@ class Placed:
 
 
 def place(
-    points: Sequence[tuple[float, float, str]], area: Box, lines: Sequence[float] = ()
+    points: Sequence[tuple[float, float, str]],
+    area: Box,
+    lines: Sequence[float] = (),
+    joined: Sequence[tuple[tuple[float, float], tuple[float, float]]] = (),
+    boxes: Sequence[Box] = (),
 ) -> list[Placed | None]:
     """A place for each name; `None` where there is no room: the tooltip and the table have it.
 
@@ -31,9 +35,13 @@ def place(
         points: x and y in pixels, and the name, which may be empty.
         area: where names may stand.
         lines: heights of horizontal lines, which names avoid.
+        joined: ends of other lines, which they avoid too.
+        boxes: where other texts stand.
     """
     taken: list[Box] = [(x - 5, y - 5, x + 5, y + 5) for x, y, _ in points]
     taken += [(area[0], y - 1, area[2], y + 1) for y in lines]
+    taken += boxes
+    taken += [box for ends in joined for box in _along(*ends)]
     found: list[Placed | None] = []
     for x, y, name in points:
         chosen = None
@@ -47,11 +55,24 @@ def place(
     return found
 
 
+def text_width(text: str) -> float:
+    """About how wide a text is drawn, in pixels."""
+    return _CHARACTER * len(text)
+
+
+def _along(start: tuple[float, float], end: tuple[float, float]) -> Iterator[Box]:
+    """Small boxes on a line."""
+    steps = max(1, round(max(abs(end[0] - start[0]), abs(end[1] - start[1])) / 4))
+    for n in range(steps + 1):
+        x, y = (a + (b - a) * n / steps for a, b in zip(start, end, strict=True))
+        yield x - 1, y - 1, x + 1, y + 1
+
+
 def _candidates(x: float, y: float, name: str) -> Iterator[tuple[Placed, Box]]:
     if not name:
         return
     text = name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
-    width = _CHARACTER * len(text)
+    width = text_width(text)
     for dx, dy, anchor in (
         (_GAP, 4, "start"),
         (0, -_GAP, "middle"),
@@ -61,6 +82,10 @@ def _candidates(x: float, y: float, name: str) -> Iterator[tuple[Placed, Box]]:
         (_GAP, _GAP + 9, "start"),
         (-_GAP, -_GAP, "end"),
         (-_GAP, _GAP + 9, "end"),
+        (0, -2.6 * _GAP, "middle"),
+        (0, 3.6 * _GAP, "middle"),
+        (1.5 * _GAP, 2.2 * _GAP, "start"),
+        (-1.5 * _GAP, -1.5 * _GAP, "end"),
     ):
         left = x + dx - {"start": 0.0, "middle": width / 2, "end": width}[anchor]
         bottom = y + dy + 3

@@ -27,9 +27,7 @@ def completeness(inputs: PageInputs) -> Iterator[Item]:
     """The five items of the ML Code Completeness Checklist (Papers with Code, 2020)."""
     trained = [folder for folder, run in inputs.runs.items() if run.samples]
     weights = any(record.label == "official weights" for record in inputs.results)
-    yield Item(
-        "Specification of dependencies", YES, "locked versions", "requirements.lock"
-    )
+    yield Item("Specification of dependencies", YES, "locked versions", "requirements.lock")
     yield Item("Training code", YES, "dmtbench train; recipes as data", "config/recipes.yaml")
     yield Item("Evaluation code", YES, "dmtbench evaluate; one protocol", "docs/protocol.md")
     yield Item(

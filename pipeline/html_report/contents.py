@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pipeline.html_report.section import Section
 from pipeline.html_report.sections.checklist import checklist
+from pipeline.html_report.sections.commands_list import commands
 from pipeline.html_report.sections.compute import compute
 from pipeline.html_report.sections.curves import curves
 from pipeline.html_report.sections.deviations import deviations
-from pipeline.html_report.sections.environment import commands, environment
+from pipeline.html_report.sections.environment import environment
 from pipeline.html_report.sections.figures import features, qualitative
 from pipeline.html_report.sections.images import images
 from pipeline.html_report.sections.record_list import records

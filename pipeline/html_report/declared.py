@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.machinery import PathFinder
 from pathlib import Path
-
-import importlib.util
 
 
 @dataclass(frozen=True)
@@ -62,9 +61,7 @@ def _choices(module: str, node: ast.expr) -> Iterator[DeclaredChoice]:
             values = [_literal(one) for one in item.args]
             named = {str(one.arg): _literal(one.value) for one in item.keywords}
             fields = dict(zip(("what", "chosen", "known"), values, strict=False)) | named
-            yield DeclaredChoice(
-                str(fields["what"]), str(fields["chosen"]), bool(fields["known"])
-            )
+            yield DeclaredChoice(str(fields["what"]), str(fields["chosen"]), bool(fields["known"]))
         else:
             raise Unreadable(f"{module}: CHOICES holds more than choices")
 
@@ -101,19 +98,21 @@ def _source(module: str) -> Path | None:
 
 def _constant(module: str, name: str) -> ast.expr | None:
     for node in _tree(module).body:
-        if isinstance(node, ast.Assign) and any(
-            isinstance(target, ast.Name) and target.id == name for target in node.targets
-        ):
-            return node.value
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            if node.target.id == name:
-                return node.value
+        targets: list[ast.expr] = []
+        if isinstance(node, ast.Assign):
+            targets = node.targets
+        elif isinstance(node, ast.AnnAssign):
+            targets = [node.target]
+        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+            return node.value  # type: ignore[attr-defined]
     return None
 
 
 def _imported_from(module: str, name: str) -> str:
+    """The module that this one imports a name from; itself if it does not."""
     for node in _tree(module).body:
         if isinstance(node, ast.ImportFrom) and node.level == 0:
-            if any((alias.asname or alias.name) == name for alias in node.names):
+            names = {alias.asname or alias.name for alias in node.names}
+            if name in names:
                 return str(node.module)
     return module

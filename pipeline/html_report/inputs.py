@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -30,8 +31,8 @@ class PageInputs:
     `pipeline.reporting.tables.read_table` gives them. `verdicts`, `comparisons`: the files of
     these names, as text. `scored`: results with the scores of their images, by result folder.
     `runs`: trainings by run folder. `sizes`: of the full networks, by method. `stale`: methods of
-    which something was made by other code. `metrics`: units and directions. `audit`: the paper's
-    claims against its own tables.
+    which something was made by other code. `metrics`: units and directions. `paper_rows`: rows of
+    the paper's Table 1, in its order. `audit`: the paper's claims against its own tables.
     """
 
     experiment: Experiment
@@ -44,6 +45,7 @@ class PageInputs:
     runs: Mapping[Path, RunRecord]
     sizes: Mapping[str, ComplexityRecord]
     metrics: Metrics
+    paper_rows: tuple[str, ...] = ()
     audit: tuple[Line, ...] = ()
     stale: frozenset[str] = frozenset()
 
@@ -75,7 +77,7 @@ class PageInputs:
 
         The copy of the page in `reports/` gets addresses of its own (`pipeline.chain.copies`).
         """
-        return f"{UP}{path.as_posix()}"
+        return f"{UP}{quote(path.as_posix())}"
 
     def evidence(self, path: str) -> str:
         """The same for a file that need not be there; empty if it is not."""

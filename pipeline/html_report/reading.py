@@ -18,16 +18,18 @@ from pipeline.places import COUNTED, PUBLISHED, Places
 from pipeline.public_text import public_path
 from pipeline.records import RunRecord, read_record
 from pipeline.reporting.headings import shown_metrics
+from pipeline.reporting.published import read_published_table1
 from pipeline.reporting.tables import read_table
 from pipeline.verify.own import read_scored
 
 
-def read_inputs(experiment: Experiment, config: Path) -> PageInputs:
+def read_inputs(experiment: Experiment, config: Path, chain: Chain) -> PageInputs:
     """Read what the page of an experiment shows, in the current folder.
 
     Args:
         experiment: what was requested.
         config: its file, for the commands on the page.
+        chain: of the experiment.
 
     Raises:
         RecordError: a result is foreign or broken, or the records of one row do not belong
@@ -37,7 +39,7 @@ def read_inputs(experiment: Experiment, config: Path) -> PageInputs:
     """
     places = Places.of(experiment)
     methods = dict.fromkeys(name for table in TABLES for name in methods_of(experiment, table))
-    shown = shown_records(experiment, list(methods))
+    shown = shown_records(experiment, list(methods), chain)
     folders = sorted(places.results / name for name in shown.folders)
     return PageInputs(
         experiment=experiment,
@@ -47,9 +49,10 @@ def read_inputs(experiment: Experiment, config: Path) -> PageInputs:
         verdicts=_texts(places.reports / "verdicts.csv"),
         comparisons=_texts(places.reports / "comparisons.csv"),
         scored=dict(zip(folders, read_scored(folders), strict=True)),
-        runs=_runs(experiment, list(methods)),
+        runs=_runs(chain, list(methods)),
         sizes={size.method: size for size in shown.sizes},
         metrics=shown_metrics(experiment.metrics),
+        paper_rows=tuple(read_published_table1(PUBLISHED / "table1.csv")["method"]),
         audit=_audit(),
         stale=shown.stale,
     )
@@ -68,14 +71,13 @@ def _texts(path: Path) -> pd.DataFrame:
         raise DataError(f"{path}: not a table ({reason}); run `dmtbench verdicts`") from error
 
 
-def _runs(experiment: Experiment, methods: list[str]) -> dict[Path, RunRecord]:
+def _runs(chain: Chain, methods: list[str]) -> dict[Path, RunRecord]:
     """Records of trainings that may be shown."""
-    chain, places = Chain(experiment), Places.of(experiment)
     found = {}
-    for method, repetition in experiment.runs_of(methods):
+    for method, repetition in chain.experiment.runs_of(methods):
         name = f"train {method}-seed{repetition}"
         if name in chain.artifacts and chain.standing(name).usable:
-            folder = places.run(method, repetition)
+            folder = chain.places.run(method, repetition)
             found[folder] = read_record(folder / RECORD, RunRecord)
     return found
 

@@ -1,4 +1,4 @@
-"""Tables 1 and 2 on the page: ours, published, difference, interval, verdict, each with its link."""
+"""Tables 1 and 2 on the page: ours, published, difference, interval, verdict, with links."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline.html_report.cells import Cell, Head, Table, number_cell, text_cell, without_empty
 from pipeline.html_report.inputs import PageInputs
-from pipeline.html_report.numbers import DIGITS, count, fixed, interval
+from pipeline.html_report.numbers import DIGITS, NOTHING, count, fixed, interval
 from pipeline.html_report.verdict_cells import verdict_cell
 from pipeline.places import PUBLISHED, Places
 from pipeline.records import CATEGORIES
@@ -63,14 +63,11 @@ def result_tables(
         "method" if name == "table1" else "row",
         inputs.link(PUBLISHED / f"{name}.csv"),
     )
-    found = blocks(frame)
     made = []
-    for number, block in enumerate(found):
-        apart = len(found) > 1
-        rows = _paper(frame, scores) if apart and block.paper else block.frame
-        columns = [*_leading(links, name), *_scores(links, scores, block, apart)]
-        columns += _sizes(links, block, apart) if name == "table1" else _own_sizes(links)
-        heads = [head for head, _ in columns]
+    for number, block in enumerate(_blocks(inputs, frame, scores)):
+        columns = [*_leading(links, name, block), *_scores(links, scores, block)]
+        columns += _sizes(links, block, name)
+        heads, rows = [head for head, _ in columns], block.frame
         cells = [[cell(row) for _, cell in columns] for _, row in rows.iterrows()]
         heads, cells = without_empty(heads, cells)
         title = f"Table {name[-1]}"
@@ -79,12 +76,30 @@ def result_tables(
     return made
 
 
-def _paper(frame: pd.DataFrame, scores: Sequence[str]) -> pd.DataFrame:
-    """All rows that the paper has, also those that were run on another data set."""
-    return frame[frame[f"{scores[0]}_published"].notna()]
+def _blocks(inputs: PageInputs, frame: pd.DataFrame, scores: Sequence[str]) -> list[Block]:
+    """The blocks of a table; the paper's has all of its rows, in its order, where none was run."""
+    found = blocks(frame)
+    own = [block for block in found if not block.paper]
+    if not own or any(block.paper and not _is_published(block) for block in found):
+        return found
+    known = frame[frame[f"{scores[0]}_published"].notna()]
+    order = {name: place for place, name in enumerate(inputs.paper_rows)}
+    places = known["method"].map(lambda name: order.get(name, len(order)))
+    paper = known.iloc[places.argsort(kind="stable")].assign(label=tables.PUBLISHED)
+    titled = [Block(block.title or _OWN, block.frame, False) for block in own]
+    return [*titled, Block(_PUBLISHED, paper, True)] if len(paper) else titled
 
 
-def _leading(links: Links, name: str) -> Iterator[Column]:
+_OWN = "Run here, not comparable with the published numbers"
+_PUBLISHED = "Published numbers, on Canon DP"
+
+
+def _is_published(block: Block) -> bool:
+    """Whether none of its rows was run under the conditions of the paper."""
+    return block.paper and set(block.frame["label"]) == {tables.PUBLISHED}
+
+
+def _leading(links: Links, name: str, block: Block) -> Iterator[Column]:
     def named(row: Row) -> Cell:
         stale = row.get("standing") == tables.STALE
         return text_cell(str(row[links.name]) or f"Method {row['method']}", note="stale" * stale)
@@ -94,37 +109,36 @@ def _leading(links: Links, name: str) -> Iterator[Column]:
         for key, title in (("transformer", "Transformer"), ("dynamic", "Dynamic")):
             yield Head(title, number=False), lambda row, key=key: text_cell(str(row[key]))
         yield Head("DMSSRM"), lambda row: _whole(row["n_dmssrm"])
-    yield Head("Label", number=False), lambda row: text_cell(str(row["label"]))
-    yield Head("Seeds"), lambda row: _whole(row["n_seeds"])
+    if not _is_published(block):
+        yield Head("Label", number=False), lambda row: text_cell(str(row["label"]))
+        yield Head("Seeds"), lambda row: _whole(row["n_seeds"])
 
 
-def _scores(
-    links: Links, scores: Sequence[str], block: Block, apart: bool
-) -> Iterator[Column]:
+def _scores(links: Links, scores: Sequence[str], block: Block) -> Iterator[Column]:
     """For each score what the block may show: a demo's rows have no published value beside them."""
-    ours = not (apart and block.paper and set(block.frame["label"]) == {tables.PUBLISHED})
+    ours = not _is_published(block)
     for name in scores:
         category, _, metric = name.partition("_")
         group = f"{category.capitalize()} {score_heading(metric, links.inputs.metrics)}"
-        first = name == scores[0] or category == CATEGORIES[-1]
+        combined, first = category == CATEGORIES[-1], name == scores[0]
+        shown = combined or (metric == PAPER_METRICS[0] and not (ours and block.paper))
         if ours:
-            yield Head("ours", group), _own(links, name, metric)
+            yield Head("ours", group, shown=shown), _own(links, name, metric)
         if block.paper:
-            yield Head("published", group, shown=first or not ours), _published(links, name, metric)
+            yield Head("published", group, shown=shown), _published(links, name, metric)
         if ours and block.paper:
-            yield Head("difference", group, shown=first), _difference(links, name, metric)
+            yield Head("difference", group, shown=shown), _difference(links, name, metric)
         if ours:
-            shown = category == CATEGORIES[-1]
-            yield Head("95 % interval", group, shown=shown), _interval(links, name, metric)
+            yield Head("95 % interval", group, shown=first), _interval(links, name, metric)
         if ours and block.paper:
-            head = Head("verdict", group, number=False, shown=category == CATEGORIES[-1])
+            head = Head("verdict", group, number=False, shown=first)
             yield head, lambda row, name=name: _verdict(row, name)
 
 
 def _own(links: Links, name: str, metric: str) -> Callable[[Row], Cell]:
     def cell(row: Row) -> Cell:
         if row["label"] == tables.PUBLISHED:
-            return number_cell("–", None)
+            return number_cell(NOTHING, None)
         sd, value = row[f"{name}_sd"], float(row[name])
         note = "" if pd.isna(sd) else f"± {fixed(float(sd), DIGITS[metric])}"
         text = fixed(value, DIGITS[metric])
@@ -144,9 +158,8 @@ def _published(links: Links, name: str, metric: str) -> Callable[[Row], Cell]:
 def _difference(links: Links, name: str, metric: str) -> Callable[[Row], Cell]:
     def cell(row: Row) -> Cell:
         value = float(row[f"{name}_diff"])
-        return number_cell(
-            fixed(value, DIGITS[metric], sign=True), value, link=links.record(row)
-        )
+        text = fixed(value, DIGITS[metric], sign=True)
+        return number_cell(text, value, link="" if text == NOTHING else links.record(row))
 
     return cell
 
@@ -154,7 +167,8 @@ def _difference(links: Links, name: str, metric: str) -> Callable[[Row], Cell]:
 def _interval(links: Links, name: str, metric: str) -> Callable[[Row], Cell]:
     def cell(row: Row) -> Cell:
         low, high = float(row[f"{name}_ci_lo"]), float(row[f"{name}_ci_hi"])
-        return number_cell(interval(low, high, DIGITS[metric]), low, link=links.record(row))
+        text = interval(low, high, DIGITS[metric])
+        return number_cell(text, low, link="" if text == NOTHING else links.record(row))
 
     return cell
 
@@ -163,15 +177,20 @@ def _verdict(row: Row, name: str) -> Cell:
     return verdict_cell(str(row[f"{name}_verdict"]))
 
 
-def _sizes(links: Links, block: Block, apart: bool) -> Iterator[Column]:
-    if not (apart and block.paper and set(block.frame["label"]) == {tables.PUBLISHED}):
-        yield _trained(links)
-        yield from _own_sizes(links)[1:]
-    if block.paper:
-        for key, group in (("params_published_m", "Params (M)"), ("flops_published_g", "FLOPs (G)")):
+def _sizes(links: Links, block: Block, name: str) -> Iterator[Column]:
+    if not _is_published(block):
+        yield from _own_sizes(links)
+    if block.paper and name == "table1":
+        for key, group in (
+            ("params_published_m", "Params (M)"),
+            ("flops_published_g", "FLOPs (G)"),
+        ):
             head = Head("published", group)
-            yield head, lambda row, key=key: number_cell(
-                fixed(float(row[key])), float(row[key]), link=links.published
+            yield (
+                head,
+                lambda row, key=key: number_cell(
+                    fixed(float(row[key])), float(row[key]), link=links.published
+                ),
             )
 
 
@@ -183,22 +202,18 @@ def _own_sizes(links: Links) -> list[Column]:
 
         return cell
 
+    trained = Head("trained", "Params")
     return [
-        _trained(links),
+        (trained, lambda row: _whole(row["trained_params"], link=links.record(row))),
         (Head("ours", "Params (M)"), sized("params", 1e-6)),
         (Head("paper’s rule", "FLOPs (G)"), sized("flops_paper_g", 1)),
         (Head("fvcore", "FLOPs (G)", shown=False), sized("flops_fvcore_g", 1)),
     ]
 
 
-def _trained(links: Links) -> Column:
-    head = Head("trained", "Params", shown=True)
-    return head, lambda row: _whole(row["trained_params"], link=links.record(row))
-
-
 def _whole(value: object, link: str = "") -> Cell:
     if pd.isna(value):
-        return number_cell("–", None)
+        return number_cell(NOTHING, None)
     return number_cell(count(float(str(value))), float(str(value)), link=link)
 
 

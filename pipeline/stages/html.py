@@ -29,5 +29,5 @@ def make_html(experiment: Experiment, config: Path) -> list[Path]:
     for name in reports(experiment).keys() & set(report.needs):
         chain.require(name)
     (target,) = report.files
-    write_text(target, page(read_inputs(experiment, config)))
+    write_text(target, page(read_inputs(experiment, config, chain)))
     return finish_report(experiment, report)

@@ -54,9 +54,7 @@ def write_table1(experiment: Experiment, shown: Shown, published: Path, output: 
     """
     name, stale = shown.experiment, shown.stale
     paper = read_published_table1(published / "table1.csv")
-    table = in_blocks(
-        build_table1(shown.results, shown.sizes, paper, experiment=name, stale=stale)
-    )
+    table = in_blocks(build_table1(shown.results, shown.sizes, paper, experiment=name, stale=stale))
     groups = build_groups(shown.results, experiment=name, stale=stale)
     metrics = shown_metrics(experiment.metrics)
     write_table(table, output / "table1", metrics)
@@ -82,7 +80,9 @@ def make_table2(experiment: Experiment) -> list[Path]:
         experiment=shown.experiment,
         stale=shown.stale,
     )
-    write_table(in_blocks(table), report.record.with_name("table2"), shown_metrics(experiment.metrics))
+    write_table(
+        in_blocks(table), report.record.with_name("table2"), shown_metrics(experiment.metrics)
+    )
     return finish_report(experiment, report)
 
 

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support.projects import CONFIG, draw, edit_record, evaluate, report, write_config
+from support.projects import CONFIG, edit_record, evaluate, report, write_config
 
 from pipeline.chain.experiment import Chain
 from pipeline.chain.standing import Standing
@@ -51,7 +51,6 @@ def test_it_takes_the_place_of_a_training(experiment: Experiment) -> None:
     assert record.given_weights
     assert (record.given_weights.file, record.given_weights.key) == (FILE.as_posix(), None)
     report(experiment)
-    draw(experiment)
     again = Chain(experiment).to_make()
     assert set(again) == {"track"}
 

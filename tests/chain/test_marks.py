@@ -236,6 +236,7 @@ def test_an_edited_manifest_is_not_a_reason_to_train_again() -> None:
         "figures",
         "verdicts",
         "track",
+        "html",
     }
 
 
@@ -247,7 +248,7 @@ def test_only_what_the_targets_need_is_made() -> None:
     assert set(chain.to_make(["reports/table2.csv"])) == set()
     needed = set(chain.to_make(["reports/table1.csv"]))
     assert needed == {"complexity dmtnet-t", "evaluate input-seed0", "table1"}
-    assert set(chain.to_make(["all"])) == {*needed, "plot", *FIGURES, "verdicts", "track"}
+    assert set(chain.to_make(["all"])) == {*needed, "plot", *FIGURES, "verdicts", "track", "html"}
 
 
 def test_status_has_one_object_per_artifact() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from pipeline.html_report.cells import Cell, Head, Table, number_cell, text_cell
+from pipeline.html_report.cells import Cell, Head, Table, number_cell, text_cell, without_empty
 from pipeline.html_report.inputs import PageInputs
 from pipeline.html_report.markup import render
 from pipeline.html_report.numbers import count, duration
@@ -17,7 +17,7 @@ from pipeline.records import Provenance, RunRecord
 
 _GPU_MEMORY, _NO_GPU = "gpu_peak_memory_mb", "none"
 _HEADS = (
-    Head("Row", number=False),
+    Head("Row", number=False, wide=True),
     Head("Seeds"),
     Head("Training, each"),
     Head("Training, all"),
@@ -33,12 +33,14 @@ def compute(inputs: PageInputs) -> Markup | Missing:
     """One line for each row, and the sums."""
     if not inputs.scored:
         return Missing("Nothing has been evaluated yet.")
-    rows = [_row(inputs, row, folders) for row, folders in inputs.rows.items()]
+    heads, rows = without_empty(
+        _HEADS, [_row(inputs, row, folders) for row, folders in inputs.rows.items()]
+    )
     trained = [record.provenance for record in inputs.runs.values()]
     scored = [record.provenance for record in inputs.results]
     return render(
         "compute.html",
-        table=Table("compute-rows", "Time and memory", _HEADS, rows),
+        table=Table("compute-rows", "Time and memory", heads, rows),
         training=duration(math.fsum(one.wall_s for one in trained)),
         trainings=len(trained),
         evaluation=duration(math.fsum(one.wall_s for one in scored)),

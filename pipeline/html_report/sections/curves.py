@@ -29,8 +29,10 @@ def curves(inputs: PageInputs) -> Markup | Missing:
         if (folder / CURVE).exists() and record.samples:
             by_row.setdefault(record.row, []).append(folder)
     found = {
-        column: {row: [_read(folder / CURVE, column) for folder in folders]
-                 for row, folders in by_row.items()}
+        column: {
+            row: [_read(folder / CURVE, column) for folder in folders]
+            for row, folders in by_row.items()
+        }
         for column in ("psnr", "loss")
     }
     if not any(curve for rows in found.values() for all_ in rows.values() for curve in all_):
@@ -59,9 +61,7 @@ def _read(path: Path, column: str) -> Curve:
     return {epoch: value for epoch, value in found.items() if math.isfinite(value)}
 
 
-def _chart(
-    rows: Mapping[str, list[Curve]], key: str, title: str, label: str, unit: str
-) -> Chart:
+def _chart(rows: Mapping[str, list[Curve]], key: str, title: str, label: str, unit: str) -> Chart:
     series = []
     for number, (row, found) in enumerate(rows.items()):
         marks = list(_means(row, found, key, unit))
@@ -98,4 +98,3 @@ def _thinned(curve: Curve) -> Curve:
     epochs = sorted(curve)
     kept = {*epochs[::step], *epochs[-1:]}
     return {epoch: curve[epoch] for epoch in epochs if epoch in kept}
-

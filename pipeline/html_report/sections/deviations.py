@@ -14,7 +14,7 @@ from pipeline.html_report.markup import render
 
 _BLOCKS = ("dataset", "companion", "patches", "protocol", "repetitions", "trained_size", "compute")
 _SETTINGS = (
-    Head("Setting", number=False),
+    Head("Setting", number=False, wide=True),
     Head("Here", number=False, wide=True),
     Head("In the paper’s experiment", number=False, wide=True),
 )
@@ -51,10 +51,20 @@ def _differences(own: Experiment, paper: Experiment) -> Iterator[tuple[str, str,
     mine, theirs = (one.model_dump(mode="json") for one in (own, paper))
     for block in _BLOCKS:
         yield from _different(block, mine[block], theirs[block])
-    used = {own.entry(name).recipe for name, _ in own.runs_of([*own.methods, *own.ablations])}
-    for recipe in sorted(name for name in used if name in mine["recipes"]):
-        there = theirs["recipes"].get(recipe, {})
+    for recipe, published in sorted(_recipes(own, paper).items()):
+        there = theirs["recipes"].get(published, {})
         yield from _different(f"recipes.{recipe}", mine["recipes"][recipe], there)
+
+
+def _recipes(own: Experiment, paper: Experiment) -> dict[str, str]:
+    """Recipes in use, each with that of the same network in the paper's experiment."""
+    known = {entry.module: str(entry.recipe) for entry in reversed(paper.methods.values())}
+    entries = [own.entry(name) for name, _ in own.runs_of([*own.methods, *own.ablations])]
+    return {
+        entry.recipe: entry.recipe if entry.recipe in paper.recipes else known.get(entry.module, "")
+        for entry in entries
+        if entry.recipe is not None and entry.recipe in own.recipes
+    }
 
 
 def _different(name: str, mine: object, theirs: object) -> Iterator[tuple[str, str, str]]:

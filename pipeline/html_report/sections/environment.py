@@ -1,4 +1,4 @@
-"""Where the numbers were made, and the commands that make them again."""
+"""Where the numbers were made: machine, packages, code and data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.html_report.markup import render
 from pipeline.html_report.section import Missing
 from pipeline.records import Provenance
 
-_SHORT = 12
+_SHORT = 10
 _NAMES = {"cpu": "CPU", "gpu": "GPU", "memory_mb": "memory (MiB)", "gpu_peak_memory_mb": ""}
 
 
@@ -26,7 +26,8 @@ def environment(inputs: PageInputs) -> Markup | Missing:
         if _NAMES.get(name, name)
     }
     commits = {
-        f"{one.git_commit[:_SHORT]}{' with changes' * bool(one.git_dirty)}" if one.git_commit
+        f"{one.git_commit[:_SHORT]}{' with changes' * bool(one.git_dirty)}"
+        if one.git_commit
         else "unknown"
         for one in made
     }
@@ -38,32 +39,14 @@ def environment(inputs: PageInputs) -> Markup | Missing:
             "Code and data": {
                 "commit": sorted(commits),
                 "results versions": _texts(_distinct(one.results_versions for one in made)),
-                "manifest (SHA-256)": sorted({str(one.manifest_sha256)[:_SHORT] for one in made}),
-                "configuration (SHA-256)": sorted({one.config_hash[:_SHORT] for one in made}),
+                "manifest": sorted({str(one.manifest_sha256)[:_SHORT] for one in made}),
+                "configuration": sorted({one.config_hash[:_SHORT] for one in made}),
                 "main seed": [str(inputs.experiment.seed)],
-                "seeds per trained method": [str(inputs.experiment.repetitions)],
+                "seeds per method": [str(inputs.experiment.repetitions)],
             },
         },
         stale=sorted(inputs.stale),
     )
-
-
-def commands(inputs: PageInputs) -> Markup:
-    """One command for everything, and those in the records."""
-    listed = {
-        folder.name: list(
-            dict.fromkeys(
-                record.provenance.command
-                for part, record in (
-                    *((path, run) for path, run in inputs.runs.items()),
-                    *((path, one.record) for path, one in inputs.scored.items()),
-                )
-                if part.name == folder.name
-            )
-        )
-        for folder in inputs.scored
-    }
-    return render("commands.html", config=inputs.config, commands=listed)
 
 
 def _provenance(inputs: PageInputs) -> list[Provenance]:
@@ -80,4 +63,7 @@ def _distinct(found: Iterable[Mapping[str, object]]) -> dict[str, list[str]]:
 
 
 def _texts(found: Mapping[str, list[str]]) -> list[str]:
-    return [f"{name} {', '.join(values)}" for name, values in sorted(found.items())]
+    return [
+        f"{name.removeprefix('pipeline.')} {', '.join(values)}"
+        for name, values in sorted(found.items())
+    ]

@@ -105,11 +105,11 @@ def _extremes(scenes: Scenes, one: str, other: str) -> list[Table]:
     gains = [a - b for a, b in pairs]
     order = sorted(range(len(gains)), key=lambda n: (gains[n], scenes.names[n]))
     heads = (
-        Head("Scene", number=False),
+        Head("Scene", number=False, compact=True),
         Head("Kind", number=False),
-        Head("First (dB)"),
-        Head("Second (dB)"),
-        Head("Difference (dB)"),
+        Head("First"),
+        Head("Second"),
+        Head("Difference"),
     )
 
     def rows(chosen: Sequence[int]) -> list[list[Cell]]:
@@ -125,13 +125,19 @@ def _extremes(scenes: Scenes, one: str, other: str) -> list[Table]:
         ]
 
     return [
-        Table("worst", "Worst scenes", heads, rows(order[:_EXTREMES]), tools=False),
-        Table("best", "Best scenes", heads, rows(order[::-1][:_EXTREMES]), tools=False),
+        Table("worst", "Worst scenes (PSNR in dB)", heads, rows(order[:_EXTREMES]), tools=False),
+        Table(
+            "best", "Best scenes (PSNR in dB)", heads, rows(order[::-1][:_EXTREMES]), tools=False
+        ),
     ]
 
 
 def _all(scenes: Scenes) -> Table:
-    heads = [Head("Scene", number=False), Head("Kind", number=False), *map(Head, scenes.values)]
+    heads = [
+        Head("Scene", number=False, compact=True),
+        Head("Kind", number=False),
+        *map(Head, scenes.values),
+    ]
     rows = [
         [
             text_cell(name),
@@ -153,8 +159,10 @@ def _intervals(inputs: PageInputs) -> list[list[object]]:
     }
     return [
         [
-            *(table2.get(row[key], row[key]) if row["table"] == "t2" else row[key]
-              for key in ("one", "other")),
+            *(
+                table2.get(row[key], row[key]) if row["table"] == "t2" else row[key]
+                for key in ("one", "other")
+            ),
             float(row["image_lo"]),
             float(row["image_hi"]),
         ]

@@ -24,6 +24,4 @@ def table2(inputs: PageInputs) -> Markup:
 
 def _files(inputs: PageInputs, number: int) -> dict[str, str]:
     stem = inputs.places.reports / f"table{number}"
-    return {
-        ending: inputs.link(stem.with_suffix(f".{ending}")) for ending in ("csv", "md", "tex")
-    }
+    return {ending: inputs.link(stem.with_suffix(f".{ending}")) for ending in ("csv", "md", "tex")}

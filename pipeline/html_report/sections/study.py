@@ -15,22 +15,22 @@ from pipeline.html_report.numbers import duration, fixed, interval
 from pipeline.html_report.section import Missing
 from pipeline.html_report.verdict_cells import verdict_cell
 from pipeline.study.folder import PAIRS_FILE, STUDY, StudyFolder, read_study
+from pipeline.study.verdicts import DESCRIBED
 
 _PAIRS = (
+    Head("Pair", number=False, wide=True),
     Head("Question", number=False, wide=True),
-    Head("First", number=False),
-    Head("Second", number=False),
     Head("Difference (dB)"),
-    Head("95 %, seeds"),
-    Head("95 %, seeds and scenes", shown=False),
+    Head("95 % over seeds"),
+    Head("95 % over seeds and scenes", shown=False),
     Head("Published (dB)"),
-    Head("p, by Holm"),
+    Head("Verdict", number=False),
+    Head("p, by Holm", shown=False),
     Head("Effect", shown=False),
-    Head("Seeds"),
-    Head("Verdict at this scale", number=False),
+    Head("Seeds", shown=False),
 )
 _CLAIMS = (
-    Head("Claim", number=False),
+    Head("Claim", number=False, compact=True),
     Head("Statement", number=False, wide=True),
     Head("Published", number=False),
     Head("Verdict at this scale", number=False),
@@ -51,7 +51,7 @@ def study(inputs: PageInputs) -> Markup | Missing:
     return render(
         "study.html",
         pairs=Table("study-pairs", "Differences over seeds", _PAIRS, _pairs(found)),
-        claims=Table("study-claims", "Claims at this scale", _CLAIMS, _claims(found)),
+        claims=Table("study-claims", "Claims at this scale", _CLAIMS, _claims(found), tools=False),
         margin=record.study.get("margin"),
         training=duration(record.training_s),
         runs=len(record.runs),
@@ -68,20 +68,23 @@ def _pairs(found: StudyFolder) -> list[list[Cell]]:
         nested = float(pair["boot_low"]), float(pair["boot_high"])
         rows.append(
             [
+                text_cell(" minus ".join(_row(found, str(pair[key])) for key in ("one", "other"))),
                 text_cell(" ".join(filter(None, (str(pair["claim"]), str(pair["question"]))))),
-                text_cell(found.rows.get(pair["one"], str(pair["one"]))),
-                text_cell(found.rows.get(pair["other"], str(pair["other"]))),
                 _signed(pair["difference"]),
                 number_cell(interval(low, high, sign=True), low),
                 number_cell(interval(*nested, sign=True), nested[0]),
                 _signed(pair["published"]),
+                verdict_cell(str(pair["verdict"])),
                 _small(pair["p_holm"]),
                 _signed(pair["effect_size"]),
                 number_cell(f"{pair['seeds']:.0f}", float(pair["seeds"])),
-                verdict_cell(str(pair["verdict"])),
             ]
         )
     return rows
+
+
+def _row(found: StudyFolder, method: str) -> str:
+    return found.rows.get(method, method)
 
 
 def _claims(found: StudyFolder) -> list[list[Cell]]:
@@ -90,11 +93,16 @@ def _claims(found: StudyFolder) -> list[list[Cell]]:
             text_cell(str(claim["claim"])),
             text_cell(str(claim["statement"])),
             text_cell(str(claim["published"])),
-            verdict_cell(str(claim["verdict"])),
+            verdict_cell(_verdict(str(claim["verdict"]))),
             text_cell(str(claim["reason"])),
         ]
         for _, claim in found.claims.iterrows()
     ]
+
+
+def _verdict(verdict: str) -> str:
+    """What the study's own page describes below, it describes there."""
+    return "described on the study’s page" if verdict == DESCRIBED else verdict
 
 
 def _signed(value: object) -> Cell:

@@ -14,8 +14,8 @@ from pipeline.html_report.markup import render
 from pipeline.html_report.numbers import fixed
 from pipeline.reporting import tables
 from pipeline.reporting.blocks import blocks
-from pipeline.reporting.style import SERIES
 from pipeline.reporting.headings import score_heading
+from pipeline.reporting.style import SERIES
 
 _PSNR = "combined_psnr"
 _NETWORKS = "networks.csv"
@@ -43,7 +43,7 @@ def _paper_charts(table: pd.DataFrame, block: pd.DataFrame, label: str) -> list[
     return [
         Chart(
             f"psnr-{key}",
-            f"{title}, Canon DP, as published",
+            f"{title}: Canon DP, as published",
             f"{title} of the full network ({unit})",
             label,
             [
@@ -68,7 +68,7 @@ def _own_charts(
         for _, row in block.drop(learned.index).iterrows()
         if pd.notna(row[_PSNR])
     ]
-    where = f"data set {block.iloc[0]['dataset']}, not comparable with the published ones"
+    where = f"data set {block.iloc[0]['dataset']}, not comparable"
     sizes = [("params", "Parameters", "M", learned["trained_params"].astype(float) / 1e6)]
     if flops:
         known = pd.Series([flops.get(name, float("nan")) for name in learned["method"]])
@@ -78,7 +78,7 @@ def _own_charts(
         if series:
             yield Chart(
                 f"psnr-{key}-{number}",
-                f"{title}, {where}",
+                f"{title}: {where}",
                 f"{title} of the trained network ({unit})",
                 label,
                 series,
@@ -106,9 +106,7 @@ def _series(
     for own, color, name in ((True, 1, "DMTNet"), (False, 2, "other rows")):
         if marks[own]:
             ordered = sorted(marks[own], key=lambda mark: mark.x)
-            yield Series(
-                f"{name}{what}", ordered, color + 2 * hollow, joined=own, hollow=hollow
-            )
+            yield Series(f"{name}{what}", ordered, color + 2 * hollow, joined=own, hollow=hollow)
 
 
 def _says(row: pd.Series, column: str, what: str) -> str:

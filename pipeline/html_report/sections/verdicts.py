@@ -1,4 +1,4 @@
-"""Verdicts on the paper's cells and claims, with the audit of the paper's own tables beside them."""
+"""Verdicts on the paper's cells and claims, with the audit of its own tables beside them."""
 
 from __future__ import annotations
 
@@ -16,16 +16,22 @@ from pipeline.html_report.verdict_cells import verdict_cell
 from pipeline.verdicts import VERDICTS
 
 _HEADS = (
-    Head("Claim", number=False),
+    Head("Claim", number=False, compact=True),
     Head("Statement", number=False, wide=True),
     Head("Published", number=False),
     Head("Ours", number=False),
     Head("Seeds", shown=False),
     Head("Verdict", number=False),
+    Head("Audit", number=False),
     Head("Why", number=False, wide=True),
-    Head("Audit of the paper", number=False),
     Head("Arithmetic of the audit", number=False, wide=True, shown=False),
 )
+_AUDIT = {
+    "holds": "true for every value that would be printed so",
+    "fails": "false for every value that would be printed so",
+    "within rounding": "the printed digits cannot tell",
+    "not decidable": "no arithmetic on the tables decides it",
+}
 
 
 def verdicts(inputs: PageInputs) -> Markup:
@@ -49,6 +55,7 @@ def verdicts(inputs: PageInputs) -> Markup:
                 Counter(line.verdict for line in inputs.audit if _asked(line)).items()
             )
         ],
+        meanings=_AUDIT,
         claims=Table("claims", "Claims of the paper", _HEADS, rows),
         files={
             "cells and claims": inputs.link(inputs.places.reports / "verdicts.csv"),
@@ -73,6 +80,6 @@ def _claim(name: str, row: object, line: Line | None) -> Iterator[Cell]:
     seeds = str(get("n_seeds", "") or "")
     yield Cell(seeds or NOTHING, float(seeds) if seeds else None)
     yield verdict_cell(str(get("verdict", "") or ""))
-    yield text_cell(str(get("reason", "") or ""))
     yield verdict_cell(str(line.verdict)) if line else text_cell("")
+    yield text_cell(str(get("reason", "") or ""))
     yield text_cell(line.arithmetic if line else "")
