@@ -66,8 +66,8 @@ def _key(figure: Any, panels: tuple[Any, ...]) -> None:
     """One legend below both panels, where it hides no point; each label once."""
     named: dict[str, Any] = {}
     for axes in panels:
-        handles, labels = axes.get_legend_handles_labels()
-        named = dict(zip(labels, handles, strict=True)) | named
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            named.setdefault(label, handle)
     if named:
         figure.legend(
             handles=[*named.values()],
