@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ConfigError
 from pipeline.files import need_writable
-from pipeline.reporting.style import ENDINGS, figure_style, map_colors, save_as
+from pipeline.reporting.style import ENDINGS, FONT, figure_style, map_colors, save_as
 
 if TYPE_CHECKING:
     from pipeline.training.module_signals import ModuleSignals, Signals
@@ -81,7 +81,7 @@ def _draw(axes: Any, layers: Sequence[ModuleSignals], value: _Value) -> None:
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:.0e}")
     axes.yaxis.set_minor_formatter("")
-    axes.grid(axis="y", color="0.9")
+    axes.grid(axis="x", visible=False)
 
 
 def _name_groups(rows: Sequence[Any], names: Sequence[str]) -> None:
@@ -99,7 +99,7 @@ def _name_groups(rows: Sequence[Any], names: Sequence[str]) -> None:
         middle = (start + end - 1) / 2
         if all(abs(middle - other) >= room for other in shown):
             shown[middle] = groups[start]
-    rows[-1].set_xticks([*shown], [*shown.values()], rotation=90)
+    rows[-1].set_xticks([*shown], [*shown.values()], rotation=90, fontsize=FONT - 1.5)
 
 
 def group_names(names: Sequence[str], most: int = _MOST_GROUPS) -> list[str]:
