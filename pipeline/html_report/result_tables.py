@@ -85,7 +85,7 @@ def _blocks(inputs: PageInputs, frame: pd.DataFrame, scores: Sequence[str]) -> l
     known = frame[frame[f"{scores[0]}_published"].notna()]
     order = {name: place for place, name in enumerate(inputs.paper_rows)}
     places = known["method"].map(lambda name: order.get(name, len(order)))
-    paper = known.iloc[places.argsort(kind="stable")].assign(label=tables.PUBLISHED)
+    paper = known.iloc[places.argsort(kind="stable")].assign(label=tables.PUBLISHED, standing="")
     titled = [Block(block.title or _OWN, block.frame, False) for block in own]
     return [*titled, Block(_PUBLISHED, paper, True)] if len(paper) else titled
 

@@ -26,8 +26,9 @@ def make_html(experiment: Experiment, config: Path) -> list[Path]:
         ConfigError: a metric's module breaks the contract.
     """
     report, chain = html_report(experiment), Chain(experiment)
-    for name in reports(experiment).keys() & set(report.needs):
-        chain.require(name)
+    for name in reports(experiment):
+        if name in report.needs:
+            chain.require(name)
     (target,) = report.files
     write_text(target, page(read_inputs(experiment, config, chain)))
     return finish_report(experiment, report)

@@ -51,6 +51,8 @@ def test_all_results_are_there(project: Path) -> None:
     assert len(pd.read_csv(project / "reports" / "table2.csv")) == 3
     for suffix in ("png", "svg", "pdf"):
         assert (project / "reports" / f"psnr_vs_params.{suffix}").stat().st_size > 5000
+    page = (project / "reports" / "index.html").read_text(encoding="utf-8")
+    assert 'href="../results/tiny/dmtnet-b-seed0/record.json"' in page
 
 
 def test_every_run_is_in_mlflow(project: Path) -> None:

@@ -17,6 +17,8 @@ _ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
+_PATIENCE_MS = 180_000
+"""For one step: machines that run tests may be busy."""
 
 
 @dataclass
@@ -49,6 +51,7 @@ def opened(
     context = made.new_context(viewport={"width": width, "height": height}, **options)
     try:
         page = context.new_page()
+        page.set_default_timeout(_PATIENCE_MS)
         found = Opened(page)
         page.on("console", lambda message: _noted(found, message))
         page.on("pageerror", lambda error: found.complaints.append(str(error)))

@@ -5,7 +5,7 @@
   if (!form || !source) return;
   var data = JSON.parse(source.textContent);
   var figure = document.getElementById("pair-chart"), says = document.getElementById("pair-says");
-  var SPACE = "http://www.w3.org/2000/svg", WIDTH = 1060, HEIGHT = 300, LEFT = 52, TOP = 12, BOTTOM = 30;
+  var SPACE = "http://www.w3.org/2000/svg", HEIGHT = 300, LEFT = 52, TOP = 12, BOTTOM = 30;
 
   function number(value, sign) {
     var text = value.toFixed(2).replace("-", "\u2212");
@@ -34,7 +34,7 @@
   }
 
   function draw(gains, one, other) {
-    var old = figure.querySelector("svg");
+    var old = figure.querySelector("svg"), WIDTH = Math.max(300, figure.clientWidth);
     if (old) old.remove();
     var low = Math.min(0, gains[0].gain), high = Math.max(0, gains[gains.length - 1].gain);
     var room = 0.06 * (high - low || 1), unit = step((high - low || 1) / 5);
@@ -69,7 +69,7 @@
     gains.forEach(function (one) {
       var row = body.insertRow(), head = document.createElement("th");
       head.scope = "row";
-      head.className = "text";
+      head.className = "text compact";
       head.textContent = one.scene;
       row.appendChild(head);
       [[one.kind, "text"], [number(one.one), "number"], [number(one.other), "number"],
@@ -108,5 +108,6 @@
   form.hidden = figure.hidden = false;
   form.addEventListener("submit", function (event) { event.preventDefault(); });
   form.addEventListener("change", update);
+  window.addEventListener("resize", update);
   update();
 })();
