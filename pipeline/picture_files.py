@@ -95,7 +95,7 @@ _TYPES: dict[str, Any] = {
     **{"dmssrm": "int", "scale": "int", "alpha": "float", _SHOWN: "int"},
 }
 _UNREADABLE = (
-    *(OSError, ValueError, TypeError, EOFError, RuntimeError),
+    *(OSError, ValueError, TypeError, EOFError, RuntimeError, OverflowError),
     *(zipfile.BadZipFile, zlib.error, struct.error),
 )
 
@@ -129,7 +129,7 @@ def read_figure4(folder: Path) -> list[PicturedScene]:
         for number, (_, part) in enumerate(frame.groupby("scene", sort=False)):
             methods = tuple(PicturedMethod(**line) for line in part[_OF_METHODS].to_dict("records"))
             about = part[_OF_SCENES].iloc[0].to_dict()
-            own = {name: arrays[f"{name}_{number}"] for name in _ARRAYS}
+            own: dict[str, Any] = {name: arrays[f"{name}_{number}"] for name in _ARRAYS}
             _require_shapes(own, len(methods), about["side"])
             scenes.append(PicturedScene(**about, methods=methods, **own))
         return scenes
@@ -199,7 +199,8 @@ def _write(stem: Path, frame: pd.DataFrame, arrays: Mapping[str, NDArray[Any]]) 
     with atomic_file(stem.with_suffix(".csv")) as temporary:
         frame.to_csv(temporary, index=False, lineterminator="\n")
     with atomic_file(stem.with_suffix(".npz")) as temporary:
-        np.savez_compressed(temporary, **arrays)
+        named: dict[str, Any] = {**arrays}
+        np.savez_compressed(temporary, **named)
 
 
 def _read(stem: Path, columns: Sequence[str]) -> tuple[pd.DataFrame, dict[str, NDArray[Any]]]:
