@@ -123,7 +123,7 @@ def _plot(chart: Chart) -> Plot:
     xs, ys = [x for x, _ in points], [y for _, y in points] + [one.y for one in chart.levels]
     low, high = (0.0 if chart.from_zero else min(xs)), max(xs)
     x = Scale(
-        low - 0.03 * (high - low or 1), high + 0.08 * (high - low or 1), _LEFT, WIDTH - _RIGHT
+        low - 0.07 * (high - low or 1), high + 0.08 * (high - low or 1), _LEFT, WIDTH - _RIGHT
     )
     room = 0.11 * (max(ys) - min(ys)) or 0.5
     y = Scale(min(ys) - room, max(ys) + room, HEIGHT - _BOTTOM, _TOP)

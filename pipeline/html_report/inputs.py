@@ -15,7 +15,7 @@ from pipeline.audit.checking import Line
 from pipeline.chain.copies import UP
 from pipeline.config.experiment import Experiment
 from pipeline.places import Places
-from pipeline.records import ComplexityRecord, ResultRecord, RunRecord
+from pipeline.records import ComplexityRecord, Provenance, ResultRecord, RunRecord
 from pipeline.reporting import tables
 from pipeline.reporting.headings import Metrics
 from pipeline.verify.own import Scored
@@ -58,6 +58,14 @@ class PageInputs:
     def results(self) -> list[ResultRecord]:
         """Records of all results."""
         return [one.record for one in self.scored.values()]
+
+    @property
+    def made(self) -> list[tuple[str, Provenance]]:
+        """Where trainings and results come from, each with the name of its folder."""
+        trained = [(folder.name, run.provenance) for folder, run in self.runs.items()]
+        return trained + [
+            (folder.name, one.record.provenance) for folder, one in self.scored.items()
+        ]
 
     @cached_property
     def rows(self) -> dict[str, list[Path]]:

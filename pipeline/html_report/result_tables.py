@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
 
 import pandas as pd
 
@@ -18,7 +20,7 @@ from pipeline.reporting.blocks import Block, blocks
 from pipeline.reporting.headings import score_heading
 from pipeline.reporting.published import PAPER_METRICS
 
-Row = pd.Series
+Row: TypeAlias = pd.Series
 
 
 @dataclass(frozen=True)
@@ -107,10 +109,10 @@ def _leading(links: Links, name: str, block: Block) -> Iterator[Column]:
     yield Head("Method", number=False), named
     if name == "table2":
         for key, title in (("transformer", "Transformer"), ("dynamic", "Dynamic")):
-            yield Head(title, number=False), lambda row, key=key: text_cell(str(row[key]))
+            yield Head(title, number=False), partial(_text, key=key)
         yield Head("DMSSRM"), lambda row: _whole(row["n_dmssrm"])
     if not _is_published(block):
-        yield Head("Label", number=False), lambda row: text_cell(str(row["label"]))
+        yield Head("Label", number=False), partial(_text, key="label")
         yield Head("Seeds"), lambda row: _whole(row["n_seeds"])
 
 
@@ -132,7 +134,7 @@ def _scores(links: Links, scores: Sequence[str], block: Block) -> Iterator[Colum
             yield Head("95 % interval", group, shown=first), _interval(links, name, metric)
         if ours and block.paper:
             head = Head("verdict", group, number=False, shown=first)
-            yield head, lambda row, name=name: _verdict(row, name)
+            yield head, partial(_verdict, name=name)
 
 
 def _own(links: Links, name: str, metric: str) -> Callable[[Row], Cell]:
@@ -173,6 +175,10 @@ def _interval(links: Links, name: str, metric: str) -> Callable[[Row], Cell]:
     return cell
 
 
+def _text(row: Row, key: str) -> Cell:
+    return text_cell(str(row[key]))
+
+
 def _verdict(row: Row, name: str) -> Cell:
     return verdict_cell(str(row[f"{name}_verdict"]))
 
@@ -185,13 +191,12 @@ def _sizes(links: Links, block: Block, name: str) -> Iterator[Column]:
             ("params_published_m", "Params (M)"),
             ("flops_published_g", "FLOPs (G)"),
         ):
-            head = Head("published", group)
-            yield (
-                head,
-                lambda row, key=key: number_cell(
-                    fixed(float(row[key])), float(row[key]), link=links.published
-                ),
-            )
+            yield Head("published", group), partial(_size_published, key=key, links=links)
+
+
+def _size_published(row: Row, key: str, links: Links) -> Cell:
+    value = float(row[key])
+    return number_cell(fixed(value), value, link=links.published)
 
 
 def _own_sizes(links: Links) -> list[Column]:

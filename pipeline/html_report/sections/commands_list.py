@@ -10,17 +10,8 @@ from pipeline.html_report.markup import render
 
 def commands(inputs: PageInputs) -> Markup:
     """One command for everything, and those in the records."""
-    listed = {
-        folder.name: list(
-            dict.fromkeys(
-                record.provenance.command
-                for part, record in (
-                    *((path, run) for path, run in inputs.runs.items()),
-                    *((path, one.record) for path, one in inputs.scored.items()),
-                )
-                if part.name == folder.name
-            )
-        )
-        for folder in inputs.scored
-    }
+    listed: dict[str, dict[str, None]] = {folder.name: {} for folder in inputs.scored}
+    for name, made in inputs.made:
+        if name in listed:
+            listed[name][made.command] = None
     return render("commands.html", config=inputs.config, commands=listed)

@@ -53,7 +53,7 @@ def _row(inputs: PageInputs, row: str, folders: Sequence[Path]) -> list[Cell]:
     records = [inputs.scored[folder].record for folder in folders]
     names = {folder.name for folder in folders}
     runs = [run for folder, run in inputs.runs.items() if folder.name in names]
-    made: list[Provenance] = [one.provenance for one in (*runs, *records)]
+    made = [one for name, one in inputs.made if name in names]
     times = [run.provenance.wall_s for run in runs]
     scoring = math.fsum(record.provenance.wall_s for record in records)
     link = inputs.record_link(row)

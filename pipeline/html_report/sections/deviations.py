@@ -79,7 +79,7 @@ def _text(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key}: {_text(one)}" for key, one in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(map(_text, value))
+        return ", ".join(map(_text, value)) or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "" if value is None else str(value)

@@ -9,7 +9,6 @@ from markupsafe import Markup
 from pipeline.html_report.inputs import PageInputs
 from pipeline.html_report.markup import render
 from pipeline.html_report.section import Missing
-from pipeline.records import Provenance
 
 _SHORT = 10
 _NAMES = {"cpu": "CPU", "gpu": "GPU", "memory_mb": "memory (MiB)", "gpu_peak_memory_mb": ""}
@@ -17,7 +16,7 @@ _NAMES = {"cpu": "CPU", "gpu": "GPU", "memory_mb": "memory (MiB)", "gpu_peak_mem
 
 def environment(inputs: PageInputs) -> Markup | Missing:
     """Machine, packages, code and data, from all records."""
-    made = _provenance(inputs)
+    made = [one for _, one in inputs.made]
     if not made:
         return Missing("Nothing has been made yet.")
     hardware = {
@@ -47,10 +46,6 @@ def environment(inputs: PageInputs) -> Markup | Missing:
         },
         stale=sorted(inputs.stale),
     )
-
-
-def _provenance(inputs: PageInputs) -> list[Provenance]:
-    return [one.provenance for one in (*inputs.runs.values(), *inputs.results)]
 
 
 def _distinct(found: Iterable[Mapping[str, object]]) -> dict[str, list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import pandas as pd
@@ -110,8 +111,8 @@ def _series(
 
 
 def _says(row: pd.Series, column: str, what: str) -> str:
-    spread = row[f"{_PSNR}_sd"] if column == _PSNR else None
-    error = "" if pd.isna(spread) else f" ± {fixed(float(spread))}"
+    spread = float(row[f"{_PSNR}_sd"]) if column == _PSNR else math.nan
+    error = "" if math.isnan(spread) else f" ± {fixed(spread)}"
     return f"{row['method']}{what}: {fixed(float(row[column]))}{error} dB"
 
 
