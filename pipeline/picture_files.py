@@ -97,6 +97,8 @@ _TYPES: dict[str, Any] = {
 _UNREADABLE = (
     *(OSError, ValueError, TypeError, EOFError, RuntimeError, OverflowError),
     *(zipfile.BadZipFile, zlib.error, struct.error),
+    # Pandas asserts what it expects of a table.
+    AssertionError,
 )
 
 
