@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.errors import RecordError
+from pipeline.errors import RecordError, one_line
 from pipeline.files import atomic_file
 
 FIGURE4, FIGURE5 = "figure4", "figure5"
@@ -218,8 +218,7 @@ def _read(stem: Path, columns: Sequence[str]) -> tuple[pd.DataFrame, dict[str, N
 
 
 def _damaged(stem: Path, error: Exception) -> RecordError:
-    reason = " ".join(str(error).split())
+    reason = one_line(f"{type(error).__name__}: {error}")
     return RecordError(
-        f"{stem}.csv, .npz: cannot be read ({type(error).__name__}: {reason}); "
-        "`dmtbench pictures` makes them again"
+        f"{stem}.csv, .npz: cannot be read ({reason}); `dmtbench pictures` makes them again"
     )
