@@ -67,12 +67,22 @@ def _noted(found: Opened, message: Any) -> None:
         found.complaints.append(message.text)
 
 
-def screenshot(file: Path, target: Path, width: int, height: int = 0, dark: bool = False) -> None:
-    """Save what a reader sees of a file; the whole page without `height`."""
-    options = {"color_scheme": "dark" if dark else "light"}
-    with browser() as made, opened(made, file, width, height or 900, **options) as found:
-        found.page.screenshot(path=target, full_page=not height)
+def screenshot(address: str, target: Path, width: int, height: int) -> None:
+    """Save what a reader sees of a file in a window of this size.
+
+    Args:
+        address: path of the file, and after `#` the anchor to start from.
+        target: PNG to write.
+        width: of the window, in pixels.
+        height: of the window, in pixels.
+    """
+    file, _, anchor = address.partition("#")
+    with browser() as made, opened(made, Path(file), width, height) as found:
+        if anchor:
+            found.page.evaluate(f"document.getElementById({anchor!r}).scrollIntoView()")
+            found.page.wait_for_timeout(1000)  # it scrolls smoothly
+        found.page.screenshot(path=target)
 
 
 if __name__ == "__main__":
-    screenshot(Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:5]))
+    screenshot(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
