@@ -40,6 +40,8 @@ rule all:
         rules.table1.output,
         rules.table2.output,
         rules.plot.output,
+        rules.figures.output,
         rules.verdicts.output,
         rules.track.output,
+        rules.html.output,
         rules.ablation.output if bench.experiment.study else [],

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from pipeline.code_hash import PYTHON, source_hash
 from pipeline.config.blocks import Clips, Synthetic
 from pipeline.config.experiment import CANON_FILE, Experiment, digest_of, load_experiment
 from pipeline.config.tolerances import load_tolerances
 from pipeline.errors import ConfigError
+from pipeline.files import sha256_of
 from pipeline.results_versions import MAKERS_OF_WEIGHTS, results_versions
 from pipeline.run import Run
 
@@ -42,11 +44,29 @@ NETWORKS = (
 )
 """Modules that count trained networks and read their selection weights."""
 
+PICTURES = (
+    "pipeline.evaluation.boxes",
+    "pipeline.evaluation.chosen_scenes",
+    "pipeline.evaluation.inference",
+    "pipeline.evaluation.loading",
+    "pipeline.evaluation.pictures",
+    "pipeline.evaluation.scale_features",
+    "pipeline.evaluation.scene_choice",
+    "pipeline.evaluation.selection_weights",
+    "pipeline.picture_files",
+    "pipeline.stages.pictures",
+)
+"""Modules that choose and make the images of Figures 4 and 5."""
+
 VERDICTS = ("pipeline.verdicts", "pipeline.statistics", "pipeline.verify", "pipeline.audit")
 """Modules that decide on verdicts."""
 
 STUDY = (*VERDICTS, "pipeline.study")
 """Modules that make a study of results."""
+
+PAGE = ("pipeline.html_report", "pipeline.html_report.sections")
+"""Modules that make the page of an experiment."""
+_PAGE, _PAGE_FILES = Path(__file__).with_name("html_report"), (".html", ".css", ".js")
 
 
 @dataclass(frozen=True)
@@ -185,6 +205,18 @@ def networks_keys(experiment: Experiment) -> Keys:
     return Keys(experiment.digest(*blocks), code)
 
 
+def pictures_keys(experiment: Experiment) -> Keys:
+    """Keys of the images of Figures 4 and 5; results and trainings are their inputs.
+
+    Raises:
+        ConfigError: a module is not valid Python.
+    """
+    blocks = ("name", "methods", "ablations", "protocol")
+    asked = [experiment.digest(*blocks), experiment.pictures.model_dump(mode="json")]
+    code = {"pictures": digest_of([source_hash(module) for module in PICTURES]), "python": PYTHON}
+    return Keys(digest_of(asked), code)
+
+
 def study_keys(experiment: Experiment) -> Keys:
     """Keys of a study, whose record holds the whole experiment; the records are its inputs.
 
@@ -197,6 +229,25 @@ def study_keys(experiment: Experiment) -> Keys:
     code = {"reporting": source_hash("pipeline.reporting"), "python": PYTHON}
     code["study"] = digest_of([source_hash(module) for module in STUDY])
     paper = load_experiment(CANON_FILE).digest()
+    return Keys(digest_of([experiment.digest(), asked, paper]), code)
+
+
+def html_keys(experiment: Experiment) -> Keys:
+    """Keys of the page of an experiment; records and other reports are its inputs.
+
+    The paper's experiment is a part of them: the page lists the settings that differ from it.
+
+    Raises:
+        ConfigError: a source is not valid Python.
+    """
+    asked = None if experiment.study is None else experiment.study.model_dump(mode="json")
+    paper = load_experiment(CANON_FILE).digest()
+    code = {"reporting": source_hash("pipeline.reporting"), "python": PYTHON}
+    code["verdicts"] = digest_of([source_hash(module) for module in VERDICTS])
+    files = sorted(path for path in _PAGE.rglob("*") if path.suffix in _PAGE_FILES)
+    code["page"] = digest_of(
+        [source_hash(module) for module in PAGE] + [sha256_of(path) for path in files]
+    )
     return Keys(digest_of([experiment.digest(), asked, paper]), code)
 
 

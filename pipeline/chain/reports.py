@@ -2,46 +2,37 @@
 
 from __future__ import annotations
 
-import filecmp
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.artifacts import CURVE, RECORD
+from pipeline.chain.copies import content_of_copy, write_copy
+from pipeline.chain.pictured import pictured
+from pipeline.chain.report_files import FILES
 from pipeline.chain.standing import Standing
 from pipeline.chain.steps import judge_step, write_step
 from pipeline.config.experiment import Experiment
-from pipeline.files import copy_file
-from pipeline.keys import Keys, networks_keys, report_keys, study_keys
+from pipeline.keys import (
+    Keys,
+    html_keys,
+    networks_keys,
+    pictures_keys,
+    report_keys,
+    study_keys,
+)
 from pipeline.places import COUNTED, PUBLISHED, REPORTS, Places
 
-_TABLE = ("csv", "md", "tex")
-_IMAGE = ("png", "svg", "pdf")
-_FILES = {
-    "table1": (
-        *(f"table1.{ending}" for ending in _TABLE),
-        *(f"groups.{ending}" for ending in _TABLE),
-        "metrics.json",
-    ),
-    "table2": tuple(f"table2.{ending}" for ending in _TABLE),
-    "verdicts": ("verdicts.csv", "comparisons.csv", "verdicts.md"),
-    "networks": ("networks.csv", "selection_weights.csv"),
-    "track": ("tracking.json",),
-    "plot": tuple(f"psnr_vs_params.{ending}" for ending in _IMAGE),
-    "ablation": (
-        *("ablation.csv", "claims.csv", "differences.csv", "scores.csv", "curves.csv"),
-        *("scaling.csv", "study.json", "ablation.md"),
-        *(
-            f"{plot}.{ending}"
-            for plot in ("forest", "learning_curves", "selection_weights", "scaling")
-            for ending in _IMAGE
-        ),
-    ),
-}
 TABLES = ("table1", "table2")
-NETWORKS, ABLATION = "networks", "ablation"
-_KEYS = {NETWORKS: networks_keys, ABLATION: study_keys}
-_COPIED = (*TABLES, "plot", "verdicts")
+NETWORKS, ABLATION, PICTURES, HTML = "networks", "ablation", "pictures", "html"
+_KEYS = {
+    NETWORKS: networks_keys,
+    ABLATION: study_keys,
+    PICTURES: pictures_keys,
+    HTML: html_keys,
+}
+_TRACKED = (*TABLES, "plot", "verdicts")
+_COPIED = (*_TRACKED, "figures", HTML)
 
 
 @dataclass(frozen=True)
@@ -99,9 +90,11 @@ def reports(experiment: Experiment) -> dict[str, Report]:
     """All reports of an experiment by name; each comes after those that it needs."""
     made = [table_report(experiment, name) for name in TABLES]
     made += [networks_report(experiment)] if experiment.study is not None else []
-    made += [plot_report(experiment), verdicts_report(experiment), track_report(experiment)]
+    made += [plot_report(experiment), pictures_report(experiment), figures_report(experiment)]
+    made += [verdicts_report(experiment), track_report(experiment)]
     if experiment.study is not None:
         made.append(ablation_report(experiment))
+    made.append(html_report(experiment))
     return {report.name: report for report in made}
 
 
@@ -158,6 +151,19 @@ def plot_report(experiment: Experiment) -> Report:
     return _report(experiment, "plot", inputs={"table1": table}, needs=("table1",))
 
 
+def pictures_report(experiment: Experiment) -> Report:
+    """The report `pictures`: what networks make of the scenes of Figures 4 and 5."""
+    inputs = {name: path for one in pictured(experiment) for name, path in one.inputs.items()}
+    data = {f"data {experiment.dataset.name}": Places.of(experiment).manifest}
+    return _report(experiment, PICTURES, inputs=data | inputs, needs=(*data, *inputs))
+
+
+def figures_report(experiment: Experiment) -> Report:
+    """The report `figures`: Figures 4 and 5, drawn from the files of `pictures`."""
+    made = Places.of(experiment).reports / f"{PICTURES}.record.json"
+    return _report(experiment, "figures", inputs={PICTURES: made}, needs=(PICTURES,))
+
+
 def track_report(experiment: Experiment) -> Report:
     """The report `track`: the summary of the last import into MLflow."""
     places, inputs = Places.of(experiment), dict[str, Path]()
@@ -167,7 +173,7 @@ def track_report(experiment: Experiment) -> Report:
             name = f"train {method}-seed{repetition}"
             inputs[name] = places.run(method, repetition) / RECORD
     inputs |= results_of(experiment, methods)
-    inputs |= {name: places.reports / f"{name}.record.json" for name in _COPIED}
+    inputs |= {name: places.reports / f"{name}.record.json" for name in _TRACKED}
     return _report(experiment, "track", inputs=inputs, needs=tuple(inputs))
 
 
@@ -199,6 +205,25 @@ def ablation_report(experiment: Experiment) -> Report:
     )
 
 
+def html_report(experiment: Experiment) -> Report:
+    """The report `html`: the page, made of other reports, results, sizes and trainings."""
+    places, inputs, curves = Places.of(experiment), dict[str, Path](), dict[str, Path]()
+    methods = [*experiment.methods, *experiment.ablations]
+    made = [*TABLES, "verdicts", PICTURES, "figures"]
+    made += [ABLATION] if experiment.study is not None else []
+    inputs |= {name: places.reports / f"{name}.record.json" for name in made}
+    inputs |= results_of(experiment, methods)
+    for method, repetition in experiment.runs_of(methods):
+        if experiment.entry(method).recipe is not None:
+            name = f"{method}-seed{repetition}"
+            inputs[f"train {name}"] = places.run(method, repetition) / RECORD
+            curves[f"curve {name}"] = places.run(method, repetition) / CURVE
+    files = ("table1", "table2", "claims", "literature")
+    published = {f"published {name}": PUBLISHED / f"{name}.csv" for name in files}
+    further = {**_given(experiment, methods), **curves, **published, "counted": COUNTED}
+    return _report(experiment, HTML, inputs={**inputs, **further}, needs=tuple(inputs))
+
+
 def _report(
     experiment: Experiment, name: str, *, inputs: Mapping[str, Path], needs: tuple[str, ...]
 ) -> Report:
@@ -206,8 +231,8 @@ def _report(
     return Report(
         name=name,
         record=folder / f"{name}.record.json",
-        files=tuple(folder / file for file in _FILES[name]),
-        copies=tuple(REPORTS / file for file in _FILES[name] if name in _COPIED),
+        files=tuple(folder / file for file in FILES[name]),
+        copies=tuple(REPORTS / file for file in FILES[name] if name in _COPIED),
         inputs=inputs,
         needs=needs,
     )
@@ -240,7 +265,7 @@ def finish_report(experiment: Experiment, report: Report) -> list[Path]:
         DataError: as for `record_report`.
     """
     for copy in report.copies:
-        copy_file(report.record.with_name(copy.name), copy)
+        write_copy(report.record.with_name(copy.name), copy)
     record_report(experiment, report)
     return [*report.files, *report.copies]
 
@@ -260,6 +285,6 @@ def judge_report(experiment: Experiment, report: Report) -> Standing:
         file = report.record.with_name(copy.name)
         if not copy.exists():
             return Standing("missing", copy)
-        if not filecmp.cmp(file, copy, shallow=False):
+        if copy.read_bytes() != content_of_copy(file):
             return Standing("foreign", copy, f"is not a copy of {file}")
     return standing

@@ -29,16 +29,21 @@ class Shown:
     folders: frozenset[str] = frozenset()
 
 
-def shown_records(experiment: Experiment, methods: list[str]) -> Shown:
+def shown_records(experiment: Experiment, methods: list[str], chain: Chain | None = None) -> Shown:
     """The results and sizes of these methods, each checked back to data and code.
 
     A method that has not been evaluated yet is left out. So is one that the experiment does not
     run, unless there is a result with given weights.
 
+    Args:
+        experiment: what was requested.
+        methods: names of methods and ablations.
+        chain: of the experiment, if something in it has been judged already.
+
     Raises:
         RecordError: a result is foreign or broken; the message names the file and the remedy.
     """
-    chain, places = Chain(experiment), Places.of(experiment)
+    chain, places = chain or Chain(experiment), Places.of(experiment)
     results: list[ResultRecord] = []
     sizes: list[ComplexityRecord] = []
     stale, folders = set[str](), set[str]()

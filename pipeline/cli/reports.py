@@ -55,6 +55,19 @@ def verdicts(config: ConfigOption = DEFAULT_CONFIG) -> None:
     print_paths(make_verdicts(load_experiment(config)))
 
 
+@app.command(rich_help_panel=Panel.REPORTS, epilog=example("html" + _CANON))
+def html(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Make the page of an experiment: one HTML file for a browser, without the network.
+
+    It is written to reports/EXPERIMENT/index.html and copied to reports/. Tables and verdicts must
+    have been made.
+    """
+    from pipeline.config.experiment import load_experiment
+    from pipeline.stages.html import make_html
+
+    print_paths(make_html(load_experiment(config), config))
+
+
 @app.command(rich_help_panel=Panel.REPORTS, epilog=example("verify --fresh" + _CANON))
 def verify(
     config: ConfigOption = DEFAULT_CONFIG,

@@ -20,12 +20,19 @@ def check_names(experiment: Experiment) -> None:
 
     Raises:
         ValueError: a name is unknown, a budget does not fit its recipe, or a companion set or
-            seeds for a study are missing.
+            seeds for a study are missing; the network of Figure 5 is not run.
     """
     _check_methods(experiment)
     _check_recipes(experiment)
     _check_sizes(experiment)
     _check_study(experiment)
+    network = experiment.pictures.network
+    if network is not None and not _is_run(experiment, network):
+        raise ValueError(f"pictures: network names {network!r}, which is not run")
+
+
+def _is_run(experiment: Experiment, name: str) -> bool:
+    return name in {*experiment.methods, *experiment.ablations} and experiment.runs(name)
 
 
 def _check_methods(experiment: Experiment) -> None:
@@ -72,12 +79,11 @@ def _check_study(experiment: Experiment) -> None:
         return
     if experiment.repetitions < FEWEST_SEEDS:
         raise ValueError(f"a study needs repetitions: {FEWEST_SEEDS} or more")
-    known = {*experiment.methods, *experiment.ablations}
     seen = set[frozenset[str]]()
     for compared in experiment.study.comparisons:
         pair = frozenset({compared.one, compared.other})
         for name in (compared.one, compared.other):
-            if name not in known or not experiment.runs(name):
+            if not _is_run(experiment, name):
                 raise ValueError(f"study: comparisons names {name!r}, which is not run")
         if len(pair) < 2 or pair in seen:
             raise ValueError(

@@ -76,6 +76,8 @@ TRACKING_SECONDS = 40
 
 MARGIN = 1.25
 """Factor on all memory: allocators keep more than what is in use."""
+SCENES = 3
+"""Scenes of Figure 4, unless the experiment file names them."""
 START_MINUTES = 30
 """Starting, loading libraries, compiling, reading from a cold disk: assumed."""
 SAFETY = 2.0
@@ -206,6 +208,23 @@ def networks_needs(experiment: Experiment, images: Images, threads: int) -> Need
     each = COUNTING_SECONDS + forward / _speed(gpus, threads)
     memory = PROCESS + 2 * _FLOAT * LARGEST_PUBLISHED.parameters + held
     return Needs.of(memory, len(trained) * each)
+
+
+def pictures_needs(experiment: Experiment, images: Images, threads: int) -> Needs:
+    """Needs of applying all methods to the scenes of Figures 4 and 5, one after the other.
+
+    Networks are assumed to be as large as the largest published one, methods without one as slow
+    as deconvolution. One network is applied to all test images.
+    """
+    pixels = images.largest * (len(experiment.pictures.scenes) or SCENES)
+    gpus = int(experiment.compute.device != "cpu")
+    held = CUDA_CONTEXT if gpus else images.largest * NETWORK_PER_PIXEL
+    held += images.largest * SCORING_PER_PIXEL + pixels * READING_PER_PIXEL
+    forward = _FLOP_PER_MAC * LARGEST_PUBLISHED.macs_per_pixel / _speed(gpus, threads)
+    others = (SCORING_SECONDS + CLASSICAL_SECONDS) / _MEGAPIXEL
+    seconds = len(experiment.methods_run()) * pixels * (forward + others)
+    memory = PROCESS + 2 * _FLOAT * LARGEST_PUBLISHED.parameters + held
+    return Needs.of(memory, seconds + forward * images.pixels("test"))
 
 
 @dataclass(frozen=True)

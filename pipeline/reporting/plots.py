@@ -12,14 +12,23 @@ import pandas as pd
 from pipeline.config.experiment import load_methods
 from pipeline.config.methods import CONTROL
 from pipeline.reporting import tables
-from pipeline.reporting.figures import FONT, SERIES, figure_style, save_figure
 from pipeline.reporting.headings import Metrics, score_heading
 from pipeline.reporting.label_placement import Point, Polyline, place_labels, shown, spread
 from pipeline.reporting.notes import experiments_of, marked
+from pipeline.reporting.style import (
+    FONT,
+    GRAY,
+    OTHERS,
+    OURS,
+    SERIES,
+    figure_style,
+    save_figure,
+)
 
-_OURS, _OTHERS, _FAINT = "#c0392b", "#34597f", "#7a7a7a"
 _PANEL, _AXIS, _HEIGHT = 6.2, 0.62, 4.8
-_MARGIN, _GUTTER = 1.75, 0.2
+_MARGIN, _GUTTER = 2.0, 0.2
+_LEVEL_GAP, _LEVEL_ROOM = 0.056, 0.05
+"""Shares of a panel: height of the name of a level, and width of the line that leads to it."""
 
 
 def psnr_vs_params(table1: pd.DataFrame, stem: Path, metrics: Metrics) -> list[Path]:
@@ -47,7 +56,7 @@ def psnr_vs_params(table1: pd.DataFrame, stem: Path, metrics: Metrics) -> list[P
         for panel, part in zip(axes[1:], others, strict=True):
             _own_panel(panel, part)
         for name in experiments_of(table1):
-            figure.text(0.004, 0.01, f"Experiment: {name}", fontsize=FONT, color=_FAINT)
+            figure.text(0.004, 0.01, f"Experiment: {name}", fontsize=FONT, color=GRAY)
         for panel in axes:
             panel.set_ylabel(f"Combined {score_heading('psnr', metrics)}")
         return save_figure(figure, stem)
@@ -115,7 +124,7 @@ def _points(
     """Points with the names of their rows, or with `names`; a stale row has a mark."""
     texts = [marked(row) for _, row in rows.iterrows()] if names is None else names
     return [
-        Point(float(x), float(y), text, _OURS if SERIES.fullmatch(name) else _OTHERS)
+        Point(float(x), float(y), text, OURS if SERIES.fullmatch(name) else OTHERS)
         for x, y, name, text in zip(sizes, rows[column], rows["method"], texts, strict=True)
         if pd.notna(x) and pd.notna(y)
     ]
@@ -126,7 +135,7 @@ def _limits(axes: Any, points: Sequence[Point]) -> None:
     widest = max((point.x for point in points), default=0.0) or 1.0
     heights = [point.y for point in points] or [0.0]
     room = 0.09 * (max(heights) - min(heights)) or 0.5
-    axes.set_xlim(-0.04 * widest, 1.14 * widest)
+    axes.set_xlim(-0.04 * widest, 1.18 * widest)
     axes.set_ylim(min(heights) - room, max(heights) + room)
 
 
@@ -134,11 +143,11 @@ def _draw(axes: Any, points: Sequence[Point], marker: str, *, filled: bool) -> A
     """Markers, and the DMTNet series joined by a line, which is returned as a polyline."""
     import seaborn
 
-    series = sorted((p.x, p.y) for p in points if p.color == _OURS)
+    series = sorted((p.x, p.y) for p in points if p.color == OURS)
     if series:
         style = "-" if filled else ":"
-        axes.plot(*zip(*series, strict=True), style, color=_OURS, lw=1.4, alpha=0.8, zorder=2)
-    for color in (_OTHERS, _OURS):
+        axes.plot(*zip(*series, strict=True), style, color=OURS, lw=1.4, alpha=0.8, zorder=2)
+    for color in (OTHERS, OURS):
         chosen = [point for point in points if point.color == color]
         seaborn.scatterplot(
             x=[point.x for point in chosen],
@@ -170,23 +179,27 @@ def _levels(axes: Any, levels: Sequence[Point]) -> list[Polyline]:
     """Horizontal lines, named in the right margin where the names cannot hide points."""
     blurred = load_methods().entry("input").row
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
-    heights = spread([level.y for level in levels], 0.048 * (high - low), low, high)
+    heights = spread([level.y for level in levels], _LEVEL_GAP * (high - low), low, high)
     for level, height in zip(levels, heights, strict=True):
         is_input = level.text.startswith(blurred)
-        color = "black" if is_input else _FAINT
+        color = "black" if is_input else GRAY
         axes.axhline(
             level.y, ls="--" if is_input else ":", lw=1.2 if is_input else 0.9, color=color
         )
         axes.annotate(
             shown(level.text.removeprefix("Control: ")),
             (1.0, level.y),
-            xytext=(1.045, height),
+            xytext=(1 + _LEVEL_ROOM, height),
             xycoords=("axes fraction", "data"),
             textcoords=("axes fraction", "data"),
             va="center",
             fontsize=FONT - 0.5,
             color=color,
-            arrowprops={"arrowstyle": "-", "color": color, "lw": 0.5, "shrinkA": 1, "shrinkB": 0},
+            arrowprops={
+                **{"arrowstyle": "-", "color": color, "lw": 0.5, "shrinkA": 1, "shrinkB": 0},
+                # To the left end of the name; to its middle, the line would cross other names.
+                "relpos": (0, 0.5),
+            },
             annotation_clip=False,
         )
     return [[(left, level.y), (right, level.y)] for level in levels]

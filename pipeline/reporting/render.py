@@ -13,6 +13,7 @@ import pandas as pd
 from pipeline.files import atomic_file, write_text
 from pipeline.records import CATEGORIES
 from pipeline.reporting import tables
+from pipeline.reporting.blocks import blocks
 from pipeline.reporting.escapes import escape_latex, escape_markdown
 from pipeline.reporting.headings import Metrics, score_heading
 from pipeline.reporting.notes import experiments_of, marked, notes
@@ -132,12 +133,16 @@ def readable_columns(frame: pd.DataFrame, metrics: Metrics) -> tuple[Column, ...
 
 
 def markdown(frame: pd.DataFrame, metrics: Metrics) -> str:
-    """The readable columns of `frame` as a Markdown table, with the notes below it."""
+    """The readable columns of `frame` as a Markdown table per block, with the notes below."""
     columns = readable_columns(frame, metrics)
-    cells = _cells(frame, columns, escape_markdown)
     numeric = [_is_number(frame, column) for column in columns]
-    table = markdown_table([escape_markdown(column.title) for column in columns], cells, numeric)
-    return "\n".join([*table, "", *map(escape_markdown, notes(frame))]) + "\n"
+    headings = [escape_markdown(column.title) for column in columns]
+    lines: list[str] = []
+    for block in blocks(frame):
+        lines += [f"{escape_markdown(block.title)}:", ""] if block.title else []
+        cells = _cells(block.frame, columns, escape_markdown)
+        lines += [*markdown_table(headings, cells, numeric), ""]
+    return "\n".join([*lines, *map(escape_markdown, notes(frame))]) + "\n"
 
 
 def markdown_table(
@@ -161,24 +166,28 @@ def markdown_table(
 
 
 def latex(frame: pd.DataFrame, metrics: Metrics) -> str:
-    """The readable columns of `frame` as a booktabs `tabular` with the notes below it.
+    """The readable columns of `frame` as a booktabs `tabular` per block, with the notes below.
 
     It holds no float and no caption, so that a manuscript can `input` it into its own `table`.
     """
     columns = readable_columns(frame, metrics)
     kinds = "".join("r" if _is_number(frame, column) else "l" for column in columns)
-    body = [" & ".join(line) + r" \\" for line in _cells(frame, columns, escape_latex)]
-    lines = [
-        "% needs \\usepackage{booktabs}",
-        f"\\begin{{tabular}}{{{kinds}}}",
-        "\\toprule",
-        *_latex_groups(columns),
-        " & ".join(escape_latex(column.heading) for column in columns) + r" \\",
-        "\\midrule",
-        *body,
-        "\\bottomrule",
-        "\\end{tabular}",
-        "\\par\\smallskip",
+    lines = ["% needs \\usepackage{booktabs}"]
+    for block in blocks(frame):
+        if block.title:
+            lines += [f"\\textbf{{{escape_latex(block.title)}}}", "\\par\\smallskip"]
+        lines += [
+            f"\\begin{{tabular}}{{{kinds}}}",
+            "\\toprule",
+            *_latex_groups(columns),
+            " & ".join(escape_latex(column.heading) for column in columns) + r" \\",
+            "\\midrule",
+            *(" & ".join(line) + r" \\" for line in _cells(block.frame, columns, escape_latex)),
+            "\\bottomrule",
+            "\\end{tabular}",
+            "\\par\\smallskip",
+        ]
+    lines += [
         "{\\footnotesize",
         *map(escape_latex, notes(frame)),
         "\\par}",

@@ -9,17 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ConfigError
-from pipeline.files import atomic_file, need_writable
+from pipeline.files import need_writable
+from pipeline.reporting.style import ENDINGS, FONT, figure_style, map_colors, save_as
 
 if TYPE_CHECKING:
     from pipeline.training.module_signals import ModuleSignals, Signals
 
-_UNDATED: dict[str, dict[str, Any]] = {
-    ".png": {"metadata": {"Software": None}, "dpi": 150},
-    ".svg": {"metadata": {"Date": None}},
-    ".pdf": {"metadata": {"CreationDate": None, "ModDate": None}},
-}
-_STYLE = {"svg.hashsalt": "dmtbench", "font.size": 8.0, "text.parse_math": False}
 _MOST_GROUPS = 24
 _WIDTH, _LABEL = 11.0, 0.15
 """Inches: width of the figure, and of a label that stands upright."""
@@ -41,8 +36,8 @@ def check_plot(path: Path | None) -> None:
     """
     if path is None:
         return
-    if path.suffix not in _UNDATED:
-        raise ConfigError(f"{path}: a plot ends in {', '.join(_UNDATED)}")
+    if path.suffix not in ENDINGS:
+        raise ConfigError(f"{path}: a plot ends in {', '.join(ENDINGS)}")
     need_writable(path.parent)
 
 
@@ -56,7 +51,6 @@ def plot_signals(signals: Signals, path: Path) -> None:
         ConfigError: the ending of `path` is unknown.
         DataError: the folder is read-only or full.
     """
-    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     check_plot(path)
@@ -64,8 +58,7 @@ def plot_signals(signals: Signals, path: Path) -> None:
     panels = [
         (title, value) for title, value in _PANELS if any(value(one) is not None for one in layers)
     ]
-    style: Any = _STYLE
-    with rc_context(style):
+    with figure_style():
         figure = Figure(figsize=(_WIDTH, 1.6 + 2 * len(panels)), layout="constrained")
         rows = [*figure.subplots(max(1, len(panels)), sharex=True, squeeze=False)[:, 0]]
         for axes, (title, value) in zip(rows, panels, strict=False):
@@ -75,23 +68,20 @@ def plot_signals(signals: Signals, path: Path) -> None:
         if layers:
             rows[0].legend(ncols=8, loc="lower right", bbox_to_anchor=(1, 1), frameon=False)
             _name_groups(rows, [one.module for one in layers if one.step == layers[0].step])
-        with atomic_file(path) as temporary:
-            figure.savefig(temporary, format=path.suffix[1:], **_UNDATED[path.suffix])
+        save_as(figure, path)
 
 
 def _draw(axes: Any, layers: Sequence[ModuleSignals], value: _Value) -> None:
-    from matplotlib import colormaps
-
     steps = {step: [*group] for step, group in groupby(layers, key=lambda one: one.step)}
-    colors = colormaps["viridis"].resampled(len(steps) + 1)
+    colors = map_colors(len(steps))
     for place, (step, group) in enumerate(steps.items()):
         # A logarithmic axis has no place for 0.
         heights = [value(one) or float("nan") for one in group]
-        axes.plot(heights, ".-", color=colors(place), lw=0.8, ms=3, label=f"{step} steps")
+        axes.plot(heights, ".-", color=colors[place], lw=0.8, ms=3, label=f"{step} steps")
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:.0e}")
     axes.yaxis.set_minor_formatter("")
-    axes.grid(axis="y", color="0.9")
+    axes.grid(axis="x", visible=False)
 
 
 def _name_groups(rows: Sequence[Any], names: Sequence[str]) -> None:
@@ -109,7 +99,7 @@ def _name_groups(rows: Sequence[Any], names: Sequence[str]) -> None:
         middle = (start + end - 1) / 2
         if all(abs(middle - other) >= room for other in shown):
             shown[middle] = groups[start]
-    rows[-1].set_xticks([*shown], [*shown.values()], rotation=90)
+    rows[-1].set_xticks([*shown], [*shown.values()], rotation=90, fontsize=FONT - 1.5)
 
 
 def group_names(names: Sequence[str], most: int = _MOST_GROUPS) -> list[str]:

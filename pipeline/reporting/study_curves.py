@@ -8,12 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.reporting.figures import (
+from pipeline.reporting.style import (
     BLUE,
     FONT,
     GRAY,
     SERIES,
     figure_style,
+    map_colors,
+    psnr_label,
     put_title,
     save_figure,
 )
@@ -93,15 +95,8 @@ def _heights(curves: pd.DataFrame, methods: Sequence[str]) -> tuple[float, float
     return low - room, high + room
 
 
-def series_colors(count: int) -> list[Any]:
-    """Colors of an ordered series: from dark to light, in color and in gray (viridis)."""
-    from matplotlib import colormaps
-
-    return [*colormaps["viridis"].resampled(count + 1).colors[:count]]  # type: ignore[attr-defined]
-
-
 def _series(axes: Any, curves: pd.DataFrame, rows: Mapping[str, str]) -> None:
-    colors = series_colors(len(rows))
+    colors = map_colors(len(rows))
     for (method, row), color in zip(rows.items(), colors, strict=True):
         marker = MARKERS["TSBLH".index(row[-1])]
         _curve(axes, curves, method, color=color, marker=marker, label=row)
@@ -127,7 +122,7 @@ def _curve(
 
 def _label(figure: Any, *, seeds: int) -> None:
     figure.supxlabel("Crops seen (thousands)", fontsize=9)
-    figure.supylabel("Validation PSNR (dB)", fontsize=9)
+    figure.supylabel(psnr_label("Validation"), fontsize=9)
     words = "1 seed" if seeds == 1 else f"mean, least and largest of {seeds} seeds"
     title = f"Learning curves: {words}; the first {_BEGINNING:.0%} of a training may be cut off"
     put_title(figure, title)

@@ -8,7 +8,15 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.reporting.figures import BLUE, FONT, GRAY, RED, figure_style, save_figure
+from pipeline.reporting.style import (
+    BLUE,
+    FONT,
+    GRAY,
+    RED,
+    figure_style,
+    psnr_label,
+    save_figure,
+)
 from pipeline.statistics.power import LEVEL
 
 _WIDTH, _ROW, _MARGINS = 11.0, 0.5, 1.15
@@ -50,7 +58,7 @@ def forest(frame: pd.DataFrame, stem: Path) -> list[Path]:
         axes.set_yticks(range(len(frame)), [_name(row) for _, row in frame.iterrows()])
         axes.tick_params(axis="y", length=0, labelsize=FONT)
         axes.grid(axis="y", visible=False)
-        axes.set_xlabel("Difference in test PSNR (dB)")
+        axes.set_xlabel(psnr_label("Difference in test"))
         axes.set_title(_title(frame))
         _key(figure, below)
         return save_figure(figure, stem)

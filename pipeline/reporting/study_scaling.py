@@ -7,12 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.reporting.figures import FONT, figure_style, save_figure
-from pipeline.reporting.study_curves import MARKERS, series_colors
+from pipeline.reporting.study_curves import MARKERS
+from pipeline.reporting.style import FONT, figure_style, map_colors, psnr_label, save_figure
 
 _SIZE = (10.5, 4.6)
 """Inches."""
 
+_KEY_COLUMNS = 4
 _TICKS = (1.0, 2.0, 5.0)
 """In each decade."""
 
@@ -48,24 +49,39 @@ def scaling_plot(
         _band(right, bands[bands["view"] == "test"], "line through the networks", "-")
         left.set_title("Validation, along the trainings")
         left.set_xlabel("Multiply-accumulates of the training")
-        left.set_ylabel("Validation PSNR (dB)")
+        left.set_ylabel(psnr_label("Validation"))
         right.set_title("Test, ends of the trainings")
         right.set_xlabel("Multiply-accumulates of a crop's forward pass")
-        right.set_ylabel("Test PSNR (dB)")
+        right.set_ylabel(psnr_label("Test"))
         for axes in (left, right):
             axes.set_xscale("log")
             axes.xaxis.set_major_locator(LogLocator(subs=_TICKS))
             axes.xaxis.set_major_formatter("{x:.0e}")
             axes.xaxis.set_minor_locator(NullLocator())
-            handles, labels = axes.get_legend_handles_labels()
-            if handles:
-                axes.legend(handles, labels, fontsize=FONT, frameon=False, loc="lower right")
+        _key(figure, (left, right))
         return save_figure(figure, stem)
+
+
+def _key(figure: Any, panels: tuple[Any, ...]) -> None:
+    """One legend below both panels, where it hides no point; each label once."""
+    named: dict[str, Any] = {}
+    for axes in panels:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            named.setdefault(label, handle)
+    if named:
+        figure.legend(
+            handles=[*named.values()],
+            labels=[*named],
+            loc="outside lower center",
+            ncols=_KEY_COLUMNS,
+            fontsize=FONT,
+            frameon=False,
+        )
 
 
 def _points(axes: Any, points: pd.DataFrame, line: str) -> None:
     rows = [*points["row"].drop_duplicates()]
-    for row, color in zip(rows, series_colors(len(rows)), strict=True):
+    for row, color in zip(rows, map_colors(len(rows)), strict=True):
         own = points[points["row"] == row]
         reach = [own["psnr"] - own["low"], own["high"] - own["psnr"]]
         marker = MARKERS["TSBLH".index(row[-1])]

@@ -8,12 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.reporting.figures import (
-    BLUE,
+from pipeline.reporting.style import (
     FONT,
-    GREEN,
-    ORANGE,
-    RED,
+    SCALE_COLORS,
+    SCALE_MARKERS,
     figure_style,
     put_title,
     save_figure,
@@ -26,9 +24,6 @@ _COLUMNS = 3
 _LOW, _HIGH = 0.05, 0.95
 _LOGARITHMIC = 0.02
 """Below this, weights need a logarithmic axis."""
-
-_COLORS, _MARKERS = (BLUE, ORANGE, GREEN, RED), ("o", "s", "^", "D")
-"""By scale, the finest first."""
 
 
 def selection_plot(
@@ -80,9 +75,9 @@ def _draw(axes: Any, weights: pd.DataFrame, scales: int) -> None:
     for (module, scale, seed), own in weights.groupby(["dmssrm", "scale", "repetition"]):
         place = module - 0.4 + step * ((scale - 1) * (len(seeds) + 1) + seeds.index(seed) + 0.5)
         low, middle, high = own["alpha"].quantile([_LOW, 0.5, _HIGH])
-        color = _COLORS[(scale - 1) % len(_COLORS)]
+        color = SCALE_COLORS[(scale - 1) % len(SCALE_COLORS)]
         axes.plot([place, place], [low, high], color=color, lw=1.6, alpha=0.6)
-        marker = _MARKERS[(scale - 1) % len(_MARKERS)]
+        marker = SCALE_MARKERS[(scale - 1) % len(SCALE_MARKERS)]
         axes.plot([place], [middle], marker, color=color, ms=3.2, mec="black", mew=0.3)
     axes.set_xlim(0.5, modules + 0.5)
     axes.set_xticks(range(1, modules + 1))
@@ -102,8 +97,8 @@ def _label(figure: Any, weights: pd.DataFrame, scales: int, *, nothing: float | 
     handles = [
         Line2D(
             *([], []),
-            color=_COLORS[scale % len(_COLORS)],
-            marker=_MARKERS[scale % len(_MARKERS)],
+            color=SCALE_COLORS[scale % len(SCALE_COLORS)],
+            marker=SCALE_MARKERS[scale % len(SCALE_MARKERS)],
             ms=4,
             label=f"scale {scale + 1}{names.get(scale, '') if scales > 1 else ''}",
         )

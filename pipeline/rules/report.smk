@@ -58,6 +58,48 @@ rule plot:
         "dmtbench plot --config {resources.experiment:q} > {log:q} 2>&1"
 
 
+# One job for all methods: loading torch takes longer than applying a network to a few scenes.
+rule pictures:
+    input:
+        content.input("pictures", bench.inputs("pictures")),
+    output:
+        bench.outputs("pictures"),
+    log:
+        f"logs/{bench.experiment.name}/pictures.log",
+    conda:
+        "../../environment.yml"
+    threads: jobs.threads("pictures")
+    resources:
+        experiment=bench.config,
+        gpu=jobs.gpus("pictures"),
+        mem_mb=jobs.mem_mb("pictures"),
+        runtime=jobs.runtime("pictures"),
+    message:
+        "Images of all methods for Figures 4 and 5"
+    shell:
+        "dmtbench pictures --config {resources.experiment:q} > {log:q} 2>&1"
+
+
+rule figures:
+    input:
+        content.input("figures", bench.inputs("figures")),
+    output:
+        bench.outputs("figures"),
+    log:
+        f"logs/{bench.experiment.name}/figures.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        experiment=bench.config,
+        mem_mb=jobs.mem_mb("report"),
+        runtime=jobs.runtime("report"),
+    message:
+        "Figures 4 and 5"
+    shell:
+        "dmtbench figures --config {resources.experiment:q} > {log:q} 2>&1"
+
+
 rule verdicts:
     input:
         content.input("verdicts", bench.inputs("verdicts")),
@@ -76,6 +118,26 @@ rule verdicts:
         "Verdicts"
     shell:
         "dmtbench verdicts --config {resources.experiment:q} > {log:q} 2>&1"
+
+
+rule html:
+    input:
+        content.input("html", bench.inputs("html")),
+    output:
+        bench.outputs("html"),
+    log:
+        f"logs/{bench.experiment.name}/html.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        experiment=bench.config,
+        mem_mb=jobs.mem_mb("report"),
+        runtime=jobs.runtime("report"),
+    message:
+        "Page of the experiment"
+    shell:
+        "dmtbench html --config {resources.experiment:q} > {log:q} 2>&1"
 
 
 rule track:

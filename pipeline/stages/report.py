@@ -14,6 +14,7 @@ from pipeline.chain.reports import (
 from pipeline.chain.shown import Shown, shown_records
 from pipeline.config.experiment import Experiment
 from pipeline.places import PUBLISHED
+from pipeline.reporting.blocks import in_blocks
 from pipeline.reporting.groups import build_groups
 from pipeline.reporting.headings import shown_metrics
 from pipeline.reporting.published import read_published_table1, read_published_table2
@@ -53,7 +54,7 @@ def write_table1(experiment: Experiment, shown: Shown, published: Path, output: 
     """
     name, stale = shown.experiment, shown.stale
     paper = read_published_table1(published / "table1.csv")
-    table = build_table1(shown.results, shown.sizes, paper, experiment=name, stale=stale)
+    table = in_blocks(build_table1(shown.results, shown.sizes, paper, experiment=name, stale=stale))
     groups = build_groups(shown.results, experiment=name, stale=stale)
     metrics = shown_metrics(experiment.metrics)
     write_table(table, output / "table1", metrics)
@@ -79,7 +80,9 @@ def make_table2(experiment: Experiment) -> list[Path]:
         experiment=shown.experiment,
         stale=shown.stale,
     )
-    write_table(table, report.record.with_name("table2"), shown_metrics(experiment.metrics))
+    write_table(
+        in_blocks(table), report.record.with_name("table2"), shown_metrics(experiment.metrics)
+    )
     return finish_report(experiment, report)
 
 

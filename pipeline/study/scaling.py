@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from pipeline.reporting.figures import SERIES
+from pipeline.reporting.style import SERIES
 from pipeline.statistics.bootstrap import over_seeds_and_images
 from pipeline.study.forms import PARAMETERS, Curve, Floats, Name, fit
 from pipeline.study.paper import training_compute

@@ -6,8 +6,8 @@ import pandas as pd
 
 from pipeline.planning.passes import FORWARD_AND_BACKWARD
 from pipeline.reporting.escapes import escape_markdown
-from pipeline.reporting.figures import SERIES
 from pipeline.reporting.render import markdown_table
+from pipeline.reporting.style import SERIES
 from pipeline.study.forms import Curve
 from pipeline.study.scaling import HELD_OUT, SETTLED, curve_of
 

@@ -46,7 +46,7 @@ class JobResources:
         self._known_images: dict[str, Images] = {}
 
     def threads(self, rule: str) -> Callable[[Any], int]:
-        """Threads of a job of `train`, `evaluate` or `networks`: torch's, in each process."""
+        """Threads of a job that loads torch: torch's, in each process."""
 
         def threads(wildcards: Any) -> int:
             experiment = self.bench.experiment
@@ -56,11 +56,11 @@ class JobResources:
         return threads
 
     def gpus(self, rule: str) -> Callable[[Any], int]:
-        """GPUs of a job of `train`, `evaluate` or `networks`."""
+        """GPUs of a job that loads torch."""
 
         def gpus(wildcards: Any) -> int:
             experiment = self.bench.experiment
-            if rule == "networks":
+            if rule in ("networks", "pictures"):
                 return int(experiment.compute.device != "cpu")
             known = experiment.training_gpus if rule == "train" else experiment.gpus
             return known(wildcards.method)
@@ -118,6 +118,8 @@ class JobResources:
             return job_needs.patches_needs(images, threads)
         if rule == "networks":
             return job_needs.networks_needs(self.bench.experiment, images, threads)
+        if rule == "pictures":
+            return job_needs.pictures_needs(self.bench.experiment, images, threads)
         return self._of_method(rule, wildcards["method"], images, threads)
 
     def _of_set(self, rule: str, dataset: str, threads: int) -> Needs | None:

@@ -40,6 +40,7 @@ from pipeline.weights.own_file import save_weights
 
 pytestmark = pytest.mark.usefixtures("project")
 
+FIGURES = ("pictures", "figures")
 REPORTS = Path("reports/small")
 Patch = pytest.MonkeyPatch
 
@@ -231,8 +232,11 @@ def test_an_edited_manifest_is_not_a_reason_to_train_again() -> None:
         "table1",
         "table2",
         "plot",
+        "pictures",
+        "figures",
         "verdicts",
         "track",
+        "html",
     }
 
 
@@ -244,7 +248,7 @@ def test_only_what_the_targets_need_is_made() -> None:
     assert set(chain.to_make(["reports/table2.csv"])) == set()
     needed = set(chain.to_make(["reports/table1.csv"]))
     assert needed == {"complexity dmtnet-t", "evaluate input-seed0", "table1"}
-    assert set(chain.to_make(["all"])) == {*needed, "plot", "verdicts", "track"}
+    assert set(chain.to_make(["all"])) == {*needed, "plot", *FIGURES, "verdicts", "track", "html"}
 
 
 def test_status_has_one_object_per_artifact() -> None:

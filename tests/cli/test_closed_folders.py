@@ -36,7 +36,10 @@ COMMANDS: dict[str, tuple[list[object], str]] = {
     "table1": (["table1", *SMALL], REPORTS),
     "table2": (["table2", *SMALL], REPORTS),
     "plot": (["plot", *SMALL], REPORTS),
+    "pictures": (["pictures", *SMALL], REPORTS),
+    "figures": (["figures", *SMALL], REPORTS),
     "verdicts": (["verdicts", *SMALL], REPORTS),
+    "html": (["html", *SMALL], REPORTS),
     "verified": (["verify", *SMALL, "--output", "out"], "out"),
     "copies": (["plot", *SMALL], "reports"),
     "database": ([*TRACK, "--uri", "sqlite:///out/mlflow.db"], "out"),
@@ -101,7 +104,9 @@ def test_a_file_in_the_place_of_a_folder(run: Run, tiny: Tiny, folder: Path, nam
 
 
 @pytest.mark.usefixtures("folder")
-@pytest.mark.parametrize("command", ["table1", "table2", "plot", "verdicts", "track"])
+@pytest.mark.parametrize(
+    "command", ["table1", "table2", "plot", "pictures", "verdicts", "html", "track"]
+)
 def test_a_file_in_the_place_of_the_reports(run: Run, command: str) -> None:
     shutil.rmtree(REPORTS)
     Path(REPORTS).write_text("kept")

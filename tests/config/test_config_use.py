@@ -7,6 +7,7 @@ source, would take any `.size` for the read of every `size`.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -31,12 +32,15 @@ from pipeline.config.blocks import (
 from pipeline.config.experiment import Experiment, load_experiment
 from pipeline.config.given_weights import GivenWeights
 from pipeline.config.methods import AblationEntry, MethodEntry, MethodList, MetricEntry
+from pipeline.config.pictures import Pictured, Pictures
 from pipeline.config.recipe import Batches, Cosine, Downscale, Multistep, Noise, Phase, Recipe
 from pipeline.config.study import Compared, Study
+from pipeline.data.manifest import read_manifest, read_scene
 from pipeline.data.sampling.loader import CropLoader
 from pipeline.data.sampling.patch_index import read_patch_index, write_patch_index
 from pipeline.data.store.build import build_store
 from pipeline.data.store.reader import PixelStore
+from pipeline.evaluation.chosen_scenes import chosen_scenes
 from pipeline.evaluation.metrics import load_metrics
 from pipeline.keys import study_keys
 from pipeline.run import Run, WeightsOrigin
@@ -80,6 +84,8 @@ MODELS = [
     Noise,
     Patches,
     Phase,
+    Pictured,
+    Pictures,
     Recipe,
     SplitScenes,
     Study,
@@ -162,6 +168,15 @@ def run_everything(experiment: Experiment, folder: Path) -> None:
         policy=CheckpointPolicy(run.with_name("state"), experiment.compute.save_every_s),
     )
     draw_every_recipe(experiment, folder, PixelStore(store), patches)
+    rows = [row for row in read_manifest(manifest) if row.split == "test"]
+    stem = Path(rows[0].source).stem
+    chosen_scenes(
+        Pictures(scenes=(Pictured(scene=stem),)),
+        {"input": {stem: 20.0}},
+        rows,
+        read=partial(read_scene, raw),
+        blurred="input",
+    )
     load_metrics(experiment.metrics)
     # LPIPS takes longer than all the rest.
     metrics = {name: entry for name, entry in experiment.metrics.items() if name != "lpips"}

@@ -22,6 +22,17 @@ WRONG: dict[str, list[Any]] = {
     "dataset/focus": [[0.0, 1.0], [2.5, 1.5]],
     "dataset/train/leaves": [-1, HUGE],
     "patches/size": [0, HUGE],
+    "pictures": [
+        {"crop": 0},
+        {"crop": HUGE},
+        {"scenes": [{"scene": "../a"}]},
+        {"scenes": [{"scene": "a", "yellow": [-1, 0]}]},
+        {"scenes": [{"scene": "a"}, {"scene": "a"}]},
+        {"scenes": [{"scene": f"s{n}"} for n in range(9)]},
+        {"network": "nobody"},
+        # A method that is not run.
+        {"network": "restormer"},
+    ],
     "compute/torch_threads": [0, HUGE],
     "compute/loader_workers": [-1, HUGE],
     "compute/save_every_s": [-1.0],

@@ -50,7 +50,11 @@ def test_all_results_are_there(project: Path) -> None:
     assert own["combined_psnr"].between(1, 100).all()
     assert len(pd.read_csv(project / "reports" / "table2.csv")) == 3
     for suffix in ("png", "svg", "pdf"):
-        assert (project / "reports" / f"psnr_vs_params.{suffix}").stat().st_size > 5000
+        for name in ("psnr_vs_params", "figure4", "figure5"):
+            assert (project / "reports" / f"{name}.{suffix}").stat().st_size > 5000
+    page = (project / "reports" / "index.html").read_text(encoding="utf-8")
+    assert 'href="../results/tiny/dmtnet-b-seed0/record.json"' in page
+    assert "In the manner of the paper’s Figure 5: DMTNet-B" in page
 
 
 def test_every_run_is_in_mlflow(project: Path) -> None:

@@ -21,6 +21,9 @@ from pipeline.records import CHECKSUM, _checksum
 from pipeline.run import Run, WeightsOrigin
 from pipeline.stages.data import make_data
 from pipeline.stages.evaluate import evaluate_method
+from pipeline.stages.figures import make_figures
+from pipeline.stages.html import make_html
+from pipeline.stages.pictures import make_pictures
 from pipeline.stages.report import make_plot, make_table1, make_table2
 from pipeline.stages.store import make_patches, make_store
 from pipeline.stages.train import TrainingFiles, train_method
@@ -95,11 +98,14 @@ def evaluate(run: Run, origin: WeightsOrigin, target: Path | None = None) -> Non
 
 
 def report(experiment: Experiment) -> None:
-    """Make tables, plot and verdicts."""
+    """Make tables, plot, verdicts, figures and page."""
     make_table1(experiment)
     make_table2(experiment)
     make_plot(experiment)
     make_verdicts(experiment)
+    make_pictures(experiment)
+    make_figures(experiment)
+    make_html(experiment, CONFIG)
 
 
 def make_project(folder: Path) -> Path:

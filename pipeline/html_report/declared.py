@@ -1,0 +1,118 @@
+"""Constants of a method's module, read from its source: importing one would load torch."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class DeclaredChoice:
+    """As `pipeline.methods.Choice`: a detail, what is done, and whether it is known."""
+
+    what: str
+    chosen: str
+    known: bool
+
+
+class Unreadable(Exception):
+    """The source does not say it plainly; the message says what was met."""
+
+
+def declared_choices(module: str) -> list[DeclaredChoice]:
+    """The `CHOICES` of a module; empty if it has none.
+
+    Raises:
+        Unreadable: they are not written as plain calls with literals.
+
+    >>> declared_choices("baselines.ebdb")[0].what
+    'luma'
+    """
+    node = _constant(module, "CHOICES")
+    return [] if node is None else list(_choices(module, node))
+
+
+def declared_text(module: str, name: str) -> str:
+    """A constant that is a text; empty if the module does not have it.
+
+    Raises:
+        Unreadable: it is not a literal.
+    """
+    node = _constant(module, name)
+    return "" if node is None else str(_literal(node))
+
+
+def _choices(module: str, node: ast.expr) -> Iterator[DeclaredChoice]:
+    if not isinstance(node, ast.Tuple | ast.List):
+        raise Unreadable(f"{module}: CHOICES is not a tuple")
+    for item in node.elts:
+        if isinstance(item, ast.Starred) and isinstance(item.value, ast.Name):
+            owner = _imported_from(module, item.value.id)
+            shared = _constant(owner, item.value.id)
+            if shared is None:
+                raise Unreadable(f"{owner}: has no {item.value.id}")
+            yield from _choices(owner, shared)
+        elif isinstance(item, ast.Call):
+            values = [_literal(one) for one in item.args]
+            named = {str(one.arg): _literal(one.value) for one in item.keywords}
+            fields = dict(zip(("what", "chosen", "known"), values, strict=False)) | named
+            yield DeclaredChoice(str(fields["what"]), str(fields["chosen"]), bool(fields["known"]))
+        else:
+            raise Unreadable(f"{module}: CHOICES holds more than choices")
+
+
+def _literal(node: ast.expr) -> object:
+    try:
+        return ast.literal_eval(node)
+    except ValueError as error:
+        raise Unreadable(f"line {node.lineno} is not a literal") from error
+
+
+@cache
+def _tree(module: str) -> ast.Module:
+    path = _source(module)
+    if path is None:
+        raise Unreadable(f"{module}: no Python source")
+    try:
+        return ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError) as error:
+        raise Unreadable(f"{module}: cannot be read") from error
+
+
+def _source(module: str) -> Path | None:
+    """The source of a module; its parents are not imported."""
+    top, *rest = module.split(".")
+    spec = importlib.util.find_spec(top)
+    for name in rest:
+        if spec is None or spec.submodule_search_locations is None:
+            return None
+        spec = PathFinder.find_spec(f"{spec.name}.{name}", list(spec.submodule_search_locations))
+    found = spec.origin if spec is not None and spec.has_location else None
+    return Path(found) if found and found.endswith(".py") else None
+
+
+def _constant(module: str, name: str) -> ast.expr | None:
+    for node in _tree(module).body:
+        targets: list[ast.expr] = []
+        if isinstance(node, ast.Assign):
+            targets = node.targets
+        elif isinstance(node, ast.AnnAssign):
+            targets = [node.target]
+        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+            return node.value  # type: ignore[attr-defined]
+    return None
+
+
+def _imported_from(module: str, name: str) -> str:
+    """The module that this one imports a name from; itself if it does not."""
+    for node in _tree(module).body:
+        if isinstance(node, ast.ImportFrom) and node.level == 0:
+            names = {alias.asname or alias.name for alias in node.names}
+            if name in names:
+                return str(node.module)
+    return module
