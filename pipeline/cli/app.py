@@ -81,6 +81,7 @@ ManifestOption = Annotated[Path, typer.Option(help="Manifest of the data set.")]
 WorkersOption = Annotated[int, typer.Option(min=1, help="Number of processes.")]
 ResultsOption = Annotated[Path, typer.Option(help="Folder of the result records.")]
 OutputOption = Annotated[Path, typer.Option(help="Folder to write to.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object per line.")]
 
 
 def example(arguments: str) -> str:
