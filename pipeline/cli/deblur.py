@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.app import DEFAULT_CONFIG, AnywhereConfigOption, JsonOption, Panel, app, example
+from pipeline.cli.app import (
+    DEFAULT_CONFIG,
+    AnywhereConfigOption,
+    JsonOption,
+    Panel,
+    app,
+    complete_method,
+    example,
+)
 from pipeline.cli.runs import KeyOption, RunOption, WeightsOption
 
 if TYPE_CHECKING:
@@ -41,7 +49,10 @@ def deblur(
     ] = None,
     method: Annotated[
         str | None,
-        typer.Option(help="Method, see `dmtbench methods`. A run says it by itself."),
+        typer.Option(
+            help="Method, see `dmtbench methods`. A run says it by itself.",
+            autocompletion=complete_method,
+        ),
     ] = None,
     combined: Annotated[
         str | None, typer.Option(help="Image of the whole aperture; or a folder, or a pattern.")
@@ -52,8 +63,8 @@ def deblur(
     max_memory: Annotated[
         str | None,
         typer.Option(
-            help="Memory to stay below, such as 4GB; 80 % of what is free by default. On a GPU, its "
-            "memory."
+            help="Memory to stay below, such as 4GB; 80 % of the free memory by default. On a "
+            "GPU, its memory."
         ),
     ] = None,
     tile: Annotated[

@@ -34,7 +34,9 @@ def decode(path: Path, content: bytes) -> Photograph:
     tags = _tags(path, content)
     bits, colors = _kind(path, tags)
     try:
-        image = _deep(content, tags) if bits == 16 else _shallow(content)
+        # Decoders would turn the image.
+        plain = _without_orientation(content) if tags.get(ORIENTATION, 1) != 1 else content
+        image = _deep(plain) if bits == 16 else _shallow(plain)
     except Exception:  # Decoders raise errors of many types on damaged files.
         image = None
     size = (tags[_HEIGHT], tags[_WIDTH])
@@ -87,10 +89,8 @@ def _kind(path: Path, tags: dict[int, Any]) -> tuple[int, int]:
     return bits, colors
 
 
-def _deep(content: bytes, tags: dict[int, Any]) -> NDArray[Any] | None:
+def _deep(content: bytes) -> NDArray[Any] | None:
     """16-bit samples, by OpenCV, in its order of channels; `None` if they cannot be decoded."""
-    if tags.get(ORIENTATION, 1) != 1:
-        content = _without_orientation(content)
     image: NDArray[Any] | None = cv2.imdecode(
         np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED
     )
@@ -98,7 +98,7 @@ def _deep(content: bytes, tags: dict[int, Any]) -> NDArray[Any] | None:
 
 
 def _without_orientation(content: bytes) -> bytes:
-    """The file with orientation 1 in its first directory: OpenCV would turn the image."""
+    """The file with orientation 1 in its first directory."""
     order = "<" if content[:2] == b"II" else ">"
     (offset,) = struct.unpack_from(f"{order}I", content, 4)
     (count,) = struct.unpack_from(f"{order}H", content, offset)
