@@ -25,63 +25,74 @@ if TYPE_CHECKING:
     from pipeline.stages.deblur import Deblurring, Options
 
 
+OutputOption = Annotated[
+    # Text, because a path has no slash at its end.
+    str,
+    typer.Option(
+        "--output",
+        "-o",
+        help="File to write (.png, .tif, .jpg), or FOLDER/ for a file named after the left image. "
+        "For folders and patterns: a folder.",
+    ),
+]
+ViewsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[LEFT RIGHT]",
+        help="The two dual-pixel views: two images, two folders, or two patterns in quotes.",
+    ),
+]
+MethodOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Method, see `dmtbench methods`. A run says it by itself.",
+        autocompletion=complete_method,
+    ),
+]
+CombinedOption = Annotated[
+    str | None, typer.Option(help="Image of the whole aperture; or a folder, or a pattern.")
+]
+MemoryOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Memory to stay below, such as 4GB; 80 % of the free memory by default. On a GPU, its "
+        "memory."
+    ),
+]
+TileSideOption = Annotated[
+    int | None,
+    typer.Option(help="Side of tiles in pixels; by default as large as memory allows."),
+]
+OverlapOption = Annotated[
+    int | None, typer.Option(help="Overlap of neighboring tiles in pixels; 256 by default.")
+]
+MapOption = Annotated[
+    bool,
+    typer.Option(
+        "--save-weights-map",
+        help="Also write what every scale contributes, and DMTNet's selection weights.",
+    ),
+]
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
+
+
 @app.command(
     rich_help_panel=Panel.DEBLUR,
     epilog=example("deblur left.png right.png --method ebdb -o sharp.png"),
 )
 def deblur(
-    output: Annotated[
-        # Text, because a path has no slash at its end.
-        str,
-        typer.Option(
-            "--output",
-            "-o",
-            help="File to write (.png, .tif, .jpg), or FOLDER/ for a file named after the left "
-            "image. For folders and patterns: a folder.",
-        ),
-    ],
-    views: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[LEFT RIGHT]",
-            help="The two dual-pixel views: two images, two folders, or two patterns in quotes.",
-        ),
-    ] = None,
-    method: Annotated[
-        str | None,
-        typer.Option(
-            help="Method, see `dmtbench methods`. A run says it by itself.",
-            autocompletion=complete_method,
-        ),
-    ] = None,
-    combined: Annotated[
-        str | None, typer.Option(help="Image of the whole aperture; or a folder, or a pattern.")
-    ] = None,
+    output: OutputOption,
+    views: ViewsArgument = None,
+    method: MethodOption = None,
+    combined: CombinedOption = None,
     run: RunOption = None,
     weights: WeightsOption = None,
     key: KeyOption = None,
-    max_memory: Annotated[
-        str | None,
-        typer.Option(
-            help="Memory to stay below, such as 4GB; 80 % of the free memory by default. On a "
-            "GPU, its memory."
-        ),
-    ] = None,
-    tile: Annotated[
-        int | None,
-        typer.Option(help="Side of tiles in pixels; by default as large as memory allows."),
-    ] = None,
-    tile_overlap: Annotated[
-        int | None, typer.Option(help="Overlap of neighboring tiles in pixels; 256 by default.")
-    ] = None,
-    save_weights_map: Annotated[
-        bool,
-        typer.Option(
-            "--save-weights-map",
-            help="Also write what every scale contributes, and DMTNet's selection weights.",
-        ),
-    ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
+    max_memory: MemoryOption = None,
+    tile: TileSideOption = None,
+    tile_overlap: OverlapOption = None,
+    save_weights_map: MapOption = False,
+    force: ForceOption = False,
     json: JsonOption = False,
     config: AnywhereConfigOption = DEFAULT_CONFIG,
 ) -> None:

@@ -59,7 +59,7 @@ class ScaleShares:
 
     def _hook(self, index: int, place: list[Tile], full_size: tuple[int, int]) -> Any:
         def record(_: nn.Module, __: Any, output: tuple[Tensor, Tensor, list[Tensor]]) -> None:
-            _, weights, features = output
+            weights, features = output[1:]
             shares = _shares(weights, features)
             self._keep(index, weights[0].tolist(), shares, place[-1], full_size)
 
