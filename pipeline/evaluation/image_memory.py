@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 import torch
 from rich.filesize import decimal
 
@@ -15,6 +15,7 @@ from pipeline.compute.device import autocast, memory_format
 from pipeline.errors import NoMemory
 from pipeline.evaluation.large_images import ImageRunner
 from pipeline.evaluation.seamless import ALIGNMENT, DEFAULT_OVERLAP, SeamlessTiling
+from pipeline.planning.job_needs import NETWORK_PER_PIXEL
 from pipeline.planning.live_bytes import LiveBytes
 
 USABLE = 0.8
@@ -72,6 +73,11 @@ class ImageMemory:
             NoMemory: nothing fits; the message has the prediction for the least.
         """
         cap = self.cap if self.cap is not None else round(USABLE * self._free()) + self._taken()
+        if tiling is None and height * width <= _PROBES[-1] ** 2:
+            # To measure the network would take longer than the image.
+            bound = self._bound(height * width)
+            if bound <= cap:
+                return PlannedImage(None, bound)
         candidates: list[SeamlessTiling | None] = [tiling]
         if tiling is None and self.whole_only is None:
             candidates += _smaller_tilings(max(height, width))
@@ -97,6 +103,11 @@ class ImageMemory:
             return self._taken() + network
         return self._taken() + _RESULT * pixels + max(network, _WRITING * pixels)
 
+    def _bound(self, pixels: int) -> int:
+        """Bytes of a small image that no method here exceeds."""
+        most = max(NETWORK_PER_PIXEL, self.whole_only or 0)
+        return self._taken() + self._weights + (_RESULT + _WRITING + most) * pixels
+
     def _least(self, tiling: SeamlessTiling | None) -> str:
         if tiling is not None:
             return f" even in tiles of {tiling.size}"
@@ -120,6 +131,10 @@ class ImageMemory:
     def _fixed(self) -> int:
         return max(0, round(self._line[0]))
 
+    @property
+    def _weights(self) -> int:
+        return sum(value.nbytes for value in self.runner.loaded.network.parameters())
+
     @cached_property
     def _line(self) -> tuple[float, float]:
         """Bytes of the network's tensors: a constant, and bytes per pixel."""
@@ -129,8 +144,7 @@ class ImageMemory:
         areas = [side * side for side in _PROBES]
         slope = (peaks[1] - peaks[0]) / (areas[1] - areas[0])
         # Some operations keep a copy of their weights in another order.
-        weights = sum(value.nbytes for value in self.runner.loaded.network.parameters())
-        return peaks[0] - slope * areas[0] + weights, slope
+        return peaks[0] - slope * areas[0] + self._weights, slope
 
     def _probe(self, side: int) -> int:
         """Peak of the tensors while the network computes a small image."""

@@ -76,11 +76,11 @@ def scene_rows(found: RunsCompared, metric: str, count: int | None) -> list[dict
     known = [one.metric for one in found.metrics]
     if metric not in known:
         raise ConfigError(f"--metric {metric}: not in both runs; they have {', '.join(known)}")
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"scene": scene, "category": found.one.images[scene].category, "metric": metric,
          "one": values[metric][0], "other": values[metric][1],
          "difference": values[metric][0] - values[metric][1]}
         for scene, values in found.scenes
     ]  # fmt: skip
-    rows.sort(key=lambda row: (-abs(float(row["difference"])), row["scene"]))
+    rows.sort(key=lambda row: (-abs(row["difference"]), row["scene"]))
     return rows[:count]

@@ -17,7 +17,7 @@ from pipeline.data.bit_depth import to_uint8, to_uint16
 from pipeline.data.photographs.orientation import upright
 from pipeline.data.photographs.photograph import SUFFIXES, Metadata, Photograph
 from pipeline.data.photographs.reading import read_photograph
-from pipeline.data.photographs.writing import write_photograph
+from pipeline.data.photographs.writing import not_kept, write_photograph
 from pipeline.errors import ConfigError, DataError, NoMemory
 from pipeline.evaluation.image_memory import ImageMemory, PlannedImage
 from pipeline.evaluation.large_images import ImageRunner
@@ -171,7 +171,7 @@ class Deblurring:
             seam=found.seam,
             alphas=None if shares is None else shares.alphas,
             maps=maps,
-            notes=main.notes,
+            notes=tuple(filter(None, (*main.notes, not_kept(container, main.metadata)))),
         )
 
 

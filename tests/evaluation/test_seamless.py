@@ -19,6 +19,8 @@ from pipeline.evaluation.seamless import ALIGNMENT, SeamlessTiling, blend, spans
 from pipeline.methods import get_method
 
 SMALL = SeamlessTiling(384, 256)
+WIDE = SeamlessTiling(512, 384)
+"""Its margin is as wide as the networks here see: 64 pixels for each DMSSRM, and a window."""
 
 
 @settings(deadline=None, max_examples=60)
@@ -54,16 +56,16 @@ def views(height: int, width: int) -> dict[str, Any]:
     return {view: random.integers(0, 65536, shape, dtype=np.uint16) for view in ("left", "right")}
 
 
-@pytest.mark.parametrize("size", [(401, 530), (384, 700), (650, 300)])
-@pytest.mark.parametrize("variant", ["t", "b", "h"])
+@pytest.mark.parametrize("size", [(401, 530), (650, 300)])
+@pytest.mark.parametrize("variant", ["t", "s", "b"])
 def test_tiles_give_what_the_whole_image_gives(variant: str, size: tuple[int, int]) -> None:
     images = views(*size)
     found = runner(narrow(variant=variant))
     whole = found.deblur(images, None)
-    tiled = found.deblur(images, SMALL)
+    tiled = found.deblur(images, WIDE)
     assert whole.seam == 0
-    assert np.abs(tiled.image - whole.image).max() < 1e-4
-    assert tiled.seam < 1e-4
+    assert np.abs(tiled.image - whole.image).max() < 1e-5
+    assert tiled.seam < 1e-5
 
 
 def test_without_the_averages_of_the_whole_image_there_are_seams(
@@ -75,13 +77,13 @@ def test_without_the_averages_of_the_whole_image_there_are_seams(
         pixels[:, 350:] //= 8
     network = narrow()
     whole = runner(network).deblur(images, None).image
-    assert np.abs(runner(network).deblur(images, SMALL).image - whole).max() < 1e-4
+    assert np.abs(runner(network).deblur(images, WIDE).image - whole).max() < 1e-5
     monkeypatch.setattr(
         "pipeline.evaluation.global_selection.selecting_modules", lambda network: []
     )
-    alone = runner(network).deblur(images, SMALL)
-    assert np.abs(alone.image - whole).max() > 3e-4
-    assert alone.seam > 3e-4
+    alone = runner(network).deblur(images, WIDE)
+    assert np.abs(alone.image - whole).max() > 1e-3
+    assert alone.seam > 1e-3
 
 
 def test_a_network_that_sees_too_far_is_noticed() -> None:
@@ -107,7 +109,7 @@ def test_shares_of_tiles_are_those_of_the_whole_image() -> None:
     images, network = views(390, 520), narrow()
     whole, tiled = ScaleShares(), ScaleShares()
     runner(network).deblur(images, None, shares=whole)
-    runner(network).deblur(images, SMALL, shares=tiled)
+    runner(network).deblur(images, WIDE, shares=tiled)
     np.testing.assert_allclose(tiled.alphas, whole.alphas, atol=1e-5)
     assert np.shape(whole.alphas) == (2, 3)
     for one, other in zip(tiled.maps, whole.maps, strict=True):

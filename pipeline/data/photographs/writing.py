@@ -42,6 +42,13 @@ def write_photograph(
         temporary.write_bytes(content)
 
 
+def not_kept(container: Container, metadata: Metadata) -> str | None:
+    """What a container cannot hold of the metadata, in words; `None`: nothing."""
+    if container == "jpeg" and len(metadata.exif or b"") >= _MAX_JPEG_EXIF:
+        return "the EXIF data are too large for JPEG and not kept"
+    return None
+
+
 def _png(pixels: NDArray[Any], metadata: Metadata) -> bytes:
     stored = pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels[..., ::-1])
     done, encoded = cv2.imencode(".png", stored)
