@@ -26,6 +26,8 @@ _RESULT = 12
 """Bytes per pixel of the result: three floats."""
 _WRITING = 24
 """Bytes per pixel while it is written: rounded, reordered and encoded."""
+_CONVERTING = 24
+"""Bytes per computed pixel while views become a tensor, and a tensor a part of the result."""
 _WORKSPACE = 1.25
 """Memory inside operations and lost between blocks, measured: docs/deblur.md."""
 _CGROUP = Path("/sys/fs/cgroup")
@@ -98,7 +100,7 @@ class ImageMemory:
         pixels = height * width
         side = max(height, width) if tiling is None else tiling.size
         computed = min(height, side) * min(width, side)
-        network = self._fixed + round(_WORKSPACE * self._per_pixel * computed)
+        network = self._fixed + round((_WORKSPACE * self._per_pixel + _CONVERTING) * computed)
         if self.on_gpu:
             return self._taken() + network
         return self._taken() + _RESULT * pixels + max(network, _WRITING * pixels)

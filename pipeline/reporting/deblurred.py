@@ -36,9 +36,8 @@ def made_lines(target: Path, made: Any) -> list[str]:
         lines.append(f"selection weights of DMSSRM {index}, finest scale first: {shown}")
     settings = f", published settings: {made.settings}" if made.settings else ""
     label = f", {made.label}" if made.label else ""
-    depth = f"{made.bits}-bit {made.container.upper()}"
-    lossy = f", quality {JPEG_QUALITY}" if made.container == "jpeg" else ""
-    return [*lines, f"{target}: {made.method}{settings}{label}, {depth}{lossy}"]
+    lossy = f", 8-bit JPEG of quality {JPEG_QUALITY}" if made.container == "jpeg" else ""
+    return [*lines, f"{target}: {made.method}{settings}{label}{lossy}"]
 
 
 def made_data(target: Path, made: Any) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def test_the_same_kind_and_depth_come_out(run: Run, tmp_path: Path, suffix: str,
     done = run("deblur", *shot, *MEAN, "-o", f"{tmp_path}/out/")
     assert (done.code, done.err) == (0, [])
     target = tmp_path / "out" / f"l{suffix}"
-    assert done.out[-1] == f"{target}: mean, {bits}-bit {'PNG' if suffix == '.png' else 'TIFF'}"
+    assert done.out[-1] == f"{target}: mean"
     if suffix == ".tif":
         found = tifffile.imread(target)
     else:
@@ -59,11 +59,11 @@ def test_jpeg_comes_out_as_jpeg_or_as_what_is_named(run: Run, tmp_path: Path) ->
     smooth = np.full((*SIZE, 3), (40, 90, 200), np.uint8)
     shot = write(tmp_path, {f"{n}.jpg": encoded(smooth, "JPEG", quality=98) for n in "lr"})
     done = run("deblur", *shot, *MEAN, "-o", tmp_path / "sharp.jpg")
-    assert done.out[-1].endswith("mean, 8-bit JPEG, quality 95")
+    assert done.out[-1].endswith("mean, 8-bit JPEG of quality 95")
     with Image.open(tmp_path / "sharp.jpg") as image:
         assert image.format == "JPEG"
         assert np.abs(np.asarray(image).astype(int) - smooth).max() <= 3
-    assert run("deblur", *shot, *MEAN, "-o", tmp_path / "sharp.png").out[-1].endswith("8-bit PNG")
+    assert run("deblur", *shot, *MEAN, "-o", tmp_path / "sharp.png").out[-1].endswith("mean")
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
@@ -184,6 +184,6 @@ def test_a_run_names_its_method(run: Run, project: Path) -> None:
     (folder,) = (project / "runs").glob("*/dmtnet-t-seed0")
     done = run("deblur", *shot, "--weights", folder, "--config", CONFIG, "-o", "x.png")
     assert done.code == 0, done.err
-    assert done.out[-1] == "x.png: dmtnet-t, 16-bit PNG"
+    assert done.out[-1] == "x.png: dmtnet-t"
     nothing = run("deblur", *shot, "-o", "y.png")
     assert "no method is named: add --method" in nothing.err[0]
