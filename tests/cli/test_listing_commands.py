@@ -153,3 +153,19 @@ def test_the_page_lists_every_exit_status() -> None:
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     named = {code.commands.split()[0] for code in EXIT_CODES} - {"all"}
     assert named <= commands.keys()
+
+
+def test_the_page_names_commands_that_print_json() -> None:
+    page = (REPOSITORY / "docs/commands.md").read_text(encoding="utf-8")
+    table = page.split("| Command | With `--json` |")[1].split("\n\n")[0]
+    named = {
+        name
+        for row in table.splitlines()[2:]
+        for name in re.findall("`([^`]+)`", row.split("|")[1])
+    }
+    assert {"status", "compare", "list runs", "deblur"} <= named
+    for name in named:
+        command: Any = typer.main.get_command(app)
+        for word in name.split():
+            command = command.commands[word]
+        assert "--json" in {option for one in command.params for option in one.opts}, name
