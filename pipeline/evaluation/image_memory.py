@@ -12,6 +12,7 @@ import torch
 from rich.filesize import decimal
 
 from pipeline.compute.device import autocast, memory_format
+from pipeline.compute.enough_memory import enough_memory
 from pipeline.errors import NoMemory
 from pipeline.evaluation.large_images import ImageRunner
 from pipeline.evaluation.seamless import ALIGNMENT, DEFAULT_OVERLAP, SeamlessTiling
@@ -156,7 +157,11 @@ class ImageMemory:
         network: Any = loaded.network
         network = network.to(device=device, memory_format=layout).eval()
         channels = 3 * len(loaded.run.method.views)
-        with torch.inference_mode(), autocast(compute, device):
+        with (
+            enough_memory(f"measuring the network on {side} x {side} pixels", "end other programs"),
+            torch.inference_mode(),
+            autocast(compute, device),
+        ):
             x = torch.full((1, channels, side, side), 0.5, device=device)
             x = x.contiguous(memory_format=layout)
             if self.on_gpu:
