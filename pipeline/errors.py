@@ -23,6 +23,9 @@ class Disconnected(UserError):
 RESUMABLE = 75
 """Exit status of a command that should be run again: `EX_TEMPFAIL` of sysexits.h."""
 
+PARTIAL = 3
+"""Exit status of a command that did only some of what it was asked to do."""
+
 
 class ConfigError(UserError):
     """A configuration file or a method name that cannot be used."""

@@ -9,7 +9,7 @@ import sys
 # Each registers its commands with `app`, in the order of the help text: as data flows.
 # isort: off
 from pipeline.cli import fetch, data  # noqa: F401
-from pipeline.cli import methods, plan, runs, history, weights  # noqa: F401
+from pipeline.cli import methods, plan, runs, history, listing, weights  # noqa: F401
 from pipeline.cli import audit, reports, figures, networks, study, tracking  # noqa: F401
 from pipeline.cli import deblur, export, debug, signals, sensitivity, gpu_check  # noqa: F401
 
@@ -17,7 +17,8 @@ from pipeline.cli import deblur, export, debug, signals, sensitivity, gpu_check 
 from pipeline.cli.app import Panel, app
 from pipeline.compute.cache_folders import provide_cache_folders
 from pipeline.compute.said_once import complain
-from pipeline.errors import RESUMABLE, Disconnected, Stopped, UserError
+from pipeline.errors import Disconnected, Stopped, UserError
+from pipeline.exit_codes import FAILED, INTERRUPTED, RESUMABLE
 
 _ACCESS = "choose a place that you may read and write, or change its permissions"
 _SPACE = "free some space or choose another disk"
@@ -51,15 +52,15 @@ def main() -> None:
         # `torchrun` reports the process that ended first.
         if "TORCHELASTIC_RUN_ID" not in os.environ:
             complain(f"error: {error}")
-        sys.exit(1)
+        sys.exit(FAILED)
     except UserError as error:
         complain(f"error: {error}")
-        sys.exit(1)
+        sys.exit(FAILED)
     except OSError as error:
         if error.errno not in _FIXABLE:
             raise
         where = f"{error.filename}: " if error.filename else ""
         complain(f"error: {where}{error.strerror}; {_FIXABLE[error.errno]}")
-        sys.exit(1)
+        sys.exit(FAILED)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)

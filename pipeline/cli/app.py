@@ -17,7 +17,6 @@ app = typer.Typer(
     help="Reproducibility benchmark and ablation harness for DMTNet (arXiv 2209.06040).",
     epilog="Example: dmtbench run reports/table1.csv   (the demo; add --config config/canon.yaml)",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -72,6 +71,19 @@ AnywhereConfigOption = Annotated[
 ]
 """For commands that only need the list of methods, and so work in every folder."""
 
+
+def complete_method(incomplete: str) -> list[str]:
+    """Names of methods and ablations that begin so, for completion in the shell."""
+    from pipeline.config.experiment import load_methods
+    from pipeline.errors import UserError
+
+    try:
+        known = load_methods()
+    except UserError:
+        return []
+    return [name for name in (*known.methods, *known.ablations) if name.startswith(incomplete)]
+
+
 RepetitionOption = Annotated[
     int, typer.Option(min=0, help="Number of the repetition; each has its own seed.")
 ]
@@ -85,6 +97,7 @@ UriOption = Annotated[
 ]
 DEFAULT_URI = "sqlite:///mlflow.db"
 OutputOption = Annotated[Path, typer.Option(help="Folder to write to.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object per line.")]
 
 
 def example(arguments: str) -> str:

@@ -11,6 +11,7 @@ from pipeline.cli.app import (
     DEFAULT_CONFIG,
     DEFAULT_URI,
     ConfigOption,
+    JsonOption,
     Panel,
     UriOption,
     app,
@@ -35,8 +36,15 @@ def runs(
     superseded: Annotated[
         bool, typer.Option("--superseded", help="Only runs that were replaced by another result.")
     ] = False,
+    json: JsonOption = False,
 ) -> None:
     """List finished trainings: method, validation PSNR, date and size."""
+    if json:
+        from pipeline.reporting.terminal import show_table
+        from pipeline.stages.listing import RUN_COLUMNS, run_rows
+
+        show_table(RUN_COLUMNS, run_rows(_folder(config, folder), superseded), as_json=True)
+        return
     for run in _found(config, folder):
         if run.superseded or not superseded:
             print(_line(run))
@@ -96,10 +104,15 @@ def why(
 
 
 def _found(config: Path, folder: Path | None) -> list[FinishedRun]:
-    from pipeline.config.experiment import load_experiment
     from pipeline.finished_runs import finished_runs
 
-    return finished_runs(folder or Path("runs") / load_experiment(config).dataset.name)
+    return finished_runs(_folder(config, folder))
+
+
+def _folder(config: Path, folder: Path | None) -> Path:
+    from pipeline.config.experiment import load_experiment
+
+    return folder or Path("runs") / load_experiment(config).dataset.name
 
 
 def _line(run: FinishedRun) -> str:

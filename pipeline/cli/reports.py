@@ -9,10 +9,9 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, Panel, app, example, print_paths
+from pipeline.exit_codes import DIFFERS, NOT_FRESH
 
 _CANON = " --config config/canon.yaml"
-DIFFERS, NOT_FRESH = 3, 4
-"""Exit statuses of `verify`; 1 and 2 mean that it could not do its work."""
 
 
 @app.command(rich_help_panel=Panel.REPORTS, epilog=example("table1" + _CANON))

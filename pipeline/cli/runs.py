@@ -18,6 +18,7 @@ from pipeline.cli.app import (
     StoreOption,
     app,
     command_line,
+    complete_method,
     example,
 )
 from pipeline.data.canon import CANON_SIZE
@@ -43,7 +44,12 @@ TileOption = Annotated[
 TileOverlapOption = Annotated[
     int | None, typer.Option(help="Overlap of neighboring tiles in pixels; 64 by default.")
 ]
-MethodArgument = Annotated[str, typer.Argument(help="Method or ablation, see `dmtbench methods`.")]
+MethodArgument = Annotated[
+    str,
+    typer.Argument(
+        help="Method or ablation, see `dmtbench methods`.", autocompletion=complete_method
+    ),
+]
 
 
 @app.command(

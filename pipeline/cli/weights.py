@@ -13,6 +13,7 @@ from pipeline.cli.app import (
     DEFAULT_CONFIG,
     AnywhereConfigOption,
     ConfigOption,
+    JsonOption,
     Panel,
     app,
     example,
@@ -30,9 +31,14 @@ MethodArgument = Annotated[str, typer.Argument(help="Method, see `dmtbench weigh
 
 
 @weights_app.command("list", epilog=example("weights list"))
-def list_weights() -> None:
+def list_weights(json: JsonOption = False) -> None:
     """List where weights are available, and under which terms."""
     from pipeline.weights.registry import all_weights
+
+    if json:
+        for method, entry in all_weights().items():
+            print(f'{{"method": "{method}", {entry.model_dump_json()[1:]}')
+        return
 
     for method, entry in all_weights().items():
         print(f"{method}: {entry.title}; licence: {entry.licence}")

@@ -75,15 +75,24 @@ def _check_place(name: bytes, last: bytes, offset: int, found: Chunks) -> None:
         raise ValueError(f"a chunk at byte {offset} is out of place")
 
 
-def image_bytes(width: int, height: int, depth: int, *, interlaced: bool) -> int:
-    """Bytes of the unpacked image data of an RGB image: rows of pixels, each after a filter."""
+def image_bytes(width: int, height: int, depth: int, *, interlaced: bool, samples: int = 3) -> int:
+    """Bytes of the unpacked image data: rows of pixels, each after a filter.
+
+    Args:
+        width, height: of the image, in pixels.
+        depth: bits per sample.
+        interlaced: whether the image is stored in seven passes.
+        samples: per pixel; 3 for RGB.
+    """
     sizes = [(width, height)]
     if interlaced:
         sizes = [
             (len(range(x, width, step_x)), len(range(y, height, step_y)))
             for x, y, step_x, step_y in _PASSES
         ]
-    return sum(rows * (1 + 3 * depth // 8 * columns) for columns, rows in sizes if columns)
+    return sum(
+        rows * (1 + -(-samples * depth * columns // 8)) for columns, rows in sizes if columns
+    )
 
 
 def unpacked_length(chunks: Chunks, most: int) -> int | None:

@@ -11,9 +11,9 @@ import pytest
 from conftest import Run
 from support.paths import CONFIG
 
+from pipeline.data.photographs.output import output_file
 from pipeline.data.png import read_png, write_png16
 from pipeline.errors import DataError
-from pipeline.stages.deblur import output_file
 
 BEFORE = b"somebody's file"
 

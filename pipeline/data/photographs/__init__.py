@@ -1,0 +1,1 @@
+"""Photographs as phones and raw developers write them: read, turned upright, written back."""
