@@ -214,10 +214,7 @@ def test_the_demo_is_the_papers_run_but_for_data_size_and_budget() -> None:
     )
     different = {key for key in {*demo, *canon} if demo.get(key) != canon.get(key)}
     lengths = "epochs passes_per_epoch steps_per_epoch batch_size crop phases validations"
-    # A bound on the gradient belongs to a rate above the published one.
-    schedule = (
-        "learning_rate final_learning_rate warmup_epochs constant_epochs milestones max_grad_norm"
-    )
+    schedule = "learning_rate final_learning_rate warmup_epochs constant_epochs milestones"
     blocks = {
         "name",
         "dataset",
