@@ -220,7 +220,9 @@ def html_report(experiment: Experiment) -> Report:
             curves[f"curve {name}"] = places.run(method, repetition) / CURVE
     files = ("table1", "table2", "claims", "literature")
     published = {f"published {name}": PUBLISHED / f"{name}.csv" for name in files}
-    further = {**_given(experiment, methods), **curves, **published, "counted": COUNTED}
+    # The audit on the page needs it; a project elsewhere may lack it.
+    counts = {"counted": COUNTED} if COUNTED.exists() else {}
+    further = {**_given(experiment, methods), **curves, **published, **counts}
     return _report(experiment, HTML, inputs={**inputs, **further}, needs=tuple(inputs))
 
 
