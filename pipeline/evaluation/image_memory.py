@@ -25,9 +25,9 @@ LARGEST_TILE = 2048
 _PROBES = (ALIGNMENT, 2 * ALIGNMENT)
 _RESULT = 12
 """Bytes per pixel of the result: three floats."""
-_WRITING = 24
+_WRITING = 36
 """Bytes per pixel while it is written: rounded, reordered and encoded."""
-_CONVERTING = 24
+_CONVERTING = 56
 """Bytes per computed pixel while views become a tensor, and a tensor a part of the result."""
 _WORKSPACE = 1.25
 """Memory inside operations and lost between blocks, measured: docs/deblur.md."""
