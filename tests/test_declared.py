@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.html_report.declared import Unreadable, declared_choices, declared_text
+from pipeline.declared import Unreadable, declared_choices, declared_text
 from pipeline.methods import get_method
 
 

@@ -10,6 +10,9 @@ from functools import cache
 from importlib.machinery import PathFinder
 from pathlib import Path
 
+_FURTHEST = 5
+"""Modules that a name may be imported through."""
+
 
 @dataclass(frozen=True)
 class DeclaredChoice:
@@ -38,13 +41,23 @@ def declared_choices(module: str) -> list[DeclaredChoice]:
 
 
 def declared_text(module: str, name: str) -> str:
-    """A constant that is a text; empty if the module does not have it.
+    """A constant that is a text; empty if the module neither has nor imports it.
 
     Raises:
         Unreadable: it is not a literal.
+
+    >>> declared_text("dmtnet", "CITATION").split(",")[0]
+    'D. Zhang and X. Wang'
     """
-    node = _constant(module, name)
-    return "" if node is None else str(_literal(node))
+    for _ in range(_FURTHEST):
+        node = _constant(module, name)
+        if node is not None:
+            return str(_literal(node))
+        owner = _imported_from(module, name)
+        if owner == module:
+            return ""
+        module = owner
+    raise Unreadable(f"{module}: {name} comes from too far away")
 
 
 def _choices(module: str, node: ast.expr) -> Iterator[DeclaredChoice]:
