@@ -93,9 +93,8 @@ def reports(experiment: Experiment) -> dict[str, Report]:
     """All reports of an experiment by name; each comes after those that it needs."""
     made = [table_report(experiment, name) for name in TABLES]
     made += [networks_report(experiment)] if experiment.study is not None else []
-    made += [latex_report(experiment)]
-    made += [plot_report(experiment), pictures_report(experiment), figures_report(experiment)]
-    made += [verdicts_report(experiment), track_report(experiment)]
+    made += [latex_report(experiment), plot_report(experiment), pictures_report(experiment)]
+    made += [figures_report(experiment), verdicts_report(experiment), track_report(experiment)]
     if experiment.study is not None:
         made.append(ablation_report(experiment))
     made.append(html_report(experiment))

@@ -25,9 +25,10 @@ _MARKS = {Rank.BEST: r"\textbf", Rank.SECOND: r"\underline"}
 def latex(frame: pd.DataFrame, metrics: Metrics) -> str:
     """The readable columns of `frame` as a booktabs `tabular` per block, with the notes below.
 
-    Within a block, the best score of a column is bold and the second underlined, as in the paper.
-    A table that is wider than the line is shrunk to it. There is no float and no caption, so that a
-    manuscript can `input` it into its own `table`.
+    A block has no columns that are empty in all of its rows. Within it, the best score of a column
+    is bold and the second underlined, as in the paper. A table that is wider than the line is
+    shrunk to it. There is no float and no caption, so that a manuscript can `input` it into its own
+    `table`.
     """
     columns = readable_columns(frame, metrics)
     said = all_notes(frame)
@@ -37,8 +38,11 @@ def latex(frame: pd.DataFrame, metrics: Metrics) -> str:
     letters = dict(zip((one for one in labels if one in noted), ascii_lowercase, strict=False))
     lines = ["% needs \\usepackage{booktabs,graphicx}"]
     for block in found:
-        marked = ranks(block, frame.drop(block.frame.index), columns, metrics)
-        lines += _tabular(block, columns, marked, letters)
+        filled = [
+            one for one in columns if any(one.value(row) for _, row in block.frame.iterrows())
+        ]
+        marked = ranks(block, frame.drop(block.frame.index), filled, metrics)
+        lines += _tabular(block, filled, marked, letters)
     lines += ["{\\noindent\\footnotesize", *_footnotes(said, letters), "\\par}"]
     return "\n".join(lines) + "\n"
 
@@ -47,9 +51,10 @@ def _tabular(
     block: Block, columns: Sequence[Column], marked: Ranks, letters: Mapping[str, str]
 ) -> Iterator[str]:
     if block.title:
-        yield from (f"\\noindent\\textbf{{{escape_latex(block.title)}}}", "\\par\\smallskip")
+        yield f"{{\\noindent\\footnotesize\\bfseries {escape_latex(block.title)}\\par}}"
+        yield "\\smallskip"
     kinds = "".join("r" if column.is_number(block.frame) else "l" for column in columns)
-    yield f"\\sbox2{{\\begin{{tabular}}{{{kinds}}}"
+    yield f"\\sbox2{{\\tabcolsep=3pt\\begin{{tabular}}{{{kinds}}}"
     yield "\\toprule"
     yield from _groups(columns)
     yield " & ".join(escape_latex(column.heading) for column in columns) + r" \\"

@@ -84,7 +84,8 @@ def _facts(record: ResultRecord, made: Provenance) -> dict[str, str]:
 def _software(facts: Mapping[str, str]) -> Item:
     """This software; for a result with the commit and the manifest in its record."""
     software = read_software()
-    kept = [f"{name} {facts[name]}" for name in ("commit", "manifest") if name in facts]
+    names = {"commit": "commit", "manifest": "SHA-256 of the manifest"}
+    kept = [f"{text} {facts[name]}" for name, text in names.items() if name in facts]
     version = ", ".join([f"version {software.version}", *kept])
     authors = [author.full for author in software.authors]
     year = f", {software.year}" if software.year else ""

@@ -70,7 +70,7 @@ def test_table2_and_groups(tmp_path: Path) -> None:
 
 def test_the_audit(tmp_path: Path) -> None:
     (tmp_path / "audit.tex").write_text(audit_latex(audit(PUBLISHED, COUNTED)), encoding="utf-8")
-    compiled(tmp_path, "\\input{audit}", "booktabs", "longtable")
+    assert "Overfull" not in compiled(tmp_path, "\\input{audit}", "booktabs", "longtable")
 
 
 def values(*results: ResultRecord) -> str:

@@ -130,7 +130,11 @@ def test_latex_is_booktabs(tmp_path: Path, table1: pd.DataFrame) -> None:
     body = "\n".join(bodies)
     rows = body.strip().splitlines()
     assert len(rows) == len(table1)
-    assert all(row.replace(r"\&", "").count("&") == 15 for row in rows)
+    # Nothing was counted for published rows, so three columns of theirs are empty.
+    separators = [
+        {row.replace(r"\&", "").count("&") for row in part.splitlines()} for part in bodies
+    ]
+    assert separators == [{15}, {12}]
     assert r"Input \textbar{} 100 \% \& more\_ & demo\textsuperscript{a} & 19.12" in body
     assert "narrow networks" in text.split(r"\end{tabular}")[2]
 
