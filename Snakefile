@@ -39,6 +39,7 @@ rule all:
     input:
         rules.table1.output,
         rules.table2.output,
+        rules.latex.output,
         rules.plot.output,
         rules.figures.output,
         rules.verdicts.output,

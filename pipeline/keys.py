@@ -7,7 +7,7 @@ foreign to it; if only the code differs, the artifact is stale.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from pipeline.code_hash import PYTHON, source_hash
@@ -16,6 +16,7 @@ from pipeline.config.experiment import CANON_FILE, Experiment, digest_of, load_e
 from pipeline.config.tolerances import load_tolerances
 from pipeline.errors import ConfigError
 from pipeline.files import sha256_of
+from pipeline.method_citations import known_methods, method_citations
 from pipeline.results_versions import MAKERS_OF_WEIGHTS, results_versions
 from pipeline.run import Run
 
@@ -64,7 +65,7 @@ VERDICTS = ("pipeline.verdicts", "pipeline.statistics", "pipeline.verify", "pipe
 STUDY = (*VERDICTS, "pipeline.study")
 """Modules that make a study of results."""
 
-PAGE = ("pipeline.html_report", "pipeline.html_report.sections")
+PAGE = ("pipeline.declared", "pipeline.html_report", "pipeline.html_report.sections")
 """Modules that make the page of an experiment."""
 _PAGE, _PAGE_FILES = Path(__file__).with_name("html_report"), (".html", ".css", ".js")
 
@@ -192,6 +193,18 @@ def report_keys(experiment: Experiment) -> Keys:
     code = {"reporting": source_hash("pipeline.reporting"), "python": PYTHON}
     code["verdicts"] = digest_of([source_hash(module) for module in VERDICTS])
     return Keys(digest_of([experiment.digest(*blocks), tolerances]), code)
+
+
+def latex_keys(experiment: Experiment) -> Keys:
+    """Keys of the files for manuscripts; the tables are their inputs.
+
+    Raises:
+        ConfigError: the tolerances cannot be used.
+    """
+    keys = report_keys(experiment)
+    cited = [astuple(one) for one in method_citations(experiment)]
+    rows = {name: entry.row for name, entry in known_methods(experiment).items()}
+    return Keys(keys.configuration, {**keys.code, "declarations": digest_of([rows, cited])})
 
 
 def networks_keys(experiment: Experiment) -> Keys:

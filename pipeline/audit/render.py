@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from pipeline.audit.evaluate import Verdict
 from pipeline.reporting.escapes import escape_latex, escape_markdown
 
 WIDTH = 160
+_LONG_WORD, _OPERATOR = 20, re.compile(r"(\{\*\}|[/+])")
 _COLUMNS = (4, 16, 14)
 _HEADINGS = ("Claim", "Verdict", "Decidable by", "Statement and arithmetic")
 _PLURAL = {
@@ -55,7 +57,10 @@ def latex(lines: Sequence[Line]) -> str:
     """A booktabs `longtable`, to be `input` into a document."""
     rows = [
         " & ".join(
-            map(escape_latex, (line.claim.id, line.verdict, line.claim.decidable_by, _full(line)))
+            [
+                *map(escape_latex, (line.claim.id, line.verdict, line.claim.decidable_by)),
+                _breakable(_full(line)),
+            ]
         )
         + r" \\"
         for line in lines
@@ -64,19 +69,28 @@ def latex(lines: Sequence[Line]) -> str:
         "\n".join(
             [
                 "% needs \\usepackage{booktabs,longtable}",
-                r"\begin{longtable}{lllp{0.6\linewidth}}",
+                r"{\footnotesize\begin{longtable}{lllp{0.42\linewidth}}",
                 r"\toprule",
                 " & ".join(_HEADINGS) + r" \\",
                 r"\midrule\endhead",
                 *rows,
                 r"\bottomrule",
                 r"\end{longtable}",
-                r"{\footnotesize",
                 escape_latex(f"{_counts(lines)} {_LEGEND}"),
                 r"\par}",
             ]
         )
         + "\n"
+    )
+
+
+def _breakable(text: str) -> str:
+    """Escaped for LaTeX; a formula that is longer than half a line may break after operators."""
+    return " ".join(
+        _OPERATOR.sub(r"\1\\allowbreak{}", escape_latex(word))
+        if len(word) > _LONG_WORD
+        else escape_latex(word)
+        for word in text.split(" ")
     )
 
 

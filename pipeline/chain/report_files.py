@@ -10,6 +10,7 @@ FILES = {
         *(f"groups.{ending}" for ending in _TABLE),
         "metrics.json",
     ),
+    "latex": ("values.tex", "methods.bib"),
     "table2": tuple(f"table2.{ending}" for ending in _TABLE),
     "verdicts": ("verdicts.csv", "comparisons.csv", "verdicts.md"),
     "networks": ("networks.csv", "selection_weights.csv"),

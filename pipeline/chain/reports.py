@@ -16,6 +16,7 @@ from pipeline.config.experiment import Experiment
 from pipeline.keys import (
     Keys,
     html_keys,
+    latex_keys,
     networks_keys,
     pictures_keys,
     report_keys,
@@ -25,14 +26,16 @@ from pipeline.places import COUNTED, PUBLISHED, REPORTS, Places
 
 TABLES = ("table1", "table2")
 NETWORKS, ABLATION, PICTURES, HTML = "networks", "ablation", "pictures", "html"
+LATEX = "latex"
 _KEYS = {
     NETWORKS: networks_keys,
     ABLATION: study_keys,
     PICTURES: pictures_keys,
     HTML: html_keys,
+    LATEX: latex_keys,
 }
 _TRACKED = (*TABLES, "plot", "verdicts")
-_COPIED = (*_TRACKED, "figures", HTML)
+_COPIED = (*_TRACKED, LATEX, "figures", HTML)
 
 
 @dataclass(frozen=True)
@@ -90,8 +93,8 @@ def reports(experiment: Experiment) -> dict[str, Report]:
     """All reports of an experiment by name; each comes after those that it needs."""
     made = [table_report(experiment, name) for name in TABLES]
     made += [networks_report(experiment)] if experiment.study is not None else []
-    made += [plot_report(experiment), pictures_report(experiment), figures_report(experiment)]
-    made += [verdicts_report(experiment), track_report(experiment)]
+    made += [latex_report(experiment), plot_report(experiment), pictures_report(experiment)]
+    made += [figures_report(experiment), verdicts_report(experiment), track_report(experiment)]
     if experiment.study is not None:
         made.append(ablation_report(experiment))
     made.append(html_report(experiment))
@@ -143,6 +146,13 @@ def networks_report(experiment: Experiment) -> Report:
             record = places.run(method, repetition) / RECORD
             inputs[f"train {method}-seed{repetition}"] = record
     return _report(experiment, NETWORKS, inputs=inputs, needs=tuple(inputs))
+
+
+def latex_report(experiment: Experiment) -> Report:
+    """The report `latex`: numbers of the tables as commands, and the publications of methods."""
+    places = Places.of(experiment)
+    inputs = {name: places.reports / f"{name}.record.json" for name in TABLES}
+    return _report(experiment, LATEX, inputs=inputs, needs=TABLES)
 
 
 def plot_report(experiment: Experiment) -> Report:

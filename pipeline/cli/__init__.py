@@ -10,7 +10,7 @@ import sys
 # isort: off
 from pipeline.cli import fetch, data  # noqa: F401
 from pipeline.cli import methods, plan, runs, history, listing, weights  # noqa: F401
-from pipeline.cli import audit, reports, figures, networks, study, tracking  # noqa: F401
+from pipeline.cli import audit, reports, figures, cite, networks, study, tracking  # noqa: F401
 from pipeline.cli import deblur, export, debug, signals, sensitivity, gpu_check  # noqa: F401
 
 # isort: on

@@ -10,7 +10,8 @@ _LATEX = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
+    # The usual encoding, OT1, has no straight quotation mark.
+    '"': "{''}",
     "`": r"\textasciigrave{}",
     # After the end of a line, LaTeX reads a star and brackets as arguments.
     **{char: f"{{{char}}}" for char in "*[]"},

@@ -38,6 +38,26 @@ rule table2:
         "dmtbench table2 --config {resources.experiment:q} > {log:q} 2>&1"
 
 
+rule latex:
+    input:
+        content.input("latex", bench.inputs("latex")),
+    output:
+        bench.outputs("latex"),
+    log:
+        f"logs/{bench.experiment.name}/latex.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        experiment=bench.config,
+        mem_mb=jobs.mem_mb("report"),
+        runtime=jobs.runtime("report"),
+    message:
+        "Numbers and references for manuscripts"
+    shell:
+        "dmtbench latex --config {resources.experiment:q} > {log:q} 2>&1"
+
+
 rule plot:
     input:
         content.input("plot", bench.inputs("plot")),

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from pipeline.artifacts import PER_IMAGE_FILE
 from pipeline.config.experiment import Experiment
 from pipeline.errors import ConfigError
 from pipeline.evaluation.metrics import load_metrics
-from pipeline.places import Places
 from pipeline.reporting.two_runs import RunsCompared, compare_runs, read_run
+from pipeline.result_folder import result_folder
 
 METRIC_COLUMNS = (
     "metric", "unit", "one", "other", "difference", "low", "high", "p", "p_holm", "effect", "better"
@@ -30,25 +28,6 @@ def compare(experiment: Experiment, one: str, other: str) -> RunsCompared:
     """
     runs = [read_run(result_folder(experiment, name)) for name in (one, other)]
     return compare_runs(runs[0], runs[1], load_metrics(experiment.metrics))
-
-
-def result_folder(experiment: Experiment, name: str) -> Path:
-    """The folder of the result that a name or a folder stands for.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    places, path = Places.of(experiment), Path(name)
-    # `runs/<set>/<run>` has its result in `results/<set>/<run>`.
-    of_run = places.results.parent / path.parent.name / path.name
-    for folder in (path, places.results / name, of_run):
-        if (folder / PER_IMAGE_FILE).is_file():
-            return folder
-    known = sorted(file.parent.name for file in places.results.glob(f"*/{PER_IMAGE_FILE}"))
-    listed = ", ".join(known[:5]) + (", …" if len(known) > 5 else "")
-    raise ConfigError(
-        f"{name}: no result; name a folder below results/, or one of {listed or 'none yet'}"
-    )
 
 
 def metric_rows(found: RunsCompared) -> list[dict[str, Any]]:

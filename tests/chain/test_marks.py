@@ -231,6 +231,7 @@ def test_an_edited_manifest_is_not_a_reason_to_train_again() -> None:
         "patches",
         "table1",
         "table2",
+        "latex",
         "plot",
         "pictures",
         "figures",
@@ -248,7 +249,15 @@ def test_only_what_the_targets_need_is_made() -> None:
     assert set(chain.to_make(["reports/table2.csv"])) == set()
     needed = set(chain.to_make(["reports/table1.csv"]))
     assert needed == {"complexity dmtnet-t", "evaluate input-seed0", "table1"}
-    assert set(chain.to_make(["all"])) == {*needed, "plot", *FIGURES, "verdicts", "track", "html"}
+    assert set(chain.to_make(["all"])) == {
+        *needed,
+        "latex",
+        "plot",
+        *FIGURES,
+        "verdicts",
+        "track",
+        "html",
+    }
 
 
 def test_status_has_one_object_per_artifact() -> None:

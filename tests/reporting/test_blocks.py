@@ -13,8 +13,9 @@ from pipeline.config.experiment import load_methods
 from pipeline.records import ResultRecord
 from pipeline.reporting.blocks import blocks, in_blocks
 from pipeline.reporting.headings import shown_metrics
+from pipeline.reporting.latex import latex
 from pipeline.reporting.published import read_published_table1, read_published_table2
-from pipeline.reporting.render import latex, markdown
+from pipeline.reporting.render import markdown
 from pipeline.reporting.table1 import build_table1
 from pipeline.reporting.table2 import build_table2
 

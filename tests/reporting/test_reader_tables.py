@@ -13,11 +13,14 @@ from support.paths import PUBLISHED
 
 from pipeline.config.experiment import load_methods
 from pipeline.methods import Method, get_method
+from pipeline.reporting.columns import readable_columns
 from pipeline.reporting.complexity import Comparison, comparison_text, heading
 from pipeline.reporting.headings import shown_metrics
+from pipeline.reporting.latex import latex
 from pipeline.reporting.methods import method_text
+from pipeline.reporting.notes import notes
 from pipeline.reporting.published import read_published_table1
-from pipeline.reporting.render import latex, markdown, notes, readable_columns
+from pipeline.reporting.render import markdown
 from pipeline.reporting.table1 import build_table1
 
 METRICS = shown_metrics(load_methods().metrics)

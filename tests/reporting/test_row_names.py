@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 import warnings
 from pathlib import Path
 
@@ -16,16 +14,18 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from pydantic import ValidationError
 from support.factories import control, result
+from support.latex import compiled, needs_latex
 from support.paths import PUBLISHED, TINY
 
 from pipeline.config.experiment import load_experiment, load_methods
 from pipeline.config.methods import MethodEntry
 from pipeline.errors import ConfigError
 from pipeline.reporting import plots
+from pipeline.reporting.escapes import escape_latex
 from pipeline.reporting.headings import shown_metrics
 from pipeline.reporting.plots import psnr_vs_params
 from pipeline.reporting.published import read_published_table1
-from pipeline.reporting.render import escape_latex, markdown, write_table
+from pipeline.reporting.render import markdown, write_table
 from pipeline.reporting.table1 import build_table1
 from pipeline.reporting.tables import read_table
 
@@ -121,15 +121,11 @@ def test_latex_has_no_commands_from_names(name: str) -> None:
     assert not escaped.startswith(("*", "["))
 
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs LaTeX")
+@needs_latex
 def test_latex_sets_every_name(tmp_path: Path) -> None:
     names = [name for name in NAMES if name.isascii()]
     write_table(table(names), tmp_path / "table1", METRICS)
-    head = "\\documentclass{article}\\usepackage[T1]{fontenc}\\usepackage{booktabs}"
-    document = head + "\\begin{document}\\input{table1}\\end{document}"
-    (tmp_path / "all.tex").write_text(document)
-    command = ["pdflatex", "-halt-on-error", "all.tex"]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    compiled(tmp_path, "\\input{table1}", "booktabs", "graphicx")
 
 
 @pytest.mark.parametrize("row", NAMES)

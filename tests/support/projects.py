@@ -23,6 +23,7 @@ from pipeline.stages.data import make_data
 from pipeline.stages.evaluate import evaluate_method
 from pipeline.stages.figures import make_figures
 from pipeline.stages.html import make_html
+from pipeline.stages.latex import make_latex
 from pipeline.stages.pictures import make_pictures
 from pipeline.stages.report import make_plot, make_table1, make_table2
 from pipeline.stages.store import make_patches, make_store
@@ -101,6 +102,7 @@ def report(experiment: Experiment) -> None:
     """Make tables, plot, verdicts, figures and page."""
     make_table1(experiment)
     make_table2(experiment)
+    make_latex(experiment)
     make_plot(experiment)
     make_verdicts(experiment)
     make_pictures(experiment)

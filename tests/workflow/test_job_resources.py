@@ -60,7 +60,7 @@ def test_every_job_asks_for_what_it_needs(here: Path) -> None:
     rules = {job.rule for job in jobs}
     assert rules == {
         *("data", "store", "patches", "train", "evaluate", "complexity"),
-        *("table1", "table2", "plot", "pictures", "figures", "verdicts", "track", "html"),
+        *("table1", "table2", "latex", "plot", "pictures", "figures", "verdicts", "track", "html"),
     }
     assert {job.wildcards["method"] for job in jobs if job.rule == "evaluate"} == {
         *bench.all_methods

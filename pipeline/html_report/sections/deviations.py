@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from markupsafe import Markup
 
 from pipeline.config.experiment import CANON_FILE, Experiment, load_experiment
+from pipeline.declared import Unreadable, declared_choices, declared_text
 from pipeline.html_report.cells import Cell, Head, Table, text_cell
-from pipeline.html_report.declared import Unreadable, declared_choices, declared_text
 from pipeline.html_report.inputs import PageInputs
 from pipeline.html_report.markup import render
 

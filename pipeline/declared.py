@@ -10,6 +10,9 @@ from functools import cache
 from importlib.machinery import PathFinder
 from pathlib import Path
 
+_FURTHEST = 5
+"""Modules that a name may be imported through."""
+
 
 @dataclass(frozen=True)
 class DeclaredChoice:
@@ -38,13 +41,23 @@ def declared_choices(module: str) -> list[DeclaredChoice]:
 
 
 def declared_text(module: str, name: str) -> str:
-    """A constant that is a text; empty if the module does not have it.
+    """A constant that is a text; empty if the module neither has nor imports it.
 
     Raises:
         Unreadable: it is not a literal.
+
+    >>> declared_text("dmtnet", "CITATION").split(",")[0]
+    'D. Zhang and X. Wang'
     """
-    node = _constant(module, name)
-    return "" if node is None else str(_literal(node))
+    for _ in range(_FURTHEST):
+        node = _constant(module, name)
+        if node is not None:
+            return str(_literal(node))
+        origin = _imported_from(module, name)
+        if origin == (module, name):
+            return ""
+        module, name = origin
+    raise Unreadable(f"{module}: {name} comes from too far away")
 
 
 def _choices(module: str, node: ast.expr) -> Iterator[DeclaredChoice]:
@@ -52,10 +65,10 @@ def _choices(module: str, node: ast.expr) -> Iterator[DeclaredChoice]:
         raise Unreadable(f"{module}: CHOICES is not a tuple")
     for item in node.elts:
         if isinstance(item, ast.Starred) and isinstance(item.value, ast.Name):
-            owner = _imported_from(module, item.value.id)
-            shared = _constant(owner, item.value.id)
+            owner, name = _imported_from(module, item.value.id)
+            shared = _constant(owner, name)
             if shared is None:
-                raise Unreadable(f"{owner}: has no {item.value.id}")
+                raise Unreadable(f"{owner}: has no {name}")
             yield from _choices(owner, shared)
         elif isinstance(item, ast.Call):
             values = [_literal(one) for one in item.args]
@@ -108,11 +121,22 @@ def _constant(module: str, name: str) -> ast.expr | None:
     return None
 
 
-def _imported_from(module: str, name: str) -> str:
-    """The module that this one imports a name from; itself if it does not."""
+def _imported_from(module: str, name: str) -> tuple[str, str]:
+    """The module that this one imports a name from, and its name there; both as given if not."""
     for node in _tree(module).body:
-        if isinstance(node, ast.ImportFrom) and node.level == 0:
-            names = {alias.asname or alias.name for alias in node.names}
-            if name in names:
-                return str(node.module)
-    return module
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                if name == (alias.asname or alias.name):
+                    return _absolute(module, node), alias.name
+    return module, name
+
+
+def _absolute(module: str, node: ast.ImportFrom) -> str:
+    """The module that an import statement in `module` names."""
+    source = _source(module)
+    is_package = source is not None and source.name == "__init__.py"
+    package = module if is_package else module.rpartition(".")[0]
+    try:
+        return importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+    except ImportError as error:
+        raise Unreadable(f"{module}: line {node.lineno} imports from nowhere") from error

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.html_report.declared import Unreadable, declared_choices, declared_text
+from pipeline.declared import Unreadable, _tree, declared_choices, declared_text
 from pipeline.methods import get_method
 
 
@@ -38,3 +38,32 @@ def test_what_is_not_plain_is_refused(
         declared_choices(name)
     with pytest.raises(Unreadable):
         declared_choices("no.such.module")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["from .network import CITATION", "from .network import TEXT as CITATION",
+     "from cited_method.network import CITATION"],
+)  # fmt: skip
+def test_a_text_may_come_from_another_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    package = tmp_path / "cited_method"
+    package.mkdir()
+    (package / "__init__.py").write_text(line)
+    (package / "network.py").write_text("TEXT = 'Some' ' text'\nCITATION = ('Some' ' text')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    _tree.cache_clear()
+    assert declared_text("cited_method", "CITATION") == "Some text"
+    assert declared_text("cited_method", "OTHER") == ""
+
+
+@pytest.mark.parametrize("line", ["from .nowhere import TEXT", "from ...above import TEXT"])
+def test_a_text_from_nowhere_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    (tmp_path / "lost_method.py").write_text(line)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    _tree.cache_clear()
+    with pytest.raises(Unreadable):
+        declared_text("lost_method", "TEXT")
