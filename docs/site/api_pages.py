@@ -24,9 +24,7 @@ API = {
     "dmtnet": ApiPage(
         "dmtnet",
         "The network of the paper. It needs torch and nothing else of this repository.",
-        _inside(
-            "dmtnet", "network", "extraction", "reconstruction", "attention", "activation"
-        ),
+        _inside("dmtnet", "network", "extraction", "reconstruction", "attention", "activation"),
     ),
     "methods": ApiPage(
         "Methods",
@@ -94,7 +92,9 @@ What other programs may import, made from the docstrings. Names may change betwe
 
 def pages() -> dict[str, str]:
     """Markdown of the pages, by page."""
-    rows = "".join(f"| [{page.title}]({name}.md) | {page.purpose} |\n" for name, page in API.items())
+    rows = "".join(
+        f"| [{page.title}]({name}.md) | {page.purpose} |\n" for name, page in API.items()
+    )
     return {"api/index.md": _INTRODUCTION + rows} | {
         f"api/{name}.md": _page(page) for name, page in API.items()
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from api_pages import pages as api_pages
+from docstring_examples import DocstringExamples
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files, InclusionLevel
 from mkdocs.structure.pages import Page
@@ -10,11 +11,12 @@ from repository_links import PAGES, ROOT, RepositoryLinks, targets
 from source_pages import pages_of
 
 LINKS = RepositoryLinks()
+EXAMPLES = DocstringExamples()
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Rewrite links wherever Markdown is rendered."""
-    config.markdown_extensions.append(LINKS)
+    """Rewrite links and show examples wherever Markdown is rendered."""
+    config.markdown_extensions += [LINKS, EXAMPLES]
     return config
 
 
@@ -38,6 +40,7 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Note which page comes next, for its links."""
+    """Note which page comes next, for its links and examples."""
     LINKS.page = page.file.src_uri
+    EXAMPLES.active = page.file.src_uri.startswith("api/")
     return markdown

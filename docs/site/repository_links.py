@@ -1,7 +1,7 @@
 """Links of the repository on the site: each leads to the page that shows the same file.
 
-Pages are written for the repository, where a link may name any file in it. On the site, files outside
-`docs/` are pages below `source/`; `README.md` and a few others are pages of their own.
+Pages are written for the repository, where a link may name any file in it. On the site, files
+outside `docs/` are pages below `source/`; `README.md` and a few others are pages of their own.
 """
 
 from __future__ import annotations
