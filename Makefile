@@ -34,7 +34,7 @@ lint: $(READY)
 
 # The documentation as pages for a browser, in build/site; a broken link is an error.
 docs: $(READY)
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --config-file docs/site/mkdocs.yml
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --config-file docs/site/mkdocs.yml
 
 # Ten minutes on a GPU, and a page about it in docs/; `make gpu DEVICE=cpu` only proves the check.
 gpu: $(READY)

@@ -25,7 +25,7 @@ _ROOT_PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/READM
 def build(settings: Path, target: Path) -> subprocess.CompletedProcess[str]:
     """Build a site; errors are left to the caller."""
     return subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "-q", "-f", settings, "--site-dir", target],
+        [sys.executable, "-m", "mkdocs", "build", "-f", settings, "--site-dir", target],
         env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
         capture_output=True,
         text=True,
