@@ -76,7 +76,7 @@ def run(page: list[Block], folder: Path, environment: dict[str, str], after: str
 
 
 def missing(shown: str, printed: str) -> list[str]:
-    """Lines of a page that a command did not print, in this order; digits and widths may differ.
+    """Lines of a page that a command did not print, in this order; fractions and widths may differ.
 
     >>> missing("a 1.25 b\\nc", "head\\na   7.5  b\\nd")
     ['c']
@@ -92,7 +92,7 @@ def missing(shown: str, printed: str) -> list[str]:
 
 
 def _plain(line: str) -> str:
-    return re.sub(r"[\s\-─]+", " ", re.sub(r"\d+(\.\d+)?", "0", line)).strip()
+    return re.sub(r"[\s\-─]+", " ", re.sub(r"\d+\.\d+", "0.0", line)).strip()
 
 
 def prepare_environment(clone: str) -> str:
