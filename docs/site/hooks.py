@@ -12,6 +12,8 @@ from source_pages import pages_of
 
 LINKS = RepositoryLinks()
 EXAMPLES = DocstringExamples()
+STYLES = "assets/site.css"
+"""Where the pages find `site.css`, as `mkdocs.yml` says."""
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -27,12 +29,9 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
         for uri, content in pages.items():
             files.append(File.generated(config, uri, content=content, inclusion=inclusion))
 
-    outside = {uri: (ROOT / path).read_text(encoding="utf-8") for path, uri in PAGES.items()}
+    places = PAGES | {"docs/site/site.css": STYLES}
+    outside = {uri: (ROOT / path).read_text(encoding="utf-8") for path, uri in places.items()}
     add(outside | api_pages(), InclusionLevel.INCLUDED)
-    add(
-        {"assets/site.css": (ROOT / "docs/site/site.css").read_text(encoding="utf-8")},
-        InclusionLevel.INCLUDED,
-    )
     written = [file for file in files.documentation_pages() if file.inclusion.is_included()]
     linked = {path for file in written for path in targets(file.content_string, file.src_uri)}
     add(pages_of(linked), InclusionLevel.NOT_IN_NAV)
