@@ -26,6 +26,8 @@ PAGES = {
 """Files outside `docs/` that are pages of the site, by their paths in the repository."""
 SOURCE = "source"
 """The folder of the site with all other files that a page links to."""
+_LEFT_OUT = "docs/site/"
+"""The part of `docs/` that is not on the site as it is: `exclude_docs` in `mkdocs.yml`."""
 _INLINE = re.compile(r"\]\(<?([^)\s>]+)>?\)")
 
 
@@ -47,7 +49,7 @@ def page_of(path: str) -> str:
     if path in PAGES:
         return PAGES[path]
     folder = (ROOT / path).is_dir()
-    if path.startswith("docs/"):
+    if path.startswith("docs/") and not path.startswith(_LEFT_OUT):
         inside = path.removeprefix("docs/")
         return f"{inside}/index.md" if folder else inside
     return f"{SOURCE}/{path}/index.md" if folder else f"{SOURCE}/{path}.md"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from posixpath import dirname, relpath
 
-from repository_links import ROOT, page_of
+from repository_links import ROOT, SOURCE, page_of
 
 LANGUAGES = {
     ".csv": "text",
@@ -40,10 +40,10 @@ def pages_of(paths: set[str]) -> dict[str, str]:
     files = {path for path in paths if shown(path)}
     for folder in folders:
         files |= {path for path in _children(folder) if shown(path)}
-    # Files below docs/ are on the site as they are.
-    outside = {path for path in files if not path.startswith("docs/")}
+    # Other files are on the site as they are, or as pages of their own.
+    copied = {path for path in files if page_of(path).startswith(f"{SOURCE}/")}
     return {page_of(path): _folder(path, files) for path in folders} | {
-        page_of(path): _file(path) for path in outside if page_of(path).startswith("source/")
+        page_of(path): _file(path) for path in copied
     }
 
 

@@ -28,6 +28,7 @@ def page(target: Path, name: str) -> str:
 
 def test_links_lead_to_the_same_files(tmp_path: Path) -> None:
     inside = "[a](../config/demo.yaml), [b](../pipeline/audit), [c](schemas), [d](../README.md#at)"
+    inside += ", [e](site/mkdocs.yml)"
     pages = {
         "README.md": '# Title\n\n## At\n\n[e](docs/one.md) <a href="config/demo.yaml">f</a>\n',
         "docs/one.md": f"# One\n\n{inside}\n\n`[x](../nowhere.md)`\n",
@@ -40,6 +41,7 @@ def test_links_lead_to_the_same_files(tmp_path: Path) -> None:
         "source/config/demo.yaml.html",
         "source/pipeline/audit/index.html",
         "schemas/index.html",
+        "source/docs/site/mkdocs.yml.html",
         "index.html#at",
     ):
         assert f'href="{link}"' in one

@@ -21,6 +21,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("site")
     built = build(SETTINGS, target)
     assert built.returncode == 0, built.stdout + built.stderr
+    # MkDocs only mentions links to pages that it leaves out.
+    assert "excluded" not in built.stdout + built.stderr
     return target
 
 
