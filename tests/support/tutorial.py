@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shlex
@@ -11,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.DOTALL | re.MULTILINE)
+_FRACTION = re.compile(r"-?\d+\.\d+")
+TOLERANCE = 0.05
+"""By how much of its size a fraction on a page may differ from what is printed."""
 
 
 @dataclass(frozen=True)
@@ -76,23 +80,33 @@ def run(page: list[Block], folder: Path, environment: dict[str, str], after: str
 
 
 def missing(shown: str, printed: str) -> list[str]:
-    """Lines of a page that a command did not print, in this order; fractions and widths may differ.
+    """Lines of a page that a command did not print, in this order.
 
-    >>> missing("a 1.25 b\\nc", "head\\na   7.5  b\\nd")
-    ['c']
+    Fractions may differ by `TOLERANCE`, since machines round differently, and spaces do not count.
+
+    >>> missing("a 1.25 b\\nc 2.5", "head\\na   1.27  b\\nc 2.9")
+    ['c 2.5']
     """
-    left = [_plain(line) for line in printed.splitlines()]
+    left = printed.splitlines()
     lost = []
     for line in shown.splitlines():
-        if _plain(line) in left:
-            del left[: left.index(_plain(line)) + 1]
+        found = [number for number, other in enumerate(left) if _same(line, other)]
+        if found:
+            del left[: found[0] + 1]
         else:
             lost.append(line)
     return lost
 
 
-def _plain(line: str) -> str:
-    return re.sub(r"[\s\-─]+", " ", re.sub(r"\d+\.\d+", "0.0", line)).strip()
+def _same(line: str, other: str) -> bool:
+    words, others = line.split(), other.split()
+    return len(words) == len(others) and all(map(_close, words, others))
+
+
+def _close(word: str, other: str) -> bool:
+    if _FRACTION.fullmatch(word) and _FRACTION.fullmatch(other):
+        return math.isclose(float(word), float(other), rel_tol=TOLERANCE)
+    return word == other
 
 
 def prepare_environment(clone: str) -> str:
