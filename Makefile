@@ -1,4 +1,4 @@
-# `table1`, `test`, `lint` and `gpu` set up .venv from the lock file if it is missing.
+# `table1`, `test`, `lint`, `docs` and `gpu` set up .venv from the lock file if it is missing.
 PYTHON ?= python3
 DEVICE ?= auto
 VENV := .venv
@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: table1 test lint gpu clean lock
+.PHONY: table1 test lint docs gpu clean lock
 
 $(READY): requirements.lock pyproject.toml
 	@echo "Installing into $(VENV), once: some minutes and 7 GB"
@@ -31,6 +31,10 @@ lint: $(READY)
 	$(BIN)/snakefmt --check Snakefile pipeline/rules
 	$(BIN)/mypy
 	$(BIN)/snakemake --lint
+
+# The documentation as pages for a browser, in build/site; a broken link is an error.
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --config-file docs/site/mkdocs.yml
 
 # Ten minutes on a GPU, and a page about it in docs/; `make gpu DEVICE=cpu` only proves the check.
 gpu: $(READY)

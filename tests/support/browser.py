@@ -48,6 +48,15 @@ def opened(
     made: Any, file: Path, width: int = 1440, height: int = 900, **options: Any
 ) -> Iterator[Opened]:
     """A file in a window of its own."""
+    with opened_at(made, file.resolve().as_uri(), width, height, **options) as found:
+        yield found
+
+
+@contextmanager
+def opened_at(
+    made: Any, address: str, width: int = 1440, height: int = 900, **options: Any
+) -> Iterator[Opened]:
+    """The page at an address in a window of its own."""
     context = made.new_context(viewport={"width": width, "height": height}, **options)
     try:
         page = context.new_page()
@@ -56,7 +65,7 @@ def opened(
         page.on("console", lambda message: _noted(found, message))
         page.on("pageerror", lambda error: found.complaints.append(str(error)))
         page.on("request", lambda request: found.requests.append(request.url))
-        page.goto(file.resolve().as_uri())
+        page.goto(address)
         yield found
     finally:
         context.close()
