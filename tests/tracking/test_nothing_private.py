@@ -54,6 +54,7 @@ def project(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     monkeypatch.chdir(folder)
     data = yaml.safe_load(tiny.config.read_text())
     data["dataset"] = {"kind": "folder", "name": "mine", "root": str(home / "set")}
+    data["only"] = ["input", "unsharp", "dmtnet-t"]
     (home / "mine.yaml").write_text(yaml.safe_dump(data))
     lpips._loaded.cache_clear()
     assert hub_folder().is_relative_to(home)
@@ -99,6 +100,11 @@ def test_no_user_host_or_absolute_path_is_written(run: Run, tiny: Tiny, project:
         [
             *("evaluate", "input", *root, *manifest, *config),
             *("--output", f"../{PROJECT}/results/mine/input-seed0"),
+        ],
+        ["train", "dmtnet-t", *trained, *manifest, *config, "--output", "runs/mine/dmtnet-t-seed0"],
+        [
+            *("evaluate", "dmtnet-t", *root, *manifest, *config),
+            *("--run", "runs/mine/dmtnet-t-seed0", "--output", results / "dmtnet-t-seed0"),
         ],
         ["complexity", "dmtnet-t", "--size", 64, 64, "--cache", project / "complexity", *config],
     ]

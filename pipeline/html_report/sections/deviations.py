@@ -11,6 +11,7 @@ from pipeline.declared import Unreadable, declared_choices, declared_text
 from pipeline.html_report.cells import Cell, Head, Table, text_cell
 from pipeline.html_report.inputs import PageInputs
 from pipeline.html_report.markup import render
+from pipeline.public_text import public_values
 
 _BLOCKS = ("dataset", "companion", "patches", "protocol", "repetitions", "trained_size", "compute")
 _SETTINGS = (
@@ -48,7 +49,7 @@ def deviations(inputs: PageInputs) -> Markup:
 
 def _differences(own: Experiment, paper: Experiment) -> Iterator[tuple[str, str, str]]:
     """Name, value here and there, of settings and of the recipes in use."""
-    mine, theirs = (one.model_dump(mode="json") for one in (own, paper))
+    mine, theirs = (public_values(one.model_dump(mode="json")) for one in (own, paper))
     for block in _BLOCKS:
         yield from _different(block, mine[block], theirs[block])
     for recipe, published in sorted(_recipes(own, paper).items()):
