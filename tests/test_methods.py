@@ -15,7 +15,7 @@ from conftest import Tiny
 from support.paths import PUBLISHED
 
 from dmtnet import DMTNet
-from pipeline.chain.reports import methods_of
+from pipeline.chain.report_rows import methods_of
 from pipeline.chain.shown import Shown
 from pipeline.config.experiment import load_experiment, load_methods
 from pipeline.errors import ConfigError, WeightsError

@@ -10,6 +10,7 @@ from pipeline.artifacts import CURVE, RECORD
 from pipeline.chain.copies import content_of_copy, write_copy
 from pipeline.chain.pictured import pictured
 from pipeline.chain.report_files import FILES
+from pipeline.chain.report_rows import TABLES, counted, given, methods_of, results_of
 from pipeline.chain.standing import Standing
 from pipeline.chain.steps import judge_step, write_step
 from pipeline.config.experiment import Experiment
@@ -24,7 +25,6 @@ from pipeline.keys import (
 )
 from pipeline.places import COUNTED, PUBLISHED, REPORTS, Places
 
-TABLES = ("table1", "table2")
 NETWORKS, ABLATION, PICTURES, HTML = "networks", "ablation", "pictures", "html"
 LATEX = "latex"
 _KEYS = {
@@ -54,39 +54,6 @@ class Report:
     copies: tuple[Path, ...]
     inputs: Mapping[str, Path]
     needs: tuple[str, ...]
-
-
-def methods_of(experiment: Experiment, table: str) -> list[str]:
-    """Methods and ablations that may have a row in `table1` or `table2`."""
-    if table == "table1":
-        return list(experiment.methods)
-    return [*experiment.table2_rows().values(), *experiment.further_ablations()]
-
-
-def counted(experiment: Experiment, methods: list[str]) -> list[str]:
-    """Those of the methods that are run and have a network to count."""
-    return [
-        name for name in methods if experiment.runs(name) and experiment.entry(name).has_network
-    ]
-
-
-def given(experiment: Experiment, methods: list[str]) -> dict[str, Path]:
-    """Result records of methods that were evaluated with weights that nobody requests."""
-    places = Places.of(experiment)
-    paths = {name: places.given(name) / RECORD for name in methods}
-    requested = experiment.given_of(methods)
-    return {name: path for name, path in paths.items() if name not in requested and path.exists()}
-
-
-def results_of(experiment: Experiment, methods: list[str]) -> dict[str, Path]:
-    """Records of all results that the experiment requests, by name of the artifact."""
-    places = Places.of(experiment)
-    own = {f"evaluate {m}-seed{r}": places.record(m, r) for m, r in experiment.runs_of(methods)}
-    requested = {
-        f"evaluate {name}-given": places.given(name) / RECORD
-        for name in experiment.given_of(methods)
-    }
-    return own | requested
 
 
 def reports(experiment: Experiment) -> dict[str, Report]:

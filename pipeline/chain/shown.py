@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pipeline.chain.complexity import judge_complexity
 from pipeline.chain.experiment import Chain
-from pipeline.chain.reports import counted, given, results_of
+from pipeline.chain.report_rows import counted, given, results_of
 from pipeline.chain.results import judge_result
 from pipeline.config.experiment import Experiment
 from pipeline.places import Places

@@ -9,7 +9,7 @@ import pandas as pd
 from pipeline.artifacts import RECORD
 from pipeline.audit.checking import Line, audit
 from pipeline.chain.experiment import Chain
-from pipeline.chain.reports import TABLES, methods_of
+from pipeline.chain.report_rows import TABLES, methods_of
 from pipeline.chain.shown import shown_records
 from pipeline.config.experiment import Experiment
 from pipeline.errors import DataError

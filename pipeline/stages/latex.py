@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pipeline.artifacts import RECORD
 from pipeline.chain.experiment import Chain
-from pipeline.chain.reports import TABLES, finish_report, latex_report, methods_of
+from pipeline.chain.report_rows import TABLES, methods_of
+from pipeline.chain.reports import finish_report, latex_report
 from pipeline.chain.shown import shown_records
 from pipeline.config.experiment import Experiment
 from pipeline.files import write_text

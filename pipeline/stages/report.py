@@ -5,12 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.chain.experiment import Chain
-from pipeline.chain.reports import (
-    finish_report,
-    methods_of,
-    plot_report,
-    table_report,
-)
+from pipeline.chain.report_rows import methods_of
+from pipeline.chain.reports import finish_report, plot_report, table_report
 from pipeline.chain.shown import Shown, shown_records
 from pipeline.config.experiment import Experiment
 from pipeline.places import PUBLISHED

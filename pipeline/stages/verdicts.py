@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pipeline.audit.claims import read_claims
 from pipeline.chain.experiment import Chain
-from pipeline.chain.reports import TABLES, finish_report, methods_of, verdicts_report
+from pipeline.chain.report_rows import TABLES, methods_of
+from pipeline.chain.reports import finish_report, verdicts_report
 from pipeline.chain.shown import shown_records
 from pipeline.config.experiment import Experiment
 from pipeline.files import atomic_file, write_text

@@ -12,7 +12,8 @@ import pandas as pd
 
 from pipeline.chain.experiment import COMPLEXITY_OF, Chain
 from pipeline.chain.links import Link, links_of_result
-from pipeline.chain.reports import TABLES, given, methods_of, results_of, table_report
+from pipeline.chain.report_rows import TABLES, given, methods_of, results_of
+from pipeline.chain.reports import table_report
 from pipeline.config.experiment import Experiment
 from pipeline.errors import ConfigError, RecordError
 from pipeline.places import PUBLISHED, Places

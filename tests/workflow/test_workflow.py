@@ -8,7 +8,7 @@ import pytest
 from conftest import Tiny
 from support.changed import changed_config as write
 
-from pipeline.chain.reports import methods_of
+from pipeline.chain.report_rows import methods_of
 from pipeline.errors import ConfigError
 from pipeline.workflow.experiment import Workflow, load_workflow
 
