@@ -247,8 +247,8 @@ def load_experiment(path: Path) -> Experiment:
             or names a method or recipe that does not exist; the pins file is malformed.
 
     >>> experiment = load_experiment(_CONFIG / "demo.yaml")
-    >>> experiment.dataset.name, experiment.recipe_of("dmtnet-b").batch_size
-    ('synthetic', 8)
+    >>> experiment.dataset.name, experiment.recipe_of("dmtnet-b").optimizer
+    ('synthetic', 'adam')
     """
     layers = read_layers(path)
     # A name is not inherited: reports of two experiments must not share a folder.
