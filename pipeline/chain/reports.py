@@ -34,8 +34,8 @@ _KEYS = {
     HTML: html_keys,
     LATEX: latex_keys,
 }
-_TRACKED = (*TABLES, "plot", "verdicts")
-_COPIED = (*_TRACKED, LATEX, "figures", HTML)
+TRACKED = (*TABLES, "plot", "verdicts")
+_COPIED = (*TRACKED, LATEX, "figures", HTML)
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def track_report(experiment: Experiment) -> Report:
             name = f"train {method}-seed{repetition}"
             inputs[name] = places.run(method, repetition) / RECORD
     inputs |= results_of(experiment, methods)
-    inputs |= {name: places.reports / f"{name}.record.json" for name in _TRACKED}
+    inputs |= {name: places.reports / f"{name}.record.json" for name in TRACKED}
     return _report(experiment, "track", inputs=inputs, needs=tuple(inputs))
 
 

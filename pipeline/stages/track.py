@@ -7,7 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pipeline.chain.experiment import Chain
-from pipeline.chain.reports import record_report, track_report
+from pipeline.chain.report_files import FILES
+from pipeline.chain.reports import TRACKED, record_report, track_report
 from pipeline.chain.shown import shown_records
 from pipeline.config.experiment import Experiment
 from pipeline.files import write_text
@@ -31,7 +32,9 @@ def track_records(experiment: Experiment, uri: str, artifacts: Path) -> str:
     names = shown.folders | {
         name.removeprefix("train ") for name in trained if chain.standing(name).usable
     }
-    tables = [path for path in sorted(places.reports.glob("*.*")) if path not in report.files]
+    # By name: other jobs may be writing theirs into the same folder.
+    files = [places.reports / file for name in TRACKED for file in FILES[name]]
+    tables = [path for path in sorted(files) if path.exists()]
     done = ingest(places.runs, places.results, tables, uri, artifacts, names, experiment.name)
     summary = asdict(done)
     write_text(report.files[0], json.dumps(summary, indent=1) + "\n")

@@ -116,8 +116,12 @@ def test_no_user_host_or_absolute_path_is_written(run: Run, tiny: Tiny, project:
     reports = ("table1", "table2", "latex", "plot", "pictures", "figures", "verdicts", "html")
     made = [[name] for name in reports]
     for command in (*made, ["track", *tracking]):
+        # What another job is writing in the same folder.
+        Path("reports/mine").mkdir(exist_ok=True)
+        Path("reports/mine/.tmp-1.png").write_bytes(b"half")
         done = run(*command, *config)
         assert done.code == 0, done.err
+    assert not list((project / "artifacts").rglob(".tmp-*"))
     found = {**texts(project), **stored(project / "mlflow.db")}
     assert len(found) > 100
     assert b"not computed: ~/.cache" in found["results/mine/input-seed0/record.json"]
