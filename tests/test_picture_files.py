@@ -45,10 +45,8 @@ def test_scenes_are_read_back(folder: Path) -> None:
 def test_a_selection_is_read_back(folder: Path) -> None:
     found, made = read_figure5(folder), selection()
     assert found is not None
-    assert (found.method, found.row, found.label, found.scene) == (
-        *(made.method, made.row, made.label),
-        made.scene,
-    )
+    for name in ("method", "row", "label", "scene"):
+        assert getattr(found, name) == getattr(made, name), name
     pd.testing.assert_frame_equal(found.weights, made.weights)
     assert np.array_equal(found.image, made.image)
     assert all(map(np.array_equal, found.features, made.features))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.browser import CHROMIUM, browser, opened
+from support.browser import opened
 from support.pages import page_inputs
 from support.pictures import pictured_scene, selection
 from support.projects import working_in
@@ -16,10 +16,7 @@ from pipeline.html_report.contents import SECTIONS
 from pipeline.html_report.page import page
 from pipeline.picture_files import write_figure4, write_figure5
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM, reason="needs Chromium (Debian's package `chromium`)"),
-]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +31,6 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         own = [one for one in SECTIONS if one.id.startswith("figure-")]
         path.write_text(page(inputs, own), encoding="utf-8")
     return path
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as made:
-        yield made
 
 
 @pytest.fixture

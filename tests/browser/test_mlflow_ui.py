@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,20 +12,11 @@ from support.tracking_lab import filled
 from pipeline.tracking.pages import Page, pages_of
 from pipeline.tracking.server import choose_port, serving
 
-CHROMIUM = os.environ.get("DMTBENCH_CHROMIUM") or shutil.which("chromium") or ""
-ARGUMENTS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 PATIENCE_MS = 60_000
 PSNR = 23.4567
 """Of DMTNet-B, in dB; no other method has it."""
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not CHROMIUM, reason="needs Chromium (Debian's package `chromium`)"),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
@@ -46,15 +35,12 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Page]]
 
 
 @pytest.fixture(scope="module")
-def window(pages: dict[str, Page]) -> Iterator[Any]:
+def window(chromium: Any, pages: dict[str, Page]) -> Iterator[Any]:
     """A window of a desktop."""
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
-        made = browser.new_page(viewport={"width": 1900, "height": 1000})
-        made.set_default_timeout(PATIENCE_MS)
-        yield made
-        browser.close()
+    made = chromium.new_page(viewport={"width": 1900, "height": 1000})
+    made.set_default_timeout(PATIENCE_MS)
+    yield made
+    made.close()
 
 
 def opened(window: Any, page: Page) -> Any:

@@ -7,16 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.browser import CHROMIUM, browser, opened
+from support.browser import opened
 from support.pages import page_inputs, write_curves
 from support.projects import working_in
 
 from pipeline.html_report.page import page
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM, reason="needs Chromium (Debian's package `chromium`)"),
-]
+pytestmark = pytest.mark.browser
 WIDTHS = {"desktop": 1440, "phone": 390}
 
 
@@ -31,12 +28,6 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with working_in(folder):
         path.write_text(page(inputs), encoding="utf-8")
     return path
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as made:
-        yield made
 
 
 @pytest.fixture

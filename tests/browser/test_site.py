@@ -7,14 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.browser import CHROMIUM, browser, opened_at
+from support.browser import opened_at
 from support.site import SETTINGS, build, served
 
 pytest.importorskip("mkdocs")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM, reason="needs Chromium (Debian's package `chromium`)"),
-]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
@@ -24,12 +21,6 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     assert built.returncode == 0, built.stdout + built.stderr
     with served(target) as found:
         yield found
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as made:
-        yield made
 
 
 @pytest.mark.parametrize("page", ["index", "architecture", "tutorial", "api/dmtnet", "records"])
