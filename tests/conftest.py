@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
+from support.browser import CHROMIUM, browser
 from support.paths import TINY
 
 from pipeline.cli import main
@@ -90,3 +91,12 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         return Done(int(end.value.code or 0), out.splitlines(), err.splitlines())
 
     return command
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A headless Chromium: one for all tests, since Playwright runs once in a process."""
+    if not CHROMIUM:
+        pytest.skip("needs Chromium (Debian's package `chromium`)")
+    with browser() as made:
+        yield made

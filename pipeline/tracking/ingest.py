@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
 import sys
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,11 +19,14 @@ from pipeline.tracking.artifacts import add_artifact
 from pipeline.tracking.entries import Entry, read_entries
 from pipeline.tracking.names import DIGEST, EXPERIMENT, METHOD, PARENT, REPETITION, SUPERSEDED
 from pipeline.tracking.parent import Parent
-from pipeline.tracking.store import database_of, experiment_of, opened
+from pipeline.tracking.store import CollisionError, database_of, experiment_of, opened
 from pipeline.tracking.write import log_dataset, log_numbers
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
+
+_ATTEMPTS = 20
+_PAUSE_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -69,13 +74,22 @@ def ingest(
             f"{results}: records of several data sets ({', '.join(names)}); "
             "keep each in its own folder"
         )
-    with opened(uri) as client:
-        number = experiment_of(client, names[0], uri, artifact_root)
-        parent = Parent(client, number, experiment or names[0], database_of(uri))
-        parent.make(tables)
-        summary = _Ingest(client, parent).all(entries)
-        parent.describe(tables)
-        return summary
+    attempts = 0
+    while True:
+        try:
+            with opened(uri) as client:
+                number = experiment_of(client, names[0], uri, artifact_root)
+                parent = Parent(client, number, experiment or names[0], database_of(uri))
+                parent.make(tables)
+                summary = _Ingest(client, parent).all(entries)
+                parent.describe(tables)
+                return summary
+        except CollisionError:
+            # What is complete stays, and the rest is added again.
+            attempts += 1
+            if attempts == _ATTEMPTS:
+                raise
+            time.sleep(random.uniform(0, _PAUSE_S))
 
 
 class _Ingest:
@@ -88,15 +102,17 @@ class _Ingest:
     def all(self, entries: Sequence[Entry]) -> Summary:
         """Remove leftovers, add what is new, mark what was replaced."""
         known = self.parent.children()
+        names = {entry.name for entry in entries}
         complete: dict[str, Any] = {}
         unfinished = []
         for run in known:
             # Two that wrote to a server at the same time may both have added a run.
             whole = run.data.tags.get(DIGEST)
-            if whole is None or whole in complete:
-                unfinished.append(run)
-            else:
+            if whole is not None and whole not in complete:
                 complete[whole] = run
+            elif run.info.run_name in names:
+                unfinished.append(run)
+            # Any other may be one that another writer is about to finish.
         for run in unfinished:
             self.client.delete_run(run.info.run_id)
         new = [entry for entry in entries if entry.digest not in complete]

@@ -41,20 +41,29 @@ class Parent:
 
     def make(self, tables: Sequence[Path]) -> None:
         """Find the run or create it, and bring its tables up to date."""
-        found = self._found(f"tags.`{COLLECTS}` = '{self.name}'")
-        self.run, tags = (found[0].info.run_id, found[0].data.tags) if found else ("", {})
-        for further in found[1:]:
-            self.client.delete_run(further.info.run_id)
+        self.run, tags = self._earliest()
         if not self.run:
-            self.run = self.client.create_run(
+            own = self.client.create_run(
                 self.experiment, run_name=self.name, tags={COLLECTS: self.name}
             ).info.run_id
-            self.client.set_terminated(self.run)
+            self.client.set_terminated(own)
+            # Writers to a server may each create one. Nobody removes that of another, who uses it.
+            self.run, tags = self._earliest()
+            if self.run != own:
+                self.client.delete_run(own)
         digest = digest_files([(path, path.name) for path in tables])
         if tags.get(TABLES) != digest:
             for path in tables:
                 add_artifact(self.client, self.database, self.run, path, "tables")
             self.client.set_tag(self.run, TABLES, digest)
+
+    def _earliest(self) -> tuple[str, Mapping[str, str]]:
+        """The run that all writers agree on, and its tags; an empty name if there is none."""
+        found = self._found(f"tags.`{COLLECTS}` = '{self.name}'")
+        if not found:
+            return "", {}
+        first = min(found, key=lambda run: (run.info.start_time, run.info.run_id))
+        return first.info.run_id, first.data.tags
 
     def children(self) -> list[Any]:
         """All runs of methods in the MLflow experiment, complete or not."""

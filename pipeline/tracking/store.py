@@ -67,12 +67,17 @@ def need_server(uri: str) -> None:
         ) from error
 
 
+class CollisionError(DataError):
+    """Another writer to a tracking server was adding the same at the same moment."""
+
+
 @contextmanager
 def opened(uri: str) -> Iterator[MlflowClient]:
     """A client on a store whose schema exists; in a SQLite store, this process is the only writer.
 
     Raises:
         ConfigError: `uri` names a folder, which MLflow no longer supports.
+        CollisionError: another writer to a server was faster; trying again helps.
         DataError: the store cannot be opened or written.
     """
     scheme, separator, _ = uri.partition("://")
@@ -99,7 +104,13 @@ def opened(uri: str) -> Iterator[MlflowClient]:
                     MlflowClient(tracking_uri=f"{SQLITE}{temporary}")
             yield MlflowClient(tracking_uri=uri)
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
-        raise DataError(f"{uri}: {_reason(uri, error)}") from error
+        kind = CollisionError if is_server(uri) and _collided(str(error)) else DataError
+        raise kind(f"{uri}: {_reason(uri, error)}") from error
+
+
+def _collided(message: str) -> bool:
+    # MLflow's server looks for an experiment, tag or data set, then adds it, without a lock.
+    return "IntegrityError" in message or "RESOURCE_ALREADY_EXISTS" in message
 
 
 def _reason(uri: str, error: Exception) -> str:
