@@ -1,4 +1,4 @@
-# `table1`, `test`, `lint`, `docs` and `gpu` set up .venv from the lock file if it is missing.
+# `table1`, `test`, `drills`, `lint`, `docs` and `gpu` set up .venv from the lock file if it is missing.
 PYTHON ?= python3
 DEVICE ?= auto
 VENV := .venv
@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: table1 test lint docs gpu clean lock
+.PHONY: table1 test drills lint docs gpu clean lock
 
 $(READY): requirements.lock pyproject.toml
 	@echo "Installing into $(VENV), once: some minutes and 7 GB"
@@ -19,11 +19,16 @@ $(READY): requirements.lock pyproject.toml
 table1: $(READY)
 	$(BIN)/dmtbench run
 
-# The examples in docstrings, then all tests but those marked `slow`; run these with
-# `.venv/bin/pytest -m slow`.
+# The examples in docstrings, then all tests but those marked `slow` or `drill`; run the slow ones
+# with `.venv/bin/pytest -m slow`.
 test: $(READY)
 	$(BIN)/pytest --doctest-modules dmtnet baselines pipeline
-	$(BIN)/pytest -m "not slow" -n 2
+	$(BIN)/pytest -m "not slow and not drill" -n 2
+
+# Faults and other machines, for real: each drill says in its docstring what it needs and how long it
+# takes.
+drills: $(READY)
+	$(BIN)/pytest -m drill -v tests/drills
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
