@@ -128,7 +128,7 @@ def test_statistics_need_numpy_and_scipy_only(module: str) -> None:
         *inside("pipeline.study"),
         *inside("pipeline.html_report"),
         "pipeline.verdicts",
-        "pipeline.picture_files",
+        "pipeline.qualitative_files",
         "pipeline.declared",
         "pipeline.stages.ablation",
         "pipeline.stages.cite",
