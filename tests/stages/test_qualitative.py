@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from conftest import EnterCopy
 from conftest import Run as Command
 from support.projects import CONFIG, edit_record, train_and_evaluate, working_in, write_config
 
@@ -45,11 +46,9 @@ def selecting(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def experiment(selecting: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Experiment:
+def experiment(selecting: Path, enter_copy: EnterCopy) -> Experiment:
     """The experiment of a copy of that project, which is the current folder."""
-    copy = tmp_path / "copy"
-    shutil.copytree(selecting, copy)
-    monkeypatch.chdir(copy)
+    enter_copy(selecting)
     return load_experiment(CONFIG)
 
 
