@@ -73,8 +73,8 @@ def _draw(columns: Sequence[str], rows: Sequence[Row], title: str, right: Collec
     for name in columns:
         numbers = [row.get(name) for row in rows if row.get(name) is not None]
         numeric = bool(numbers) and all(isinstance(value, int | float) for value in numbers)
-        justify = "right" if numeric or name in right else "left"
-        table.add_column(name, justify=justify, overflow="fold")
+        on_the_right = numeric or name in right
+        table.add_column(name, justify="right" if on_the_right else "left", overflow="fold")
     for row in rows:
         # Text, because values may look like markup.
         table.add_row(*(Text(_plain(row.get(name))) for name in columns))
