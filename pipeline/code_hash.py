@@ -7,6 +7,8 @@ import hashlib
 import importlib.util
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
@@ -25,6 +27,27 @@ PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 """Python's major and minor version, for keys: syntax trees differ between versions."""
 
 
+_REMEMBERED: ContextVar[dict[str, str] | None] = ContextVar("_REMEMBERED", default=None)
+
+
+@contextmanager
+def code_hashed_once() -> Iterator[None]:
+    """Within it, each module is hashed at its first use only: what is changed later is not seen.
+
+    So one command sees one state of the code, and does not read it again for every result.
+
+    Example:
+        >>> with code_hashed_once():
+        ...     source_hash("pipeline.files") == source_hash("pipeline.files")
+        True
+    """
+    token = _REMEMBERED.set({})
+    try:
+        yield
+    finally:
+        _REMEMBERED.reset(token)
+
+
 def source_hash(module: str) -> str:
     """SHA-256 over the code of a module and of what it imports, by module name.
 
@@ -37,6 +60,15 @@ def source_hash(module: str) -> str:
     Raises:
         ConfigError: the module does not exist, or one of its sources is not valid Python.
     """
+    known = _REMEMBERED.get()
+    if known is None:
+        return _hash(module)
+    if module not in known:
+        known[module] = _hash(module)
+    return known[module]
+
+
+def _hash(module: str) -> str:
     first = _find(module)
     if first is None or first.origin is None:
         raise ConfigError(
@@ -137,11 +169,26 @@ class _Code(NamedTuple):
         return set(_named(self.statements, package))
 
 
-class _WithoutDocstrings(ast.NodeTransformer):
-    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
-        """Drop statements that are only a string: docstrings, also those of constants."""
-        value = node.value
-        return None if isinstance(value, ast.Constant) and isinstance(value.value, str) else node
+def _statements(node: ast.AST) -> Iterator[ast.stmt]:
+    """All statements in a node, at any depth; those that are only a string are taken out of it.
+
+    Such strings are docstrings, also those of constants. Expressions hold no statements, so that
+    they are not looked into.
+    """
+    for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+        inner = getattr(node, field, None)
+        if not isinstance(inner, list):
+            continue  # the parts of a conditional expression or lambda
+        inner[:] = [one for one in inner if not _is_string(one)]
+        for one in inner:
+            if isinstance(one, ast.stmt):
+                yield one
+            yield from _statements(one)
+
+
+def _is_string(node: ast.AST) -> bool:
+    value = node.value if isinstance(node, ast.Expr) else None
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
 
 @cache
@@ -151,8 +198,8 @@ def _read(source: bytes, where: str) -> _Code:
     except (SyntaxError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"{where}: not a Python source ({reason}); fix it") from error
-    statements = [n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)]
-    return _Code(ast.dump(_WithoutDocstrings().visit(tree)).encode(), tuple(statements))
+    imports = [one for one in _statements(tree) if isinstance(one, ast.Import | ast.ImportFrom)]
+    return _Code(ast.dump(tree).encode(), tuple(imports))
 
 
 def _named(statements: Iterable[ast.Import | ast.ImportFrom], package: str) -> Iterator[str]:

@@ -45,17 +45,17 @@ NETWORKS = (
 )
 """Modules that count trained networks and read their selection weights."""
 
-PICTURES = (
+QUALITATIVE = (
     "pipeline.evaluation.boxes",
     "pipeline.evaluation.chosen_scenes",
     "pipeline.evaluation.inference",
     "pipeline.evaluation.loading",
-    "pipeline.evaluation.pictures",
+    "pipeline.evaluation.qualitative",
     "pipeline.evaluation.scale_features",
     "pipeline.evaluation.scene_choice",
     "pipeline.evaluation.selection_weights",
-    "pipeline.picture_files",
-    "pipeline.stages.pictures",
+    "pipeline.qualitative_files",
+    "pipeline.stages.qualitative",
 )
 """Modules that choose and make the images of Figures 4 and 5."""
 
@@ -218,15 +218,16 @@ def networks_keys(experiment: Experiment) -> Keys:
     return Keys(experiment.digest(*blocks), code)
 
 
-def pictures_keys(experiment: Experiment) -> Keys:
+def qualitative_keys(experiment: Experiment) -> Keys:
     """Keys of the images of Figures 4 and 5; results and trainings are their inputs.
 
     Raises:
         ConfigError: a module is not valid Python.
     """
     blocks = ("name", "methods", "ablations", "protocol")
-    asked = [experiment.digest(*blocks), experiment.pictures.model_dump(mode="json")]
-    code = {"pictures": digest_of([source_hash(module) for module in PICTURES]), "python": PYTHON}
+    asked = [experiment.digest(*blocks), experiment.qualitative.model_dump(mode="json")]
+    made_by = digest_of([source_hash(module) for module in QUALITATIVE])
+    code = {"qualitative": made_by, "python": PYTHON}
     return Keys(digest_of(asked), code)
 
 

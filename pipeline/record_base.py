@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, field_validator
@@ -20,14 +19,14 @@ class Record(BaseModel):
     @classmethod
     def _is_a_sensible_number(cls, value: Any) -> Any:
         """Tables and plots overflow beyond."""
-        if not all(abs(number) < _TOO_LARGE for number in _numbers(value)):
+        if not _is_sensible(value):
             raise ValueError("is beyond any count or measurement")
         return value
 
 
-def _numbers(value: Any) -> Iterator[float]:
+def _is_sensible(value: Any) -> bool:
     if isinstance(value, int | float):
-        yield value
-    elif isinstance(value, dict | tuple | list):
-        for part in value.values() if isinstance(value, dict) else value:
-            yield from _numbers(part)
+        return abs(value) < _TOO_LARGE
+    if isinstance(value, dict):
+        return all(map(_is_sensible, value.values()))
+    return all(map(_is_sensible, value)) if isinstance(value, tuple | list) else True

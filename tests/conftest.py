@@ -59,13 +59,26 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_project(tmp_path_factory.mktemp("finished"))
 
 
+EnterCopy = Callable[[Path], Path]
+
+
 @pytest.fixture
-def project(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def enter_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EnterCopy:
+    """Copies a project, and makes the copy the current folder."""
+
+    def enter(made: Path) -> Path:
+        copy = tmp_path / "project"
+        shutil.copytree(made, copy)
+        monkeypatch.chdir(copy)
+        return copy
+
+    return enter
+
+
+@pytest.fixture
+def project(finished: Path, enter_copy: EnterCopy) -> Path:
     """A copy of the finished project as the current folder."""
-    copy = tmp_path / "project"
-    shutil.copytree(finished, copy)
-    monkeypatch.chdir(copy)
-    return copy
+    return enter_copy(finished)
 
 
 class Done(NamedTuple):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.paths import REPOSITORY
 
-from pipeline.code_hash import may_define, source_hash
+from pipeline.code_hash import code_hashed_once, may_define, source_hash
 from pipeline.errors import ConfigError
 
 HASHES = """
@@ -116,6 +116,46 @@ def test_comments_and_docstrings_do_not_count(
     assert old in SOURCE
     path.write_text(SOURCE.replace(old, new))
     assert (source_hash("somebodys_net") != before) == counts
+
+
+def test_within_a_command_the_code_is_hashed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    path = tmp_path / "edited_meanwhile.py"
+    path.write_text("WIDTH = 64")
+    with code_hashed_once():
+        before = source_hash("edited_meanwhile")
+        path.write_text("WIDTH = 65")
+        assert source_hash("edited_meanwhile") == before
+    assert source_hash("edited_meanwhile") != before
+
+
+def test_docstrings_count_nowhere_and_imports_count_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    package = tmp_path / "deep_net"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "part.py").write_text("WIDTH = 64")
+    blocks = {
+        "if": "if x:\n    pass\nelse:\n    {}\n",
+        "try": "try:\n    pass\nexcept ValueError:\n    {}\nfinally:\n    pass\n",
+        "finally": "try:\n    pass\nfinally:\n    {}\n",
+        "match": "match x:\n    case 1:\n        {}\n",
+        "with": "with x:\n    {}\n",
+        "async": "async def f():\n    async for one in x:\n        {}\n",
+    }
+    for name, block in blocks.items():
+        net = package / f"{name}_net.py"
+        net.write_text(block.format("import deep_net.part; 'text'; y = 1"))
+        first = source_hash(f"deep_net.{name}_net")
+        net.write_text(block.format("import deep_net.part; 'other text'; y = 1"))
+        assert source_hash(f"deep_net.{name}_net") == first, name
+        (package / "part.py").write_text("WIDTH = 65")
+        assert source_hash(f"deep_net.{name}_net") != first, name
+        (package / "part.py").write_text("WIDTH = 64")
 
 
 def test_arrays_that_a_package_ships_count(tree: Path) -> None:

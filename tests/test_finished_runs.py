@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -149,6 +150,8 @@ def test_the_commands(tmp_path: Path, run: Run) -> None:
     assert "at epoch 2" in everything[0]
     assert run("runs", "--runs", runs, "--superseded").out == everything[1:]
     assert run("prune", "--runs", runs).out == [f"would remove {everything[1]}"]
+    (found,) = map(json.loads, run("prune", "--runs", runs, "--json").out)
+    assert (found["run"], found["state"], found["removed"]) == (str(aside), "superseded", False)
     assert aside.exists()
     assert run("prune", "--runs", runs, "--yes").out == [f"removed {everything[1]}"]
     assert not aside.exists()

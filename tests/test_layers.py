@@ -128,7 +128,7 @@ def test_statistics_need_numpy_and_scipy_only(module: str) -> None:
         *inside("pipeline.study"),
         *inside("pipeline.html_report"),
         "pipeline.verdicts",
-        "pipeline.picture_files",
+        "pipeline.qualitative_files",
         "pipeline.declared",
         "pipeline.stages.ablation",
         "pipeline.stages.cite",
@@ -224,7 +224,9 @@ def test_the_configuration_is_the_only_reader_of_yaml(module: str) -> None:
     assert "yaml" not in roots(imported(module))
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
+@pytest.mark.parametrize(
+    "path", [*FILES, *sorted((REPOSITORY / "tests").rglob("*.py"))], ids=name_of
+)
 def test_files_are_short(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_FILE_LINES
 

@@ -99,7 +99,7 @@ def _claim_line(claim: Claim, tables: Tables) -> Line:
     if finding.interval is not None:
         shown = arithmetic.definitions(names)
         shown += arithmetic.calculation(cast(syntax.Numeric, body), names)
-        middle = prepared(claim.expression, tables.middles())
+        middle = prepared(claim.expression, tables.middles)
         value = middle[1].number(cast(syntax.Numeric, middle[0]), middle[2]).low
         fails = finding.verdict is Verdict.FAILS
         near = near_explanations(claim.expression, tables, claim.published) if fails else []

@@ -32,7 +32,7 @@ def near_explanations(expression: str, tables: Tables, published: str) -> list[s
     node, printed = parse(expression), Interval.printed(published)
     if not isinstance(node, syntax.NUMERIC):
         return []
-    points, found = tables.middles(), []
+    points, found = tables.middles, []
     for old, new in _exchanges(node, tables):
         changed = cast(syntax.Numeric, exchanged(node, old, new))
         try:

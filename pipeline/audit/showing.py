@@ -44,7 +44,7 @@ class Arithmetic:
             return text
         if interval.is_point:
             return f"{text} = {short(interval.low)}"
-        middle = Evaluation(self.tables.middles()).number(node, names)
+        middle = Evaluation(self.tables.middles).number(node, names)
         return f"{text} = {short(middle.low)} in {interval}"
 
     def number(self, node: syntax.Numeric, names: Names) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 
 from pipeline.audit.intervals import ClaimError, Interval, short
 from pipeline.errors import one_line
@@ -93,6 +94,7 @@ class Tables:
             raise MissingCell(f"table {table}: {what} column {one_line(column)!r}")
         return rows[row][column]
 
+    @cached_property
     def middles(self) -> Tables:
         """The same cells as points: each number exactly as it is printed."""
         return Tables(

@@ -14,7 +14,7 @@ FILES = {
     "table2": tuple(f"table2.{ending}" for ending in _TABLE),
     "verdicts": ("verdicts.csv", "comparisons.csv", "verdicts.md"),
     "networks": ("networks.csv", "selection_weights.csv"),
-    "pictures": ("figure4.csv", "figure4.npz", "figure5.csv", "figure5.npz"),
+    "qualitative": ("figure4.csv", "figure4.npz", "figure5.csv", "figure5.npz"),
     "figures": tuple(f"{name}.{ending}" for name in ("figure4", "figure5") for ending in _IMAGE),
     "track": ("tracking.json",),
     "plot": tuple(f"psnr_vs_params.{ending}" for ending in _IMAGE),

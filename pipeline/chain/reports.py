@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.artifacts import CURVE, RECORD
 from pipeline.chain.copies import content_of_copy, write_copy
-from pipeline.chain.pictured import pictured
+from pipeline.chain.qualitative import qualitative_results
 from pipeline.chain.report_files import FILES
 from pipeline.chain.report_rows import TABLES, counted, given, methods_of, results_of
 from pipeline.chain.standing import Standing
@@ -19,18 +19,18 @@ from pipeline.keys import (
     html_keys,
     latex_keys,
     networks_keys,
-    pictures_keys,
+    qualitative_keys,
     report_keys,
     study_keys,
 )
 from pipeline.places import COUNTED, PUBLISHED, REPORTS, Places
 
-NETWORKS, ABLATION, PICTURES, HTML = "networks", "ablation", "pictures", "html"
+NETWORKS, ABLATION, QUALITATIVE, HTML = "networks", "ablation", "qualitative", "html"
 LATEX = "latex"
 _KEYS = {
     NETWORKS: networks_keys,
     ABLATION: study_keys,
-    PICTURES: pictures_keys,
+    QUALITATIVE: qualitative_keys,
     HTML: html_keys,
     LATEX: latex_keys,
 }
@@ -60,7 +60,7 @@ def reports(experiment: Experiment) -> dict[str, Report]:
     """All reports of an experiment by name; each comes after those that it needs."""
     made = [table_report(experiment, name) for name in TABLES]
     made += [networks_report(experiment)] if experiment.study is not None else []
-    made += [latex_report(experiment), plot_report(experiment), pictures_report(experiment)]
+    made += [latex_report(experiment), plot_report(experiment), qualitative_report(experiment)]
     made += [figures_report(experiment), verdicts_report(experiment), track_report(experiment)]
     if experiment.study is not None:
         made.append(ablation_report(experiment))
@@ -128,17 +128,18 @@ def plot_report(experiment: Experiment) -> Report:
     return _report(experiment, "plot", inputs={"table1": table}, needs=("table1",))
 
 
-def pictures_report(experiment: Experiment) -> Report:
-    """The report `pictures`: what networks make of the scenes of Figures 4 and 5."""
-    inputs = {name: path for one in pictured(experiment) for name, path in one.inputs.items()}
+def qualitative_report(experiment: Experiment) -> Report:
+    """The report `qualitative`: what networks make of the scenes of Figures 4 and 5."""
+    results = qualitative_results(experiment)
+    inputs = {name: path for result in results for name, path in result.inputs.items()}
     data = {f"data {experiment.dataset.name}": Places.of(experiment).manifest}
-    return _report(experiment, PICTURES, inputs=data | inputs, needs=(*data, *inputs))
+    return _report(experiment, QUALITATIVE, inputs=data | inputs, needs=(*data, *inputs))
 
 
 def figures_report(experiment: Experiment) -> Report:
-    """The report `figures`: Figures 4 and 5, drawn from the files of `pictures`."""
-    made = Places.of(experiment).reports / f"{PICTURES}.record.json"
-    return _report(experiment, "figures", inputs={PICTURES: made}, needs=(PICTURES,))
+    """The report `figures`: Figures 4 and 5, drawn from the files of `qualitative`."""
+    made = Places.of(experiment).reports / f"{QUALITATIVE}.record.json"
+    return _report(experiment, "figures", inputs={QUALITATIVE: made}, needs=(QUALITATIVE,))
 
 
 def track_report(experiment: Experiment) -> Report:
@@ -186,7 +187,7 @@ def html_report(experiment: Experiment) -> Report:
     """The report `html`: the page, made of other reports, results, sizes and trainings."""
     places, inputs, curves = Places.of(experiment), dict[str, Path](), dict[str, Path]()
     methods = [*experiment.methods, *experiment.ablations]
-    made = [*TABLES, "verdicts", PICTURES, "figures"]
+    made = [*TABLES, "verdicts", QUALITATIVE, "figures"]
     made += [ABLATION] if experiment.study is not None else []
     inputs |= {name: places.reports / f"{name}.record.json" for name in made}
     inputs |= results_of(experiment, methods)

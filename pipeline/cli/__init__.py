@@ -15,6 +15,7 @@ from pipeline.cli import deblur, export, debug, signals, sensitivity, gpu_check 
 
 # isort: on
 from pipeline.cli.app import Panel, app
+from pipeline.code_hash import code_hashed_once
 from pipeline.compute.cache_folders import provide_cache_folders
 from pipeline.compute.said_once import complain
 from pipeline.errors import Disconnected, Stopped, UserError
@@ -44,7 +45,8 @@ def main() -> None:
     """
     try:
         provide_cache_folders(os.environ)
-        app()
+        with code_hashed_once():
+            app()
     except Stopped as stopped:
         complain(f"stopped: {stopped}")
         sys.exit(RESUMABLE)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, Panel, app, example, print_paths
 
 
-@app.command(rich_help_panel=Panel.REPORTS, epilog=example("pictures --config config/study.yaml"))
-def pictures(config: ConfigOption = DEFAULT_CONFIG) -> None:
+@app.command(rich_help_panel=Panel.REPORTS, epilog=example("qualitative"))
+def qualitative(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Let every method deblur a few test scenes again, for Figures 4 and 5.
 
     Writes images, error maps and PSNR of boxes (figure4.csv, figure4.npz), and selection weights
@@ -20,14 +20,14 @@ def pictures(config: ConfigOption = DEFAULT_CONFIG) -> None:
     compute = experiment.compute
     with gpus_held(compute, int(compute.device != "cpu")):
         # It loads torch, which must not see the GPUs of other jobs.
-        from pipeline.stages.pictures import make_pictures
+        from pipeline.stages.qualitative import make_qualitative
 
-        print_paths(make_pictures(experiment))
+        print_paths(make_qualitative(experiment))
 
 
 @app.command(rich_help_panel=Panel.REPORTS, epilog=example("figures --config config/study.yaml"))
 def figures(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Draw Figures 4 and 5 from the files that `dmtbench pictures` wrote."""
+    """Draw Figures 4 and 5 from the files that `dmtbench qualitative` wrote."""
     from pipeline.config.experiment import load_experiment
     from pipeline.stages.figures import make_figures
 

@@ -57,11 +57,14 @@ def prune(
     yes: Annotated[
         bool, typer.Option("--yes", help="Remove the runs, not only list them.")
     ] = False,
+    json: JsonOption = False,
 ) -> None:
     """Remove superseded runs; without --yes, list what would be removed."""
     import shutil
 
     from pipeline.files import writing
+    from pipeline.reporting.terminal import print_object
+    from pipeline.stages.listing import run_row
 
     for run in _found(config, folder):
         if not run.superseded:
@@ -69,7 +72,10 @@ def prune(
         if yes:
             with writing(run.folder):
                 shutil.rmtree(run.folder)
-        print(f"{'removed' if yes else 'would remove'} {_line(run)}")
+        if json:
+            print_object(run_row(run) | {"removed": yes})
+        else:
+            print(f"{'removed' if yes else 'would remove'} {_line(run)}")
 
 
 @app.command(rich_help_panel=Panel.REPORTS, epilog=example("why table1 DMTNet-B combined_psnr"))

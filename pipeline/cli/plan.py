@@ -28,15 +28,13 @@ def plan(
     json: Annotated[bool, typer.Option("--json", help="As JSON, with every single job.")] = False,
 ) -> None:
     """Show which jobs would run and why, and the disk, memory and GPU hours they would take."""
-    from rich.console import Console
-
     from pipeline.stages.plan import make_plan, plan_json, print_plan
 
     made = make_plan(config, targets or [], Speed(gpu_tflops, utilization))
     if json:
         print(plan_json(made))
     else:
-        print_plan(made, Console())
+        print_plan(made)
 
 
 @app.command(

@@ -85,6 +85,7 @@ def check_weights(
     file: Annotated[Path, typer.Argument(help="File of weights as published.")],
     key: KeyOption = None,
     config: AnywhereConfigOption = DEFAULT_CONFIG,
+    json: JsonOption = False,
 ) -> None:
     """Load published weights into a method's full-size network, and say whether they are trusted.
 
@@ -92,13 +93,18 @@ def check_weights(
     """
     from pipeline.config.experiment import load_experiment
     from pipeline.methods import get_method
+    from pipeline.reporting.terminal import print_object
     from pipeline.stages.weights import check_weights as check
     from pipeline.weights.trust import known_source
 
     experiment = load_experiment(config)
     params, digest = check(get_method(method, experiment), file, key)
-    print(f"{file}: fits {method}, {params:,} parameters, sha256 {digest}")
     source = known_source(method, digest, experiment.pins)
+    if json:
+        found = {"method": method, "file": str(file), "params": params, "sha256": digest}
+        print_object(found | {"trusted": source is not None, "source": source})
+        return
+    print(f"{file}: fits {method}, {params:,} parameters, sha256 {digest}")
     if source is None:
         command = (
             f"dmtbench weights trust {method} {quote(str(file))} --config {quote(str(config))}"

@@ -5,9 +5,12 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.cli.app import DEFAULT_CONFIG
-from pipeline.run import Run
+
+if TYPE_CHECKING:
+    from pipeline.run import Run
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from pipeline.config.blocks import (
 from pipeline.config.given_weights import Weights
 from pipeline.config.methods import NOT_TRAINED, MethodEntry, MethodList
 from pipeline.config.names import check_names
-from pipeline.config.pictures import Pictures
+from pipeline.config.qualitative import Qualitative
 from pipeline.config.recipe import UNITS, Recipe
 from pipeline.config.recipe_bases import with_bases
 from pipeline.config.rows import check_rows
@@ -67,7 +67,7 @@ class Experiment(MethodList):
     are counted; reconstruction: the size of Canon's images, which reproduces the paper's FLOPs.
     `sample_images`: number of test images that each evaluation saves. `pins`: what the pins file
     beside the experiment file holds; no part of dumps and digests either. `study`: what is tested
-    over seeds, and `pictures`: what Figures 4 and 5 show; no part of them either, because they
+    over seeds, and `qualitative`: what Figures 4 and 5 show; no part of them either, because they
     change no result.
     """
 
@@ -89,7 +89,7 @@ class Experiment(MethodList):
     complexity_size: Size = CANON_SIZE
     sample_images: int = Field(ge=0, le=10**6)
     study: Study | None = Field(default=None, exclude=True)
-    pictures: Pictures = Field(default_factory=Pictures, exclude=True)
+    qualitative: Qualitative = Field(default_factory=Qualitative, exclude=True)
     pins: Pins = Field(default_factory=Pins, exclude=True)
 
     @field_validator("name")

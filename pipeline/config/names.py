@@ -26,9 +26,9 @@ def check_names(experiment: Experiment) -> None:
     _check_recipes(experiment)
     _check_sizes(experiment)
     _check_study(experiment)
-    network = experiment.pictures.network
+    network = experiment.qualitative.network
     if network is not None and not _is_run(experiment, network):
-        raise ValueError(f"pictures: network names {network!r}, which is not run")
+        raise ValueError(f"qualitative: network names {network!r}, which is not run")
 
 
 def _is_run(experiment: Experiment, name: str) -> bool:

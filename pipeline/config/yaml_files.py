@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
             plain data; the message names the line.
     """
     try:
-        data = yaml.load(_text(path), DataLoader)
+        # The caller may change what it gets.
+        data = deepcopy(_parsed(_text(path)))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path") from error
     except NotPlainDataError as error:
@@ -36,6 +39,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: must hold a mapping; see config/demo.yaml for an example")
     return data
+
+
+@lru_cache(maxsize=32)
+def _parsed(text: str) -> Any:
+    """Commands read the same files several times, for instance the paper's experiment."""
+    return yaml.load(text, DataLoader)
 
 
 def _text(path: Path) -> str:

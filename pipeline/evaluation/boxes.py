@@ -36,8 +36,8 @@ def box_side(height: int, width: int, wanted: int | None = None) -> int:
         return min(largest, max(_SMALLEST, min(_LARGEST, shorter // _SHARE)))
     if wanted > largest:
         raise ConfigError(
-            f"pictures: crop: {wanted} is too large for images of {height} x {width} pixels; "
-            f"use at most {largest}"
+            f"qualitative: crop: {wanted} is too large for images of {height} x {width} "
+            f"pixels; use at most {largest}"
         )
     return wanted
 
@@ -73,7 +73,7 @@ def choose_boxes(
     for name, corner in (("yellow", yellow), ("blue", blue)):
         if corner is not None and (corner[0] > height - side or corner[1] > width - side):
             raise ConfigError(
-                f"pictures: {name}: {list(corner)} with {side} pixels is not within an image of "
+                f"qualitative: {name}: {list(corner)} with {side} pixels is not within an image of "
                 f"{height} x {width}; use [top, left] up to {[height - side, width - side]}"
             )
     errors = ((blurred - target) ** 2).mean(axis=2)

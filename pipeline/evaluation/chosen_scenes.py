@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.config.pictures import Pictured, Pictures
+from pipeline.config.qualitative import Qualitative, RequestedScene
 from pipeline.data.bit_depth import unit_range
 from pipeline.data.manifest import ManifestRow
 from pipeline.errors import ConfigError
@@ -39,7 +39,7 @@ class ChosenScene:
 
 
 def chosen_scenes(
-    asked: Pictures,
+    asked: Qualitative,
     scores: Mapping[str, Mapping[str, float]],
     rows: Sequence[ManifestRow],
     *,
@@ -63,7 +63,7 @@ def chosen_scenes(
     choices = choose_scenes(others, scores.get(blurred))
     if asked.scenes and scores:
         choices = [Choice(one.scene, "named in the experiment file") for one in asked.scenes]
-    by_rule = {choice.scene: Pictured(scene=choice.scene) for choice in choices}
+    by_rule = {choice.scene: RequestedScene(scene=choice.scene) for choice in choices}
     said = by_rule | {one.scene: one for one in asked.scenes}
     known = {
         Path(row.source).stem: row
@@ -75,8 +75,8 @@ def chosen_scenes(
         name = choice.scene
         if name not in known or any(name not in values for values in scores.values()):
             raise ConfigError(
-                f"pictures: scenes: no result has a scene {name!r}; per_image.csv beside a result "
-                "lists its scenes"
+                f"qualitative: scenes: no result has a scene {name!r}; per_image.csv beside a "
+                "result lists its scenes"
             )
         row, images = known[name], read(known[name])
         side = box_side(row.height, row.width, asked.crop)

@@ -210,13 +210,13 @@ def networks_needs(experiment: Experiment, images: Images, threads: int) -> Need
     return Needs.of(memory, len(trained) * each)
 
 
-def pictures_needs(experiment: Experiment, images: Images, threads: int) -> Needs:
+def qualitative_needs(experiment: Experiment, images: Images, threads: int) -> Needs:
     """Needs of applying all methods to the scenes of Figures 4 and 5, one after the other.
 
     Networks are assumed to be as large as the largest published one, methods without one as slow
     as deconvolution. One network is applied to all test images.
     """
-    pixels = images.largest * (len(experiment.pictures.scenes) or SCENES)
+    pixels = images.largest * (len(experiment.qualitative.scenes) or SCENES)
     gpus = int(experiment.compute.device != "cpu")
     held = CUDA_CONTEXT if gpus else images.largest * NETWORK_PER_PIXEL
     held += images.largest * SCORING_PER_PIXEL + pixels * READING_PER_PIXEL

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.experiment import Experiment
-from pipeline.picture_files import PicturedMethod, PicturedScene
+from pipeline.qualitative_files import QualitativeMethod, QualitativeScene
 from pipeline.reporting.headings import Metrics
 from pipeline.reporting.style import BLUE, FONT, MAP, figure_style, save_figure
 
@@ -39,7 +39,7 @@ _STEP = 0.05
 
 
 def draw_figure4(
-    scenes: Sequence[PicturedScene], stem: Path, experiment: Experiment, metrics: Metrics
+    scenes: Sequence[QualitativeScene], stem: Path, experiment: Experiment, metrics: Metrics
 ) -> list[Path]:
     """Draw a block for each scene to `stem.png`, `.svg`, `.pdf`; returns the paths.
 
@@ -76,7 +76,7 @@ def draw_figure4(
         return save_figure(figure, stem)
 
 
-def figure4_title(scenes: Sequence[PicturedScene], experiment: Experiment) -> str:
+def figure4_title(scenes: Sequence[QualitativeScene], experiment: Experiment) -> str:
     """What the figure shows, with the labels of its results."""
     labels = sorted({method.label for scene in scenes for method in scene.methods})
     made = f"{', '.join(labels).capitalize()}, data set" if labels else "Data set"
@@ -84,7 +84,7 @@ def figure4_title(scenes: Sequence[PicturedScene], experiment: Experiment) -> st
     return f"{made} “{experiment.dataset.name}”{words} (experiment {experiment.name})"
 
 
-def error_range(scenes: Sequence[PicturedScene]) -> float:
+def error_range(scenes: Sequence[QualitativeScene]) -> float:
     """Where the color scale of all error maps ends: a round number that few errors exceed."""
     if not scenes:
         return _STEP
@@ -92,28 +92,28 @@ def error_range(scenes: Sequence[PicturedScene]) -> float:
     return float(_STEP * max(1, math.ceil(round(float(np.quantile(values, _QUANTILE)) / _STEP, 6))))
 
 
-def best_of(methods: Sequence[PicturedMethod], name: str) -> float:
+def best_of(methods: Sequence[QualitativeMethod], name: str) -> float:
     """The largest PSNR of a column, e.g. `yellow_psnr`."""
     return max(getattr(method, name) for method in methods)
 
 
-def _lines(scene: PicturedScene) -> int:
+def _lines(scene: QualitativeScene) -> int:
     return -(-(len(scene.methods) + 1) // _COLUMNS)
 
 
-def _tall(scene: PicturedScene) -> float:
+def _tall(scene: QualitativeScene) -> float:
     return (_OVERVIEW - _GAP) * scene.height / scene.width
 
 
-def _map_height(scene: PicturedScene) -> float:
+def _map_height(scene: QualitativeScene) -> float:
     return _CELL * scene.height / scene.width
 
 
-def _line_height(scene: PicturedScene) -> float:
+def _line_height(scene: QualitativeScene) -> float:
     return _NAME + 2 * (_CELL + _TEXT) + _map_height(scene) + _TEXT + _GAP
 
 
-def _height(scene: PicturedScene) -> float:
+def _height(scene: QualitativeScene) -> float:
     overviews = _NAME + 2 * (_TEXT + _tall(scene)) + _GAP
     return _HEADING + max(overviews, _lines(scene) * _line_height(scene)) + _MARGIN
 
@@ -150,7 +150,7 @@ class _Page:
             spine.set(visible=True, color=color, linewidth=0.6 if color == "0.6" else 2.0)
         return drawn
 
-    def scene(self, scene: PicturedScene, top: float) -> None:
+    def scene(self, scene: QualitativeScene, top: float) -> None:
         """Draw all of a scene."""
         about = ", ".join(part for part in (scene.scene, scene.category) if part)
         heading = f"{about}: {scene.why}; {scene.height} × {scene.width} pixels, boxes {scene.side}"
@@ -167,7 +167,7 @@ class _Page:
             left = _MARGIN + _OVERVIEW + _GAP + column * (_CELL + _GAP)
             self._column(scene, number, left, top + line * _line_height(scene))
 
-    def _boxes(self, scene: PicturedScene) -> None:
+    def _boxes(self, scene: QualitativeScene) -> None:
         from matplotlib.patches import Rectangle
 
         axes, reduced = self.figure.axes[-1], scene.images.shape[2] / scene.width
@@ -179,7 +179,7 @@ class _Page:
                     Rectangle(corner, side, side, fill=False, edgecolor=edge, linewidth=line)
                 )
 
-    def _column(self, scene: PicturedScene, number: int, left: float, top: float) -> None:
+    def _column(self, scene: QualitativeScene, number: int, left: float, top: float) -> None:
         """One method, or the ground truth: name, yellow box, blue box, error map."""
         method = scene.methods[number] if number < len(scene.methods) else None
         name = _wrapped(method.row if method else TRUTH)
@@ -200,8 +200,8 @@ class _Page:
 
     def _score(
         self,
-        scene: PicturedScene,
-        method: PicturedMethod,
+        scene: QualitativeScene,
+        method: QualitativeMethod,
         column: str,
         place: tuple[float, float],
         words: str = "",

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config.experiment import Experiment
-from pipeline.picture_files import Selection
+from pipeline.qualitative_files import Selection
 from pipeline.reporting.style import (
     FONT,
     GRAY,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -17,7 +17,12 @@ Row = Mapping[str, Any]
 
 
 def show_table(
-    columns: Sequence[str], rows: Sequence[Row], *, as_json: bool = False, title: str = ""
+    columns: Sequence[str],
+    rows: Sequence[Row],
+    *,
+    as_json: bool = False,
+    title: str = "",
+    right: Collection[str] = (),
 ) -> None:
     """Print rows.
 
@@ -29,16 +34,22 @@ def show_table(
         rows: their values; `None` is an empty cell. Numbers stand on the right.
         as_json: whether to print JSON.
         title: printed above the table on a terminal.
+        right: columns of texts that stand on the right too, such as sizes with their unit.
     """
     if as_json:
         for row in rows:
-            print(json.dumps(dict(row)))
+            print_object(row)
     elif sys.stdout.isatty():
-        _draw(columns, rows, title)
+        _draw(columns, rows, title, right)
     else:
         print("\t".join(columns))
         for row in rows:
             print("\t".join(_plain(row.get(name)) for name in columns))
+
+
+def print_object(row: Row) -> None:
+    """Print one row as a JSON object on a line of its own."""
+    print(json.dumps(dict(row)))
 
 
 def cell(value: Any) -> str:
@@ -57,12 +68,13 @@ def _plain(value: Any) -> str:
     return "".join(c if c.isprintable() else " " for c in cell(value))
 
 
-def _draw(columns: Sequence[str], rows: Sequence[Row], title: str) -> None:
+def _draw(columns: Sequence[str], rows: Sequence[Row], title: str, right: Collection[str]) -> None:
     table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left")
     for name in columns:
         numbers = [row.get(name) for row in rows if row.get(name) is not None]
-        right = bool(numbers) and all(isinstance(value, int | float) for value in numbers)
-        table.add_column(name, justify="right" if right else "left", overflow="fold")
+        numeric = bool(numbers) and all(isinstance(value, int | float) for value in numbers)
+        on_the_right = numeric or name in right
+        table.add_column(name, justify="right" if on_the_right else "left", overflow="fold")
     for row in rows:
         # Text, because values may look like markup.
         table.add_row(*(Text(_plain(row.get(name))) for name in columns))

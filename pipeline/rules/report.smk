@@ -79,25 +79,25 @@ rule plot:
 
 
 # One job for all methods: loading torch takes longer than applying a network to a few scenes.
-rule pictures:
+rule qualitative:
     input:
-        content.input("pictures", bench.inputs("pictures")),
+        content.input("qualitative", bench.inputs("qualitative")),
     output:
-        bench.outputs("pictures"),
+        bench.outputs("qualitative"),
     log:
-        f"logs/{bench.experiment.name}/pictures.log",
+        f"logs/{bench.experiment.name}/qualitative.log",
     conda:
         "../../environment.yml"
-    threads: jobs.threads("pictures")
+    threads: jobs.threads("qualitative")
     resources:
         experiment=bench.config,
-        gpu=jobs.gpus("pictures"),
-        mem_mb=jobs.mem_mb("pictures"),
-        runtime=jobs.runtime("pictures"),
+        gpu=jobs.gpus("qualitative"),
+        mem_mb=jobs.mem_mb("qualitative"),
+        runtime=jobs.runtime("qualitative"),
     message:
         "Images of all methods for Figures 4 and 5"
     shell:
-        "dmtbench pictures --config {resources.experiment:q} > {log:q} 2>&1"
+        "dmtbench qualitative --config {resources.experiment:q} > {log:q} 2>&1"
 
 
 rule figures:

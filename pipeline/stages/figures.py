@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.chain.experiment import Chain
-from pipeline.chain.reports import PICTURES, figures_report, finish_report
+from pipeline.chain.reports import QUALITATIVE, figures_report, finish_report
 from pipeline.config.experiment import Experiment
-from pipeline.picture_files import FIGURE4, FIGURE5, read_figure4, read_figure5
+from pipeline.qualitative_files import FIGURE4, FIGURE5, read_figure4, read_figure5
 from pipeline.reporting.figure4 import draw_figure4
 from pipeline.reporting.figure5 import draw_figure5
 from pipeline.reporting.headings import shown_metrics
@@ -19,10 +19,10 @@ def make_figures(experiment: Experiment) -> list[Path]:
     Raises:
         ConfigError: a metric's module breaks the contract.
         DataError: the folder is read-only or full.
-        RecordError: the files of `pictures` are missing, were changed, or are not those of the
+        RecordError: the files of `qualitative` are missing, were changed, or are not those of the
             records of today.
     """
-    Chain(experiment).require(PICTURES)
+    Chain(experiment).require(QUALITATIVE)
     report = figures_report(experiment)
     folder, metrics = report.record.parent, shown_metrics(experiment.metrics)
     draw_figure4(read_figure4(folder), folder / FIGURE4, experiment, metrics)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console, Group
-from rich.table import Table
+from rich.console import Console
 from rich.text import Text
 
 from pipeline.files import free_bytes
@@ -17,6 +17,7 @@ from pipeline.planning.costs import BatchCost, TrainingCost, training_cost
 from pipeline.planning.disk import DiskUse, disk_use
 from pipeline.planning.images import Images, images_of
 from pipeline.planning.speed import Speed
+from pipeline.reporting.terminal import show_table
 from pipeline.workflow.experiment import Workflow
 from pipeline.workflow.jobs import Job, planned_jobs
 from pipeline.workflow.machine import Machine
@@ -24,6 +25,10 @@ from pipeline.workflow.missing_weights import needed_weights
 
 COMPLEXITY = Path("results/complexity")
 
+_ON_THE_RIGHT = (
+    *("Jobs", "Present", "Total", "Missing"),
+    *("Samples", "Steps", "Batch", "GMAC per sample", "Memory", "GPU hours"),
+)
 _OF_LARGEST = ("crop", "macs_per_sample", "memory_bytes")
 
 
@@ -119,35 +124,49 @@ def plan_json(plan: RunPlan) -> str:
     return json.dumps(data, indent=1)
 
 
-def print_plan(plan: RunPlan, console: Console) -> None:
-    """Print the plan as tables."""
+def print_plan(plan: RunPlan) -> None:
+    """Print the plan: drawn tables on a terminal, elsewhere tab-separated ones with their titles.
+
+    Elsewhere, lines without a tab are titles and notes.
+    """
     if not plan.jobs:
-        console.print(f"{plan.config}: nothing to do, everything is up to date.")
+        _note(f"{plan.config}: nothing to do, everything is up to date.")
     else:
-        console.print(_jobs(plan))
+        _show_jobs(plan)
     for line in plan.missing_weights:
-        console.print(Text(f"Missing: {line}"), soft_wrap=True)
+        _note(f"Missing: {line}")
     for row, reason in plan.left_out.items():
-        console.print(Text(f"Not run: {row} ({reason})"), soft_wrap=True)
-    console.print(_disk(plan))
+        _note(f"Not run: {row} ({reason})")
+    _show_disk(plan)
     if plan.trainings:
-        console.print(_trainings(plan))
+        _show_trainings(plan)
 
 
-def _jobs(plan: RunPlan) -> Group:
-    jobs = plan.jobs
-    table = Table(title=f"{len(jobs)} jobs would run", title_justify="left")
-    for heading in ("Rule", "Jobs", "Each asks for", "Why", "Which"):
-        table.add_column(heading, overflow="fold", justify="right" if heading == "Jobs" else "left")
-    for (rule, why, asks), group in _grouped(jobs):
+def _note(text: str) -> None:
+    console = Console()
+    # A line of text for other programs stays one line.
+    console.print(Text(text), soft_wrap=not console.is_terminal)
+
+
+def _show(title: str, headings: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
+    if not sys.stdout.isatty():
+        print(title)
+    rows = [dict(zip(headings, line, strict=True)) for line in lines]
+    show_table(headings, rows, title=title, right=_ON_THE_RIGHT)
+
+
+def _show_jobs(plan: RunPlan) -> None:
+    lines = []
+    for (rule, why, asks), group in _grouped(plan.jobs):
         names = " ".join(sorted(job.name for job in group))
-        table.add_row(rule, str(len(group)), asks, why, names)
-    note = (
+        lines.append((rule, str(len(group)), asks, why, names))
+    headings = ("Rule", "Jobs", "Each asks for", "Why", "Which")
+    _show(f"{len(plan.jobs)} jobs would run", headings, lines)
+    _note(
         f"To use all of this machine: snakemake {' '.join(plan.options)} --configfile "
         f"{plan.config}\n`dmtbench run` gives these options by itself. Memory and hours are "
         "limits on a cluster only."
     )
-    return Group(table, note)
 
 
 def _grouped(jobs: list[Job]) -> Iterator[tuple[tuple[str, str, str], list[Job]]]:
@@ -165,44 +184,34 @@ def _asks(job: Job) -> str:
     return ", ".join(parts)
 
 
-def _disk(plan: RunPlan) -> Group:
-    table = Table(title="Disk, at most", title_justify="left")
-    for heading in ("What", "Where", "Present", "Total", "Missing"):
-        table.add_column(heading, justify="left" if heading in ("What", "Where") else "right")
-    for use in plan.disk:
-        table.add_row(
-            use.what, use.path, *(_gb(n) for n in (use.present, use.expected, use.missing))
-        )
+def _show_disk(plan: RunPlan) -> None:
+    lines = [
+        (use.what, use.path, *(_gb(n) for n in (use.present, use.expected, use.missing)))
+        for use in plan.disk
+    ]
+    _show("Disk, at most", ("What", "Where", "Present", "Total", "Missing"), lines)
     missing = sum(use.missing for use in plan.disk)
     enough = "enough" if missing <= plan.free_bytes else "NOT ENOUGH"
-    note = (
+    _note(
         f"Missing {_gb(missing)}, free {_gb(plan.free_bytes)}: {enough}. "
         f"Number of images from {plan.images}; sizes are uncompressed."
     )
-    return Group(table, note)
 
 
-def _trainings(plan: RunPlan) -> Group:
-    table = Table(title=f"Trainings, {plan.windows} windows", title_justify="left")
-    headings = ("Row", "Samples", "Steps", "Batch", "GMAC per sample", "Memory", "GPU hours")
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading == "Row" else "right")
+def _show_trainings(plan: RunPlan) -> None:
+    lines = []
     for cost in plan.trainings:
         first, *others = cost.batches
-        table.add_row(
-            f"{cost.row} ({cost.run})",
-            f"{cost.samples:,}",
-            f"{cost.steps:,}",
-            *_batch(first),
-            f"{cost.gpu_hours:,.2f}",
-        )
-        for batches in others:
-            table.add_row("", "", "", *_batch(batches), "")
-    hours = sum(cost.gpu_hours for cost in plan.trainings)
-    samples = sum(cost.samples for cost in plan.trainings)
-    table.add_section()
-    table.add_row("Total", f"{samples:,}", "", "", "", "", f"{hours:,.2f}")
-    note = (
+        name, samples = f"{cost.row} ({cost.run})", f"{cost.samples:,}"
+        hours = f"{cost.gpu_hours:,.2f}"
+        lines.append((name, samples, f"{cost.steps:,}", *_batch(first), hours))
+        lines += [("", "", "", *_batch(batches), "") for batches in others]
+    hours = f"{sum(cost.gpu_hours for cost in plan.trainings):,.2f}"
+    samples = f"{sum(cost.samples for cost in plan.trainings):,}"
+    lines.append(("Total", samples, "", "", "", "", hours))
+    headings = ("Row", "Samples", "Steps", "Batch", "GMAC per sample", "Memory", "GPU hours")
+    _show(f"Trainings, {plan.windows} windows", headings, lines)
+    _note(
         f"GPU hours: 3 (forward and backward; 4 with activation_checkpointing) x 2 FLOP x MAC x "
         f"samples at {plan.speed.tflops:g} TFLOP/s peak, of which {plan.speed.utilization:.0%} is "
         "reached. Both are assumptions, not measurements; validation and evaluation are extra.\n"
@@ -211,7 +220,6 @@ def _trainings(plan: RunPlan) -> Group:
         "brackets, with one crop (or clip) at a time. Batches that do not fit are divided "
         "(compute.max_crops_per_pass)."
     )
-    return Group(table, note)
 
 
 def _batch(cost: BatchCost) -> tuple[str, str, str]:

@@ -60,7 +60,7 @@ class JobResources:
 
         def gpus(wildcards: Any) -> int:
             experiment = self.bench.experiment
-            if rule in ("networks", "pictures"):
+            if rule in ("networks", "qualitative"):
                 return int(experiment.compute.device != "cpu")
             known = experiment.training_gpus if rule == "train" else experiment.gpus
             return known(wildcards.method)
@@ -118,8 +118,8 @@ class JobResources:
             return job_needs.patches_needs(images, threads)
         if rule == "networks":
             return job_needs.networks_needs(self.bench.experiment, images, threads)
-        if rule == "pictures":
-            return job_needs.pictures_needs(self.bench.experiment, images, threads)
+        if rule == "qualitative":
+            return job_needs.qualitative_needs(self.bench.experiment, images, threads)
         return self._of_method(rule, wildcards["method"], images, threads)
 
     def _of_set(self, rule: str, dataset: str, threads: int) -> Needs | None:

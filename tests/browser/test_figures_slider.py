@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from support.browser import opened
 from support.pages import page_inputs
-from support.pictures import pictured_scene, selection
 from support.projects import working_in
+from support.qualitative import qualitative_scene, selection
 
 from pipeline.html_report.contents import SECTIONS
 from pipeline.html_report.page import page
-from pipeline.picture_files import write_figure4, write_figure5
+from pipeline.qualitative_files import write_figure4, write_figure5
 
 pytestmark = pytest.mark.browser
 
@@ -26,7 +26,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = folder / inputs.places.reports / "index.html"
     path.parent.mkdir(parents=True)
     with working_in(folder):
-        write_figure4(path.parent, [pictured_scene(), pictured_scene("other")])
+        write_figure4(path.parent, [qualitative_scene(), qualitative_scene("other")])
         write_figure5(path.parent, selection())
         own = [one for one in SECTIONS if one.id.startswith("figure-")]
         path.write_text(page(inputs, own), encoding="utf-8")
@@ -50,7 +50,7 @@ def divider(page: Any, number: int = 0) -> float:
 
 
 def test_arrow_keys_move_the_divider(shown: Any) -> None:
-    slider = shown.locator("[data-pictured] input[type=range]").first
+    slider = shown.locator("[data-qualitative] input[type=range]").first
     slider.focus()
     for _ in range(5):
         shown.keyboard.press("ArrowRight")
@@ -73,11 +73,11 @@ def test_dragging_moves_the_divider(shown: Any) -> None:
     assert divider(shown) == pytest.approx(0.25, abs=0.01)
     shown.mouse.move(box["x"] + 0.9 * box["width"], middle)
     assert divider(shown) == pytest.approx(0.25, abs=0.01)
-    assert shown.locator("[data-pictured] input[type=range]").first.input_value() == "25"
+    assert shown.locator("[data-qualitative] input[type=range]").first.input_value() == "25"
 
 
 def test_any_two_images_are_compared(shown: Any) -> None:
-    scene = shown.locator("[data-pictured]").first
+    scene = shown.locator("[data-qualitative]").first
     after = scene.locator("[data-side=after]")
     after.select_option(label="Ground truth")
     whole = scene.locator("[data-full]").last.get_attribute("src")

@@ -21,7 +21,7 @@ from pipeline.workflow.jobs import planned_jobs
 pytestmark = pytest.mark.usefixtures("project")
 
 RESULTS = {f"evaluate {name}-seed0" for name in ("dmtnet-t", "input", "unsharp")}
-REPORTS = {"table1", "latex", "plot", "pictures", "figures", "track", "verdicts", "html"}
+REPORTS = {"table1", "latex", "plot", "qualitative", "figures", "track", "verdicts", "html"}
 REASON = "lacks lpips, which can be computed now"
 METRIC = """
 from pathlib import Path

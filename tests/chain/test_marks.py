@@ -40,7 +40,7 @@ from pipeline.weights.own_file import save_weights
 
 pytestmark = pytest.mark.usefixtures("project")
 
-FIGURES = ("pictures", "figures")
+FIGURES = ("qualitative", "figures")
 REPORTS = Path("reports/small")
 Patch = pytest.MonkeyPatch
 
@@ -233,7 +233,7 @@ def test_an_edited_manifest_is_not_a_reason_to_train_again() -> None:
         "table2",
         "latex",
         "plot",
-        "pictures",
+        "qualitative",
         "figures",
         "verdicts",
         "track",

@@ -1,11 +1,9 @@
-"""The command line: help of every command, and one line for every mistake of the user."""
+"""The command line: one line for every mistake of the user."""
 
 from __future__ import annotations
 
 import re
-import shlex
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,80 +11,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import typer
 import yaml
 from conftest import Tiny
-from support.paths import CONFIG, REPOSITORY
+from support.paths import CONFIG
 from support.projects import CONFIG as SMALL
-from typer.testing import CliRunner
 
-from pipeline.cli import Panel, app, main
+from pipeline.cli import main
 from pipeline.methods import get_method
 from pipeline.weights.own_file import save_weights
-
-COMMAND = typer.main.get_command(app)
-COMMANDS = COMMAND.commands  # type: ignore[attr-defined]
-
-
-def test_help_loads_nothing_heavy() -> None:
-    code = (
-        "import sys; sys.argv = ['dmtbench', '--help']\n"
-        "from pipeline.cli import main\n"
-        "try:\n    main()\n"
-        "except SystemExit as end:\n    assert not end.code\n"
-        "heavy = {'torch', 'snakemake', 'mlflow', 'pandas', 'cv2', 'matplotlib', 'numpy'}\n"
-        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stderr.strip() == "[]"
-    for name in COMMANDS:
-        assert name in done.stdout
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_a_panel(name: str) -> None:
-    assert COMMANDS[name].rich_help_panel in list(Panel)
-
-
-def test_help_shows_the_panels_in_their_order() -> None:
-    shown = CliRunner().invoke(app, ["--help"]).output
-    places = [shown.index(f"─ {panel} ─") for panel in Panel]
-    assert places == sorted(places)
-    assert "─ Commands ─" not in shown
-
-
-def test_python_m_pipeline_is_dmtbench(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline", "schemas", str(tmp_path)],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=REPOSITORY,
-    )
-    assert len(done.stdout.splitlines()) == len(list(tmp_path.iterdir())) > 0
-
-
-def example(name: str) -> list[str]:
-    epilog = COMMANDS[name].epilog
-    assert epilog.startswith(f"Example: dmtbench {name}")
-    return shlex.split(epilog.removeprefix("Example: dmtbench"))
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_an_example_in_its_help(name: str) -> None:
-    shown = CliRunner().invoke(app, [name, "--help"])
-    assert shown.exit_code == 0
-    assert " ".join(example(name)) in " ".join(shown.output.split())
-    assert COMMANDS[name].help
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_examples_work_as_typed(name: str) -> None:
-    arguments = example(name)
-    assert arguments[0] == name
-    # Parses and checks the arguments, without running the command.
-    COMMANDS[name].make_context(name, arguments[1:])
-
 
 Run = Callable[..., str]
 

@@ -36,7 +36,7 @@ COMMANDS: dict[str, tuple[list[object], str]] = {
     "table1": (["table1", *SMALL], REPORTS),
     "table2": (["table2", *SMALL], REPORTS),
     "plot": (["plot", *SMALL], REPORTS),
-    "pictures": (["pictures", *SMALL], REPORTS),
+    "qualitative": (["qualitative", *SMALL], REPORTS),
     "latex": (["latex", *SMALL], REPORTS),
     "figures": (["figures", *SMALL], REPORTS),
     "verdicts": (["verdicts", *SMALL], REPORTS),
@@ -106,7 +106,7 @@ def test_a_file_in_the_place_of_a_folder(run: Run, tiny: Tiny, folder: Path, nam
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
-    "command", ["table1", "table2", "latex", "plot", "pictures", "verdicts", "html", "track"]
+    "command", ["table1", "table2", "latex", "plot", "qualitative", "verdicts", "html", "track"]
 )
 def test_a_file_in_the_place_of_the_reports(run: Run, command: str) -> None:
     shutil.rmtree(REPORTS)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +157,26 @@ def test_the_page_lists_every_exit_status() -> None:
     assert named <= commands.keys()
 
 
-def test_the_page_names_commands_that_print_json() -> None:
+# They print paths or a line about what they did, drawings, code, or formats of their own.
+WITHOUT_JSON = {
+    *("fetch", "data", "doctor", "store", "check-store", "patches", "standin", "run"),
+    *("train", "evaluate", "predict", "export", "sensitivity", "gpu-check", "schemas"),
+    *("table1", "table2", "plot", "verdicts", "html", "qualitative", "figures", "latex"),
+    *("networks", "ablation", "study-page", "track", "ui", "export-runs", "import-runs"),
+    *("weights fetch", "weights trust"),
+    *("debug overfit", "debug limit", "debug fast-dev", "debug profile"),
+}
+
+
+def all_commands(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from all_commands(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
+
+
+def test_every_command_that_lists_or_compares_prints_json() -> None:
     page = (REPOSITORY / "docs/commands.md").read_text(encoding="utf-8")
     table = page.split("| Command | With `--json` |")[1].split("\n\n")[0]
     named = {
@@ -163,9 +184,22 @@ def test_the_page_names_commands_that_print_json() -> None:
         for row in table.splitlines()[2:]
         for name in re.findall("`([^`]+)`", row.split("|")[1])
     }
-    assert {"status", "compare", "list runs", "deblur"} <= named
-    for name in named:
-        command: Any = typer.main.get_command(app)
-        for word in name.split():
-            command = command.commands[word]
-        assert "--json" in {option for one in command.params for option in one.opts}, name
+    commands = dict(all_commands(typer.main.get_command(app)))
+    with_json = {
+        name
+        for name, command in commands.items()
+        if any("--json" in one.opts for one in command.params)
+    }
+    assert named == with_json
+    assert commands.keys() - with_json == WITHOUT_JSON
+
+
+def test_commands_without_json_show_no_tables() -> None:
+    sources = {
+        name: inspect.getsource(command.callback)
+        for name, command in all_commands(typer.main.get_command(app))
+    }
+    assert "show_table" in sources["list runs"]
+    for name in WITHOUT_JSON:
+        assert "show_table" not in sources[name], name
+        assert "Console" not in sources[name], name

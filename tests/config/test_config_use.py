@@ -32,7 +32,7 @@ from pipeline.config.blocks import (
 from pipeline.config.experiment import Experiment, load_experiment
 from pipeline.config.given_weights import GivenWeights
 from pipeline.config.methods import AblationEntry, MethodEntry, MethodList, MetricEntry
-from pipeline.config.pictures import Pictured, Pictures
+from pipeline.config.qualitative import Qualitative, RequestedScene
 from pipeline.config.recipe import Batches, Cosine, Downscale, Multistep, Noise, Phase, Recipe
 from pipeline.config.study import Compared, Study
 from pipeline.data.manifest import read_manifest, read_scene
@@ -84,9 +84,9 @@ MODELS = [
     Noise,
     Patches,
     Phase,
-    Pictured,
-    Pictures,
+    Qualitative,
     Recipe,
+    RequestedScene,
     SplitScenes,
     Study,
     Synthetic,
@@ -171,7 +171,7 @@ def run_everything(experiment: Experiment, folder: Path) -> None:
     rows = [row for row in read_manifest(manifest) if row.split == "test"]
     stem = Path(rows[0].source).stem
     chosen_scenes(
-        Pictures(scenes=(Pictured(scene=stem),)),
+        Qualitative(scenes=(RequestedScene(scene=stem),)),
         {"input": {stem: 20.0}},
         rows,
         read=partial(read_scene, raw),

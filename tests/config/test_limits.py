@@ -22,7 +22,7 @@ WRONG: dict[str, list[Any]] = {
     "dataset/focus": [[0.0, 1.0], [2.5, 1.5]],
     "dataset/train/leaves": [-1, HUGE],
     "patches/size": [0, HUGE],
-    "pictures": [
+    "qualitative": [
         {"crop": 0},
         {"crop": HUGE},
         {"scenes": [{"scene": "../a"}]},

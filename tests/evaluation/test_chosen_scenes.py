@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.config.pictures import Pictured, Pictures
+from pipeline.config.qualitative import Qualitative, RequestedScene
 from pipeline.data.manifest import ManifestRow
 from pipeline.errors import ConfigError
 from pipeline.evaluation.boxes import box_side, choose_boxes
@@ -63,7 +63,9 @@ def test_the_side_of_boxes(height: int, width: int, side: int) -> None:
 
 def test_a_side_that_is_too_large() -> None:
     assert box_side(64, 96, 21) == 21
-    with pytest.raises(ConfigError, match=r"pictures: crop: 22 is too large.*64 x 96.*at most 21"):
+    with pytest.raises(
+        ConfigError, match=r"qualitative: crop: 22 is too .*64 x 96 pix.*at most 21"
+    ):
         box_side(64, 96, 22)
 
 
@@ -107,7 +109,7 @@ def test_given_boxes() -> None:
     blurred, target = images()
     yellow, blue = choose_boxes(blurred, target, 12, (1, 2), (36, 48))
     assert (yellow, blue) == ((1, 2), (36, 48))
-    with pytest.raises(ConfigError, match=r"pictures: blue: \[37, 48\].*up to \[36, 48\]"):
+    with pytest.raises(ConfigError, match=r"qualitative: blue: \[37, 48\].*up to \[36, 48\]"):
         choose_boxes(blurred, target, 12, None, (37, 48))
 
 
@@ -123,7 +125,7 @@ def row(name: str, group: str = "main") -> ManifestRow:
     )
 
 
-def chosen(asked: Pictures, scores: dict[str, dict[str, float]]) -> list[ChosenScene]:
+def chosen(asked: Qualitative, scores: dict[str, dict[str, float]]) -> list[ChosenScene]:
     def read(_row: ManifestRow) -> dict[str, NDArray[np.uint16]]:
         blurred, target = images()
         views = {"combined": blurred, "target": target}
@@ -135,8 +137,9 @@ def chosen(asked: Pictures, scores: dict[str, dict[str, float]]) -> list[ChosenS
 
 def test_an_experiment_file_may_name_scenes_and_boxes() -> None:
     scores = {"input": INPUT, **METHODS}
-    assert [one.name for one in chosen(Pictures(), scores)] == ["b", "e", "d"]
-    asked = Pictures(scenes=(Pictured(scene="c"), Pictured(scene="a", blue=(0, 3))), crop=8)
+    assert [one.name for one in chosen(Qualitative(), scores)] == ["b", "e", "d"]
+    named = (RequestedScene(scene="c"), RequestedScene(scene="a", blue=(0, 3)))
+    asked = Qualitative(scenes=named, crop=8)
     first, second = chosen(asked, scores)
     assert (first.name, first.side, first.why) == ("c", 8, "named in the experiment file")
     assert (second.name, second.blue) == ("a", (0, 3))
@@ -145,11 +148,11 @@ def test_an_experiment_file_may_name_scenes_and_boxes() -> None:
 
 @pytest.mark.parametrize("name", ["nobody", "z"])
 def test_a_scene_that_was_not_scored(name: str) -> None:
-    asked = Pictures(scenes=(Pictured(scene=name),))
-    with pytest.raises(ConfigError, match=f"pictures: scenes: no result has a scene '{name}'"):
+    asked = Qualitative(scenes=(RequestedScene(scene=name),))
+    with pytest.raises(ConfigError, match=f"qualitative: scenes: no result has a scene '{name}'"):
         chosen(asked, {"input": INPUT})
 
 
 def test_without_results_there_is_nothing_to_choose() -> None:
-    assert chosen(Pictures(), {}) == []
-    assert chosen(Pictures(scenes=(Pictured(scene="a"),)), {}) == []
+    assert chosen(Qualitative(), {}) == []
+    assert chosen(Qualitative(scenes=(RequestedScene(scene="a"),)), {}) == []

@@ -1,75 +1,36 @@
-"""Every part on a CPU, and the paths of CUDA as far as they run without it."""
+"""Every part of the check that measures, on a CPU."""
 
 from __future__ import annotations
 
-import subprocess
 import warnings
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from unittest.mock import create_autospec
 
 import pytest
 import torch
-import yaml
-from support.paths import CONFIG, TINY
-from torch import nn
-from torch._subclasses.fake_tensor import FakeTensorMode
+from support.gpu_parts import METHODS, measured, narrow_setting
 
 from pipeline.gpu_check import (
     attention,
     determinism,
-    drill,
     feed,
-    gpu_tests,
-    machine,
     process,
     processes,
     rates,
     speed,
 )
-from pipeline.gpu_check.meter import Meter, Peak, ran_out_of_memory
 from pipeline.gpu_check.parts import PARTS
-from pipeline.gpu_check.rows import Planned, Skipped
-from pipeline.gpu_check.scale import SCALES
+from pipeline.gpu_check.rows import Skipped
 from pipeline.gpu_check.setting import Setting, Subject
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
-METHODS = ("dmtnet-t", "ifan")
 
 
 @pytest.fixture
 def setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Setting]:
-    """Two narrow networks on small images."""
-    data = yaml.safe_load(TINY.read_text())
-    demo = yaml.safe_load((CONFIG / "demo.yaml").read_text())
-    data |= {"only": list(METHODS), "not_run": []}
-    data["trained_size"]["baselines.ifan"] = demo["trained_size"]["baselines.ifan"]
-    for name in ("dmtnet", "ifan"):
-        data["recipes"][name] = demo["recipes"][name] | {"crop": 32}
-    path = tmp_path / "narrow.yaml"
-    path.write_text(yaml.safe_dump(data))
-    small = replace(
-        SCALES["cpu"], config=path, image=(64, 96), seconds_per_cell=0.0, matrix_side=64
-    )
-    monkeypatch.setitem(SCALES, "cpu", small)
-    backends = torch.backends.cudnn
-    kept = (backends.deterministic, backends.benchmark, torch.get_num_threads())
-    strict = torch.are_deterministic_algorithms_enabled()
-    yield Setting("cpu")
-    backends.deterministic, backends.benchmark = kept[:2]
-    torch.set_num_threads(kept[2])
-    torch.use_deterministic_algorithms(strict, warn_only=True)
-
-
-def measured(messages: Iterator[Any]) -> list[Any]:
-    """The rows of a part, which are those that it planned."""
-    planned, *rows = messages
-    assert isinstance(planned, Planned)
-    assert [row.name for row in rows] == list(planned.names)
-    assert len({*planned.names}) == len(rows)
-    return rows
+    yield from narrow_setting(tmp_path, monkeypatch)
 
 
 def test_every_part_has_its_module() -> None:
@@ -253,155 +214,3 @@ def test_two_processes() -> None:
 def test_one_gpu_is_not_enough_for_two_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     assert list(processes.run(Setting("cuda"))) == [Skipped(reason="there is only one GPU")]
-
-
-def test_tests_of_one_folder() -> None:
-    (row,) = measured(gpu_tests.run(Setting("cpu"), "tests/dmtnet"))
-    there = torch.cuda.is_available()
-    assert row.failed == 0
-    assert (row.passed > 0, row.skipped > 0) == (there, not there)
-    assert there or row.reasons == ("no CUDA device",)
-
-
-def test_no_test_is_an_error() -> None:
-    with pytest.raises(RuntimeError, match="no test has the mark"):
-        measured(gpu_tests.run(Setting("cpu"), "tests/planning"))
-
-
-@pytest.mark.parametrize("part", [gpu_tests, drill])
-def test_outside_a_checkout(part: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(part, "CHECKOUT", tmp_path)
-    (message,) = part.run(Setting("cpu"))
-    assert "checkout" in message.reason
-
-
-class Drill:
-    """Stands for the drill's program: it takes minutes."""
-
-    def __init__(self, last: str, status: int = 0) -> None:
-        self.last, self.status = last, status
-        self.calls: list[tuple[str, ...]] = []
-
-    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        self.calls.append(arguments)
-        return subprocess.CompletedProcess([], self.status, f"kill 1: …\n{self.last}", "oh no")
-
-
-@pytest.mark.parametrize(
-    ("last", "status", "identical"),
-    [
-        ("3 signals at 3 different steps: weights are byte-identical", 0, True),
-        ("3 signals at 3 different steps: weights are DIFFERENT", 1, False),
-    ],
-)
-def test_the_drills_verdict(
-    monkeypatch: pytest.MonkeyPatch, last: str, status: int, identical: bool
-) -> None:
-    ran = Drill(last, status)
-    monkeypatch.setattr(drill, "_output", ran)
-    (row,) = measured(drill.run(Setting("cuda")))
-    assert (row.signals, row.identical, row.summary) == (3, identical, last)
-    assert ran.calls[-1][-1] == "--device=cuda"
-
-
-def test_a_drill_without_its_signals_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drill, "_output", Drill("1 signals at 1 steps: byte-identical", 1))
-    with pytest.raises(RuntimeError, match="after 1 of 3 signals"):
-        measured(drill.run(Setting("cpu")))
-    monkeypatch.setattr(drill, "_output", Drill("", 1))
-    with pytest.raises(RuntimeError, match="ended early: oh no"):
-        measured(drill.run(Setting("cpu")))
-
-
-def test_the_drill_has_these_options() -> None:
-    done = drill._output("--help")
-    assert done.returncode == 0
-    for option in ("--signals", "--epochs", "--seed", "--device"):
-        assert option in done.stdout
-
-
-@pytest.fixture
-def cuda(monkeypatch: pytest.MonkeyPatch) -> None:
-    """CUDA's functions, with their real signatures and without a device."""
-    answers: dict[str, Any] = {
-        "synchronize": None,
-        "empty_cache": None,
-        "reset_peak_memory_stats": None,
-        "max_memory_allocated": 5,
-        "max_memory_reserved": 7,
-        "get_device_name": "Test GPU",
-        "device_count": 2,
-    }
-    for name, answer in answers.items():
-        fake = create_autospec(getattr(torch.cuda, name), return_value=answer)
-        monkeypatch.setattr(torch.cuda, name, fake)
-
-
-@pytest.mark.usefixtures("cuda")
-def test_the_meter_of_a_gpu() -> None:
-    meter = Meter(CUDA)
-    meter.start_peak()
-    assert meter.seconds(lambda: None) > 0
-    assert meter.peak() == Peak(allocated=5, reserved=7)
-    assert Meter(CPU).peak() is None
-
-
-@pytest.mark.usefixtures("cuda")
-def test_a_forward_cell_on_a_pretended_gpu(
-    setting: Setting, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real, fakes = setting.subjects[0].build(), FakeTensorMode()
-
-    def to(network: nn.Module, device: torch.device, memory_format: object) -> nn.Module:
-        for module in network.modules():
-            for name, value in module._parameters.items():
-                if value is not None:
-                    fake = fakes.from_tensor(value).detach().to(device)
-                    module._parameters[name] = nn.Parameter(fake)
-            for name, value in module._buffers.items():
-                module._buffers[name] = fakes.from_tensor(value).to(device)
-        return network
-
-    monkeypatch.setattr(Setting, "prepare", lambda *_, **__: CUDA)
-    # Initial weights need values, and fakes cannot be exchanged in place.
-    monkeypatch.setattr(Subject, "build", lambda _: real)
-    monkeypatch.setattr(nn.Module, "to", to)
-    cell = speed.Cell(setting.subjects[0], "forward", "bfloat16", True, compiled=False)
-    with fakes:
-        row = speed.Speeds(setting).measured(cell)
-    assert row.problem is None
-    assert (row.allocated_bytes, row.reserved_bytes) == (5, 7)
-    assert row.flop
-
-
-@pytest.mark.usefixtures("cuda")
-def test_operations_and_transfer_on_a_pretended_gpu() -> None:
-    with FakeTensorMode():
-        product, macs = rates.matrix_product(CUDA, torch.bfloat16, 64)
-        assert product().device.type == "cuda"
-        assert macs == 64**3
-        found = rates.convolution(CUDA, torch.bfloat16, torch.channels_last, batch=2)()
-        assert (found.device.type, found.shape) == ("cuda", (2, 64, 256, 256))
-        assert feed._transfer(torch.zeros(4), CUDA, Meter(CUDA)) > 0
-
-
-@pytest.mark.usefixtures("cuda")
-def test_the_description_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Properties:
-        total_memory, major, minor = 80 * 10**9, 9, 0
-
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: Properties)
-    monkeypatch.setattr(torch.cuda.nccl, "version", lambda: (2, 27, 5))
-    found = machine.machine("cuda")
-    assert (found.name, found.capability, found.gpus) == ("Test GPU", "9.0", 2)
-    assert found.versions["NCCL"] == "2.27.5"
-    assert found.versions["CUDA"] == torch.version.cuda
-
-
-def test_out_of_memory_is_recognized() -> None:
-    wrapped = ValueError("a child failed")
-    wrapped.__cause__ = torch.OutOfMemoryError("out of memory")
-    assert ran_out_of_memory(wrapped)
-    assert not ran_out_of_memory(cast(BaseException, ValueError("out of memory")))
-    assert not ran_out_of_memory(None)

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from markupsafe import Markup
 from support.pages import page_inputs
-from support.pictures import ROWS, pictured_scene, selection
 from support.projects import working_in
+from support.qualitative import ROWS, qualitative_scene, selection
 
 from pipeline.html_report.inputs import PageInputs
 from pipeline.html_report.section import Missing
 from pipeline.html_report.sections.figures import claim_17, features, qualitative
 from pipeline.html_report.web_images import heat, photo
-from pipeline.picture_files import write_figure4, write_figure5
+from pipeline.qualitative_files import write_figure4, write_figure5
 
 HOSTILE = '"><script>alert(1)</script>'
 
@@ -41,7 +41,7 @@ def decoded(address: str) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
 
 
 def test_every_method_has_its_images_and_scores(inputs: PageInputs) -> None:
-    write_figure4(inputs.places.reports, [pictured_scene(), pictured_scene("other")])
+    write_figure4(inputs.places.reports, [qualitative_scene(), qualitative_scene("other")])
     html = qualitative(inputs)
     assert isinstance(html, Markup)
     for number in range(len(ROWS)):
@@ -60,7 +60,7 @@ def test_every_method_has_its_images_and_scores(inputs: PageInputs) -> None:
 
 
 def test_the_slider_starts_with_the_input_and_the_best_method(inputs: PageInputs) -> None:
-    write_figure4(inputs.places.reports, [pictured_scene()])
+    write_figure4(inputs.places.reports, [qualitative_scene()])
     html = str(qualitative(inputs))
     before, after = re.findall(r'<select data-side="\w+">(.*?)</select>', html)
     assert re.findall(r'value="(\d)" selected', before) == ["0"]
@@ -70,7 +70,7 @@ def test_the_slider_starts_with_the_input_and_the_best_method(inputs: PageInputs
 
 
 def test_names_are_escaped(inputs: PageInputs) -> None:
-    write_figure4(inputs.places.reports, [pictured_scene(rows=("Input", HOSTILE))])
+    write_figure4(inputs.places.reports, [qualitative_scene(rows=("Input", HOSTILE))])
     made = selection()
     write_figure5(inputs.places.reports, type(made)(**{**vars(made), "row": HOSTILE}))
     for html in (qualitative(inputs), features(inputs)):
@@ -79,7 +79,7 @@ def test_names_are_escaped(inputs: PageInputs) -> None:
 
 
 def test_the_same_files_give_the_same_html(inputs: PageInputs) -> None:
-    write_figure4(inputs.places.reports, [pictured_scene()])
+    write_figure4(inputs.places.reports, [qualitative_scene()])
     write_figure5(inputs.places.reports, selection())
     assert qualitative(inputs) == qualitative(inputs)
     assert features(inputs) == features(inputs)
@@ -105,7 +105,7 @@ def test_what_is_missing_is_said(inputs: PageInputs) -> None:
     for section in (qualitative, features):
         found = section(inputs)
         assert isinstance(found, Missing)
-        assert "`dmtbench pictures`" in found.reason
+        assert "`dmtbench qualitative`" in found.reason
     write_figure4(inputs.places.reports, [])
     write_figure5(inputs.places.reports, None)
     reasons = [getattr(section(inputs), "reason", "") for section in (qualitative, features)]
@@ -114,7 +114,7 @@ def test_what_is_missing_is_said(inputs: PageInputs) -> None:
 
 
 def test_links_lead_out_of_the_folder_of_the_page(inputs: PageInputs) -> None:
-    write_figure4(inputs.places.reports, [pictured_scene()])
+    write_figure4(inputs.places.reports, [qualitative_scene()])
     path = inputs.places.reports / "figure4.csv"
     assert f'href="../../{path.as_posix()}"' in str(qualitative(inputs))
     assert "figure4.pdf" not in str(qualitative(inputs))

@@ -10,7 +10,7 @@ import pytest
 from support.paths import CONFIG
 
 from pipeline.config.experiment import Experiment, load_experiment
-from pipeline.config.pictures import Pictures
+from pipeline.config.qualitative import Qualitative
 from pipeline.planning import job_needs
 from pipeline.planning.counts import Counted
 from pipeline.planning.images import Images, canon_images
@@ -135,12 +135,12 @@ def test_all_trained_networks_are_applied_in_one_job() -> None:
     assert longer == pytest.approx(2 * (needs.runtime - start), abs=10)
 
 
-def test_pictures_take_one_pass_over_the_test_images_and_a_few_scenes() -> None:
-    needs = job_needs.pictures_needs(canon(), canon_images(), 8)
+def test_qualitative_images_take_one_pass_over_the_test_images_and_a_few_scenes() -> None:
+    needs = job_needs.qualitative_needs(canon(), canon_images(), 8)
     assert needs.mem_mb >= job_needs.networks_needs(canon(), canon_images(), 8).mem_mb
     assert needs.mem_mb <= job_needs.given_needs(canon(), "dpdnet", canon_images(), 8).mem_mb + 500
     named = {"scenes": [{"scene": f"s{number}"} for number in range(8)]}
-    more = canon().model_copy(update={"pictures": Pictures.model_validate(named)})
-    longer = job_needs.pictures_needs(more, canon_images(), 8)
+    more = canon().model_copy(update={"qualitative": Qualitative.model_validate(named)})
+    longer = job_needs.qualitative_needs(more, canon_images(), 8)
     assert longer.runtime > needs.runtime
     assert longer.mem_mb >= needs.mem_mb

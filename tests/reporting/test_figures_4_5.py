@@ -10,7 +10,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from support.paths import TINY
-from support.pictures import ROWS, pictured_scene, selection
+from support.qualitative import ROWS, qualitative_scene, selection
 
 from pipeline.config.experiment import load_experiment
 from pipeline.reporting import figure4, figure5
@@ -47,7 +47,7 @@ def texts(figure: Figure) -> list[str]:
 
 def test_files_are_byte_stable(tmp_path: Path) -> None:
     for name, draw in (
-        ("figure4", lambda stem: draw_figure4([pictured_scene()], stem, EXPERIMENT, METRICS)),
+        ("figure4", lambda stem: draw_figure4([qualitative_scene()], stem, EXPERIMENT, METRICS)),
         ("figure5", lambda stem: draw_figure5(selection(), stem, EXPERIMENT)),
     ):
         first, second = draw(tmp_path / "a" / name), draw(tmp_path / "b" / name)
@@ -56,7 +56,7 @@ def test_files_are_byte_stable(tmp_path: Path) -> None:
 
 
 def test_every_method_has_boxes_errors_and_scores(drawn: list[Figure]) -> None:
-    draw_figure4([pictured_scene(), pictured_scene("other")], Path("x"), EXPERIMENT, METRICS)
+    draw_figure4([qualitative_scene(), qualitative_scene("other")], Path("x"), EXPERIMENT, METRICS)
     (figure,) = drawn
     found = texts(figure)
     for number in range(len(ROWS)):
@@ -70,13 +70,13 @@ def test_every_method_has_boxes_errors_and_scores(drawn: list[Figure]) -> None:
 
 
 def test_the_best_value_is_bold(drawn: list[Figure]) -> None:
-    draw_figure4([pictured_scene()], Path("x"), EXPERIMENT, METRICS)
+    draw_figure4([qualitative_scene()], Path("x"), EXPERIMENT, METRICS)
     bold = [text.get_text() for text in drawn[0].texts if text.get_weight() == "bold"]
     assert bold[1:] == ["12.00 dB", "17.00 dB", "image 22.00 dB"]
 
 
 def test_all_error_maps_have_one_scale(drawn: list[Figure]) -> None:
-    scenes = [pictured_scene(), pictured_scene("other")]
+    scenes = [qualitative_scene(), qualitative_scene("other")]
     draw_figure4(scenes, Path("x"), EXPERIMENT, METRICS)
     shown = [image for axes in drawn[0].axes for image in axes.images]
     maps = [
@@ -89,7 +89,7 @@ def test_all_error_maps_have_one_scale(drawn: list[Figure]) -> None:
 
 
 def test_boxes_lie_where_they_were_cut(drawn: list[Figure]) -> None:
-    draw_figure4([pictured_scene()], Path("x"), EXPERIMENT, METRICS)
+    draw_figure4([qualitative_scene()], Path("x"), EXPERIMENT, METRICS)
     boxes = [
         (patch.get_xy(), patch.get_width(), patch.get_height())
         for patch in drawn[0].axes[0].patches
@@ -99,7 +99,7 @@ def test_boxes_lie_where_they_were_cut(drawn: list[Figure]) -> None:
 
 def test_many_methods_wrap_and_stay_on_the_page(drawn: list[Figure]) -> None:
     rows = tuple(f"Method {number} with a name" for number in range(16))
-    draw_figure4([pictured_scene(rows=rows)], Path("x"), EXPERIMENT, METRICS)
+    draw_figure4([qualitative_scene(rows=rows)], Path("x"), EXPERIMENT, METRICS)
     (figure,) = drawn
     FigureCanvasAgg(figure).draw()
     width, height = figure.bbox.width, figure.bbox.height

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from conftest import EnterCopy
 from conftest import Run as Command
 from support.miniatures import narrow
 from support.paths import PUBLISHED
@@ -60,11 +61,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def study(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Experiment:
+def study(trained: Path, enter_copy: EnterCopy) -> Experiment:
     """The experiment of a copy of the project, which is the current folder."""
-    copy = tmp_path / "project"
-    shutil.copytree(trained, copy)
-    monkeypatch.chdir(copy)
+    enter_copy(trained)
     return load_experiment(CONFIG)
 
 

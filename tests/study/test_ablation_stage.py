@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import Run
+from conftest import EnterCopy, Run
 from support.paths import CONFIG as CONFIGS
 from support.paths import REPOSITORY
 from support.projects import edit_record, working_in
@@ -43,12 +43,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def project(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(made: Path, enter_copy: EnterCopy) -> Path:
     """A copy of it as the current folder."""
-    copy = tmp_path / "project"
-    shutil.copytree(made, copy)
-    monkeypatch.chdir(copy)
-    return copy
+    return enter_copy(made)
 
 
 def pairs_in(frame: pd.DataFrame) -> list[StudyPair]:

@@ -24,7 +24,7 @@ from pipeline.stages.evaluate import evaluate_method
 from pipeline.stages.figures import make_figures
 from pipeline.stages.html import make_html
 from pipeline.stages.latex import make_latex
-from pipeline.stages.pictures import make_pictures
+from pipeline.stages.qualitative import make_qualitative
 from pipeline.stages.report import make_plot, make_table1, make_table2
 from pipeline.stages.store import make_patches, make_store
 from pipeline.stages.train import TrainingFiles, train_method
@@ -105,7 +105,7 @@ def report(experiment: Experiment) -> None:
     make_latex(experiment)
     make_plot(experiment)
     make_verdicts(experiment)
-    make_pictures(experiment)
+    make_qualitative(experiment)
     make_figures(experiment)
     make_html(experiment, CONFIG)
 

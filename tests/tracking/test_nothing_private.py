@@ -113,7 +113,7 @@ def test_no_user_host_or_absolute_path_is_written(run: Run, tiny: Tiny, project:
         assert done.code == 0 or command[0] == "doctor", done.err
     tracking = ["--uri", f"sqlite:///{project}/mlflow.db", "--artifacts", project / "artifacts"]
     shutil.copytree(PUBLISHED, "reports/published")
-    reports = ("table1", "table2", "latex", "plot", "pictures", "figures", "verdicts", "html")
+    reports = ("table1", "table2", "latex", "plot", "qualitative", "figures", "verdicts", "html")
     made = [[name] for name in reports]
     for command in (*made, ["track", *tracking]):
         # What another job is writing in the same folder.

@@ -71,6 +71,9 @@ def test_the_label_follows_the_checksum(
         f"{pins_file(config)}: dpdnet: sha256 {sha256_of(weights)}, from: a DVD",
     ]
     assert run(*check).out[1] == "trusted; from: a DVD"
+    found = json.loads(run(*check, "--json").out[0])
+    assert (found["sha256"], found["trusted"]) == (sha256_of(weights), True)
+    assert found["source"] == "a DVD"
     assert label() == "official weights"
     # They are trusted for one method.
     assert label("other") == "given weights"

@@ -60,7 +60,8 @@ def test_every_job_asks_for_what_it_needs(here: Path) -> None:
     rules = {job.rule for job in jobs}
     assert rules == {
         *("data", "store", "patches", "train", "evaluate", "complexity"),
-        *("table1", "table2", "latex", "plot", "pictures", "figures", "verdicts", "track", "html"),
+        *("table1", "table2", "latex", "plot", "qualitative", "figures", "verdicts", "track"),
+        "html",
     }
     assert {job.wildcards["method"] for job in jobs if job.rule == "evaluate"} == {
         *bench.all_methods
@@ -85,8 +86,8 @@ def test_every_job_asks_for_what_it_needs(here: Path) -> None:
             counted = counts.known(method, windows) if method not in NO_NETWORK else None
             needs = job_needs.evaluation_needs(experiment, method, images, counted, 3)
             assert asked == (3, int(method not in NO_NETWORK), needs), job
-        elif job.rule == "pictures":
-            needs = job_needs.pictures_needs(experiment, images, 3)
+        elif job.rule == "qualitative":
+            needs = job_needs.qualitative_needs(experiment, images, 3)
             assert asked == (3, 1, needs), job
         else:
             assert job.gpu == 0

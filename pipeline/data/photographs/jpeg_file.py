@@ -1,4 +1,4 @@
-"""JPEG photographs; of a file with several pictures, as some phones write them, the first."""
+"""JPEG photographs; of a file with several images, as some phones write them, the first."""
 
 from __future__ import annotations
 

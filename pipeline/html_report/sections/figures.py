@@ -1,4 +1,4 @@
-"""Figures 4 and 5 on the page: pictures to look at closely, and what selection weights do."""
+"""Figures 4 and 5 on the page: images to look at closely, and what selection weights do."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pipeline.html_report.inputs import PageInputs
 from pipeline.html_report.markup import render
 from pipeline.html_report.section import Missing
 from pipeline.html_report.web_images import heat, photo
-from pipeline.picture_files import (
+from pipeline.qualitative_files import (
     FIGURE4,
     FIGURE5,
-    PicturedMethod,
-    PicturedScene,
+    QualitativeMethod,
+    QualitativeScene,
     Selection,
     read_figure4,
     read_figure5,
@@ -25,7 +25,7 @@ from pipeline.picture_files import (
 from pipeline.reporting.figure4 import BOX_RULE, NO_SCENES, TRUTH, best_of, error_range
 from pipeline.reporting.figure5 import NO_SELECTION, alphas, shown_alpha
 
-_MAKE = "`dmtbench pictures` and `dmtbench figures` make them"
+_MAKE = "`dmtbench qualitative` and `dmtbench figures` make them"
 _NOTHING = 1e-3
 """A weight below this is almost nothing, as in studies."""
 
@@ -39,7 +39,7 @@ class Shot:
     yellow: str
     blue: str
     error: str = ""
-    scores: PicturedMethod | None = None
+    scores: QualitativeMethod | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def features(inputs: PageInputs) -> Markup | Missing:
     )
 
 
-def shots(scene: PicturedScene, top: float) -> list[Shot]:
+def shots(scene: QualitativeScene, top: float) -> list[Shot]:
     """All methods on a scene, and the ground truth; `top` is where error maps end."""
     named = [*((method.row, method) for method in scene.methods), (TRUTH, None)]
     return [
@@ -146,7 +146,7 @@ def _files(inputs: PageInputs, name: str) -> dict[str, str]:
     return {path.name: f"{UP}{path.as_posix()}" for path in paths if path.exists()}
 
 
-def _boxes(scene: PicturedScene) -> list[Box]:
+def _boxes(scene: QualitativeScene) -> list[Box]:
     corners = (
         ("yellow", scene.yellow_left, scene.yellow_top),
         ("blue", scene.blue_left, scene.blue_top),
@@ -163,7 +163,7 @@ def _boxes(scene: PicturedScene) -> list[Box]:
     ]
 
 
-def _first_pair(scene: PicturedScene) -> tuple[int, int]:
+def _first_pair(scene: QualitativeScene) -> tuple[int, int]:
     """What the slider shows at first: the first image, and the best of the others."""
     others = range(1, len(scene.methods))
     best = max(others, key=lambda number: scene.methods[number].psnr, default=len(scene.methods))

@@ -49,5 +49,5 @@
     show();
   }
 
-  document.querySelectorAll("[data-pictured]").forEach(prepare);
+  document.querySelectorAll("[data-qualitative]").forEach(prepare);
 })();

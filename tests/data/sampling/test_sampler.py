@@ -11,31 +11,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.batches import IMAGES, OF_CLIPS, WINDOWS, batches, sampler, sizes
 from support.miniatures import recipe
 
-from pipeline.config.recipe import Batches, Recipe
-from pipeline.data.sampling.crop_areas import Area
-from pipeline.data.sampling.sampler import BatchSampler, BatchSpec, CropSpec, shard
+from pipeline.config.recipe import Recipe
+from pipeline.data.sampling.sampler import CropSpec
 from pipeline.data.sampling.windows import Window
 from pipeline.seeds import derive_seed
 from pipeline.training.schedule import TrainingSchedule
-
-WINDOWS = [Window(scene, top, 3, 40) for scene in range(3) for top in (0, 20)]
-WHOLE_IMAGES = [Area((number,), 0, 0, 50, 70) for number in range(4)]
-CLIPS = [Area(tuple(range(first, first + 6)), 0, 0, 40, 48) for first in (10, 20, 30)]
-IMAGES: dict[str, Any] = {"crops_from": "images", "crop": 16}
-OF_CLIPS = Batches(batch_size=2, crop=16, crops_from="images", one_image=True, frames=4)
-
-
-def sampler(settings: Recipe, seed: int = 5, windows: list[Window] = WINDOWS) -> BatchSampler:
-    areas = [Area((w.scene,), w.top, w.left, w.size, w.size) for w in windows]
-    if settings.crops_from == "images":
-        areas = WHOLE_IMAGES
-    return BatchSampler(settings, areas, CLIPS, len(windows), seed)
-
-
-def batches(epoch: int = 1, seed: int = 5, **changes: Any) -> list[BatchSpec]:
-    return list(sampler(recipe(**changes), seed).epoch(epoch))
 
 
 def crops(epoch: int = 1, seed: int = 5, **changes: Any) -> list[CropSpec]:
@@ -60,9 +43,6 @@ def as_drawn_until_now(
                 bool(settings.flip_horizontal and flips[0]),
                 bool(settings.flip_vertical and flips[1]),
             )
-
-
-sizes = st.integers(1, 9)
 
 
 @given(sizes, sizes, st.integers(0, 40), st.sampled_from([None, 16, 39, 40, 64]), st.booleans())
@@ -294,37 +274,3 @@ def test_companion_and_main_batches_alternate_by_the_step() -> None:
     found = batches(companion=OF_CLIPS, **settings)
     assert [batch.companion for batch in found] == [False, True] * 4
     assert all(one.crops != two.crops for one, two in pairwise(found))
-
-
-@given(sizes, sizes, st.integers(0, 60), st.integers(0, 3))
-def test_all_processes_together_see_the_batches(
-    world: int, batch_size: int, windows: int, epoch: int
-) -> None:
-    places = [Window(number, 0, 0, 40) for number in range(windows)]
-    settings = recipe(crop=16, batch_size=batch_size, epochs=3)
-    whole = list(sampler(settings, 5, places).epoch(epoch))
-    shares = [list(shard(whole, rank, world)) for rank in range(world)]
-    for *own, batch in zip(*shares, whole, strict=True):
-        together = [crop for part in own for crop in part.crops]
-        assert sorted(together) == sorted(batch.crops)
-        assert len(set(together)) == len(together)
-        # As even as can be.
-        counts = [len(part.crops) for part in own]
-        assert max(counts) - min(counts) <= 1
-        assert [part.keep for part in own] == counts
-
-
-def test_a_clip_is_never_divided() -> None:
-    (_, clips) = batches(batch_size=6, companion=OF_CLIPS)
-    parts = [next(shard([clips], rank, 3)).crops for rank in range(3)]
-    assert parts == [clips.crops[:4], clips.crops[4:], []]
-
-
-@given(sizes, st.integers(0, 70), st.integers(0, 12))
-def test_a_training_resumes_where_it_was(world: int, windows: int, start: int) -> None:
-    settings = recipe(batch_size=7)
-    whole = list(sampler(settings, 5, [Window(n, 0, 0, 40) for n in range(windows)]).epoch(1))
-    for rank in range(world):
-        everything = list(shard(whole, rank, world))
-        assert list(shard(whole, rank, world, start)) == everything[start:]
-    assert list(shard(whole, 0, 1)) == whole

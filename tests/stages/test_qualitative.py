@@ -1,4 +1,4 @@
-"""The stages `pictures` and `figures`, and their chain, on small trained networks."""
+"""The stages `qualitative` and `figures`, and their chain, on small trained networks."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from conftest import EnterCopy
 from conftest import Run as Command
 from support.projects import CONFIG, edit_record, train_and_evaluate, working_in, write_config
 
 from pipeline.chain.experiment import Chain
-from pipeline.chain.pictured import pictured
+from pipeline.chain.qualitative import qualitative_results
 from pipeline.config.experiment import Experiment, load_experiment
 from pipeline.data.manifest import ManifestRow, read_manifest, read_scene
 from pipeline.errors import ConfigError, RecordError
 from pipeline.evaluation.metrics import psnr
-from pipeline.picture_files import PicturedScene, Selection, read_figure4, read_figure5
 from pipeline.places import Places
+from pipeline.qualitative_files import QualitativeScene, Selection, read_figure4, read_figure5
 from pipeline.run import Run
 from pipeline.stages.figures import make_figures
-from pipeline.stages.pictures import make_pictures
+from pipeline.stages.qualitative import make_qualitative
 from pipeline.weights.own_file import load_weights
 
 FOLDER = Path("reports/small")
@@ -40,16 +41,14 @@ def selecting(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         experiment = write_config(only=ONLY)
         for name in ("dmtnet-s", "dmtnet-b", "dmtnet-b-fixed"):
             train_and_evaluate(Run.of(experiment, name), Places.of(experiment))
-        make_pictures(experiment)
+        make_qualitative(experiment)
     return folder
 
 
 @pytest.fixture
-def experiment(selecting: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Experiment:
+def experiment(selecting: Path, enter_copy: EnterCopy) -> Experiment:
     """The experiment of a copy of that project, which is the current folder."""
-    copy = tmp_path / "copy"
-    shutil.copytree(selecting, copy)
-    monkeypatch.chdir(copy)
+    enter_copy(selecting)
     return load_experiment(CONFIG)
 
 
@@ -60,7 +59,7 @@ def scene_files(experiment: Experiment, name: str) -> tuple[ManifestRow, Any]:
     return row, read_scene(places.data / "raw", row)
 
 
-def made() -> tuple[list[PicturedScene], Selection]:
+def made() -> tuple[list[QualitativeScene], Selection]:
     found = read_figure5(FOLDER)
     assert found is not None
     return read_figure4(FOLDER), found
@@ -127,28 +126,29 @@ def test_the_network_of_figure_5_is_dmtnet_b(experiment: Experiment) -> None:
 def test_the_same_results_give_the_same_bytes(experiment: Experiment) -> None:
     before = [(FOLDER / name).read_bytes() for name in FILES]
     shutil.rmtree(FOLDER)
-    make_pictures(experiment)
+    make_qualitative(experiment)
     assert [(FOLDER / name).read_bytes() for name in FILES] == before
 
 
 def test_an_experiment_file_names_scene_boxes_and_network(experiment: Experiment) -> None:
     name = made()[0][1].scene
     wanted = {"scenes": [{"scene": name, "yellow": [0, 5]}], "crop": 9, "network": "dmtnet-s"}
-    mine = write_config(only=ONLY, pictures=wanted)
-    assert Chain(mine).standing("pictures").state == "foreign"
-    make_pictures(mine)
+    mine = write_config(only=ONLY, qualitative=wanted)
+    assert Chain(mine).standing("qualitative").state == "foreign"
+    make_qualitative(mine)
     (scene,), found = made()
     assert (scene.scene, scene.side, scene.yellow_top, scene.yellow_left) == (name, 9, 0, 5)
     assert (found.method, found.scene) == ("dmtnet-s", name)
-    assert Chain(mine).standing("pictures").state == "fresh"
+    assert Chain(mine).standing("qualitative").state == "fresh"
 
 
 def test_an_ablation_may_be_the_network_of_figure_5(experiment: Experiment) -> None:
     wanted = {"network": "dmtnet-b-fixed"}
-    mine = write_config(only=ONLY, pictures=wanted)
-    assert [(one.method, one.compared) for one in pictured(mine)][-1] == ("dmtnet-b-fixed", False)
-    with pytest.raises(ConfigError, match="pictures: network: 'dmtnet-b-fixed' does not weight"):
-        make_pictures(mine)
+    mine = write_config(only=ONLY, qualitative=wanted)
+    last = qualitative_results(mine)[-1]
+    assert (last.method, last.compared) == ("dmtnet-b-fixed", False)
+    with pytest.raises(ConfigError, match="qualitative: network: 'dmtnet-b-fixed' does not weight"):
+        make_qualitative(mine)
 
 
 def test_a_network_that_makes_something_else_is_refused(
@@ -159,13 +159,13 @@ def test_a_network_that_makes_something_else_is_refused(
     with pytest.raises(
         RecordError, match=r"dmtnet-b on .*its result says .* dB, its network now makes"
     ):
-        make_pictures(experiment)
+        make_qualitative(experiment)
 
 
-def test_the_chain_of_pictures_and_figures(experiment: Experiment, run: Command) -> None:
+def test_the_chain_of_qualitative_and_figures(experiment: Experiment, run: Command) -> None:
     def states() -> list[str]:
         chain = Chain(experiment)
-        return [chain.standing(name).state for name in ("pictures", "figures")]
+        return [chain.standing(name).state for name in ("qualitative", "figures")]
 
     assert states() == ["fresh", "foreign"]
     make_figures(experiment)
@@ -177,10 +177,12 @@ def test_the_chain_of_pictures_and_figures(experiment: Experiment, run: Command)
     assert states() == ["foreign", "fresh"]
     done = run("figures", "--config", CONFIG)
     assert done.code == 1
-    assert done.err[-1].startswith("error: reports/small/pictures.record.json: made from another")
+    assert done.err[-1].startswith(
+        "error: reports/small/qualitative.record.json: made from another"
+    )
 
 
-def test_a_picture_that_was_edited_is_not_drawn(experiment: Experiment) -> None:
+def test_an_image_that_was_edited_is_not_drawn(experiment: Experiment) -> None:
     path = FOLDER / "figure4.csv"
     path.write_text(path.read_text().replace("demo", "reproduced"))
     with pytest.raises(RecordError, match=r"figure4\.csv: was changed"):
@@ -188,7 +190,7 @@ def test_a_picture_that_was_edited_is_not_drawn(experiment: Experiment) -> None:
 
 
 def test_without_a_network_that_selects(project: Path, run: Command) -> None:
-    done = run("pictures", "--config", CONFIG)
+    done = run("qualitative", "--config", CONFIG)
     assert (done.code, done.err) == (0, [])
     assert done.out == [f"reports/small/{name}" for name in FILES]
     assert read_figure5(FOLDER) is None
@@ -198,6 +200,6 @@ def test_without_a_network_that_selects(project: Path, run: Command) -> None:
 def test_without_results(project: Path) -> None:
     shutil.rmtree("results/tiny")
     experiment = load_experiment(CONFIG)
-    make_pictures(experiment)
+    make_qualitative(experiment)
     make_figures(experiment)
     assert read_figure4(FOLDER) == []

@@ -1,4 +1,4 @@
-"""The jobs `pictures` and `figures` in the workflow: one each, after all evaluations they show."""
+"""The jobs `qualitative` and `figures` in the workflow: one each, after what they show."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ def test_a_figure_needs_the_first_seed_of_what_it_shows(target: str) -> None:
     jobs = planned_jobs(CONFIG, [target])
     shown = {"input-seed0", "dmtnet-t-seed0", "dmtnet-b-seed0"}
     assert {job.name for job in jobs if job.rule == "evaluate"} == shown
-    assert [job.rule for job in jobs].count("pictures") == 1
+    assert [job.rule for job in jobs].count("qualitative") == 1
     assert [job.rule for job in jobs].count("figures") == 1
     assert not {"table1", "plot", "complexity"} & {job.rule for job in jobs}
 
 
 def test_an_ablation_is_evaluated_if_figure_5_is_about_it() -> None:
-    write_config(only=ONLY, pictures={"network": "dmtnet-b-fixed"})
+    write_config(only=ONLY, qualitative={"network": "dmtnet-b-fixed"})
     jobs = planned_jobs(CONFIG, ["figures"])
     assert "dmtnet-b-fixed-seed0" in {job.name for job in jobs if job.rule == "evaluate"}
 
 
 def test_choices_change_no_result() -> None:
     plain = write_config(only=ONLY)
-    chosen = write_config(only=ONLY, pictures={"crop": 9})
+    chosen = write_config(only=ONLY, qualitative={"crop": 9})
     assert plain.digest() == chosen.digest()
     order = [*Chain(chosen).artifacts]
-    assert order.index("pictures") < order.index("figures")
-    assert "pictures" not in Chain(chosen).artifacts["track"].needs
+    assert order.index("qualitative") < order.index("figures")
+    assert "qualitative" not in Chain(chosen).artifacts["track"].needs

@@ -1,4 +1,4 @@
-"""Pictures stage: what networks make of a few test scenes, as files that figures are drawn from."""
+"""Qualitative stage: what networks make of a few test scenes, as files for drawing figures."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from pathlib import Path
 
 from pipeline.artifacts import PER_IMAGE_FILE, RECORD
 from pipeline.chain.experiment import Chain
-from pipeline.chain.pictured import FIGURE5_ROW, INPUT, PicturedResult, pictured
-from pipeline.chain.reports import finish_report, pictures_report
+from pipeline.chain.qualitative import FIGURE5_ROW, INPUT, QualitativeResult, qualitative_results
+from pipeline.chain.reports import finish_report, qualitative_report
 from pipeline.config.experiment import Experiment
 from pipeline.data.manifest import read_manifest, read_scene
 from pipeline.errors import ConfigError
 from pipeline.evaluation.chosen_scenes import chosen_scenes
 from pipeline.evaluation.loading import Prepared, prepare
-from pipeline.evaluation.pictures import View, pictured_scene, selection_of, view
+from pipeline.evaluation.qualitative import View, qualitative_scene, selection_of, view
 from pipeline.evaluation.scores import read_per_image
 from pipeline.evaluation.selection_weights import selects
-from pipeline.picture_files import Selection, write_figure4, write_figure5
 from pipeline.places import Places
 from pipeline.progress_bars import watched
+from pipeline.qualitative_files import Selection, write_figure4, write_figure5
 from pipeline.records import MAIN_GROUP
 from pipeline.run import Run, WeightsOrigin
 from pipeline.weights.requested import requested_weights
 
 
-def make_pictures(experiment: Experiment) -> list[Path]:
+def make_qualitative(experiment: Experiment) -> list[Path]:
     """Write the images and numbers behind Figures 4 and 5 to `reports/<experiment>/`.
 
     Methods that have not been evaluated are left out.
@@ -39,13 +39,13 @@ def make_pictures(experiment: Experiment) -> list[Path]:
             something else of the scene.
         WeightsError: weights are damaged or of another architecture.
     """
-    report = pictures_report(experiment)
+    report = qualitative_report(experiment)
     found = _checked(experiment)
     scores = {one.method: _psnr_of(one) for one in found}
     compared = [one.method for one in found if one.compared]
     places, read = Places.of(experiment), partial(read_scene, Places.raw_of(experiment.dataset))
     scenes = chosen_scenes(
-        experiment.pictures,
+        experiment.qualitative,
         {name: scores[name] for name in compared},
         read_manifest(places.manifest),
         read=read,
@@ -53,7 +53,7 @@ def make_pictures(experiment: Experiment) -> list[Path]:
     )
     views, selection = dict[str, list[View]](), None
     ordered = sorted(found, key=lambda one: not _is_preferred(experiment, one.method))
-    for one in watched(ordered, len(ordered), "pictures", sys.stderr.isatty()):
+    for one in watched(ordered, len(ordered), "qualitative", sys.stderr.isatty()):
         ready = _prepare(experiment, one)
         if one.compared:
             values = scores[one.method]
@@ -61,26 +61,26 @@ def make_pictures(experiment: Experiment) -> list[Path]:
         if selection is None and scenes and selects(ready.loaded.network):
             selection = selection_of(ready, scenes[0], read)
     _require_network(experiment, found, selection)
-    pictures = [
-        pictured_scene(scene, [views[name][number] for name in compared])
+    shown = [
+        qualitative_scene(scene, [views[name][number] for name in compared])
         for number, scene in enumerate(scenes)
     ]
-    write_figure4(report.record.parent, pictures)
+    write_figure4(report.record.parent, shown)
     write_figure5(report.record.parent, selection)
     return finish_report(experiment, report)
 
 
-def _checked(experiment: Experiment) -> list[PicturedResult]:
+def _checked(experiment: Experiment) -> list[QualitativeResult]:
     """The results that there are, each with its chain back to the data."""
     chain = Chain(experiment)
-    found = [one for one in pictured(experiment) if (one.folder / RECORD).exists()]
+    found = [one for one in qualitative_results(experiment) if (one.folder / RECORD).exists()]
     for one in found:
         for name in one.inputs:
             chain.require(name)
     return found
 
 
-def _psnr_of(one: PicturedResult) -> dict[str, float]:
+def _psnr_of(one: QualitativeResult) -> dict[str, float]:
     """PSNR of each scene of the main group, from a result."""
     rows = read_per_image(one.folder / PER_IMAGE_FILE)
     values = {row.scene: row.values["psnr"] for row in rows if row.group == MAIN_GROUP}
@@ -89,21 +89,22 @@ def _psnr_of(one: PicturedResult) -> dict[str, float]:
 
 def _is_preferred(experiment: Experiment, method: str) -> bool:
     """Whether a method is the network of Figure 5 if it can be."""
-    wanted = experiment.pictures.network
+    wanted = experiment.qualitative.network
     return experiment.entry(method).row == FIGURE5_ROW if wanted is None else method == wanted
 
 
 def _require_network(
-    experiment: Experiment, found: list[PicturedResult], selection: Selection | None
+    experiment: Experiment, found: list[QualitativeResult], selection: Selection | None
 ) -> None:
-    wanted, shown = experiment.pictures.network, selection and selection.method
+    wanted, shown = experiment.qualitative.network, selection and selection.method
     if wanted in {one.method for one in found} and shown != wanted:
         raise ConfigError(
-            f"pictures: network: {wanted!r} does not weight its scales adaptively; name another one"
+            f"qualitative: network: {wanted!r} does not weight its scales adaptively; "
+            "name another one"
         )
 
 
-def _prepare(experiment: Experiment, one: PicturedResult) -> Prepared:
+def _prepare(experiment: Experiment, one: QualitativeResult) -> Prepared:
     origin = WeightsOrigin(run_folder=one.run)
     if one.method in experiment.weights:
         origin = requested_weights(experiment, one.method)

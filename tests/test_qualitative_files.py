@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from support.pictures import pictured_scene, selection
+from support.qualitative import qualitative_scene, selection
 
 from pipeline.errors import RecordError
-from pipeline.picture_files import (
-    PicturedScene,
+from pipeline.qualitative_files import (
+    QualitativeScene,
     read_figure4,
     read_figure5,
     write_figure4,
@@ -23,12 +23,12 @@ NAMES = ("figure4.csv", "figure4.npz", "figure5.csv", "figure5.npz")
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    write_figure4(tmp_path, [pictured_scene(), pictured_scene("NA")])
+    write_figure4(tmp_path, [qualitative_scene(), qualitative_scene("NA")])
     write_figure5(tmp_path, selection())
     return tmp_path
 
 
-def same(one: PicturedScene, other: PicturedScene) -> bool:
+def same(one: QualitativeScene, other: QualitativeScene) -> bool:
     names = ("images", "errors", "yellow", "blue")
     arrays = all(np.array_equal(getattr(one, name), getattr(other, name)) for name in names)
     values = [{k: v for k, v in vars(scene).items() if k not in names} for scene in (one, other)]
@@ -37,9 +37,9 @@ def same(one: PicturedScene, other: PicturedScene) -> bool:
 
 def test_scenes_are_read_back(folder: Path) -> None:
     first, second = read_figure4(folder)
-    assert same(first, pictured_scene())
+    assert same(first, qualitative_scene())
     # A name that pandas takes for a missing value.
-    assert same(second, pictured_scene("NA"))
+    assert same(second, qualitative_scene("NA"))
 
 
 def test_a_selection_is_read_back(folder: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_selection_is_read_back(folder: Path) -> None:
 
 def test_equal_scenes_give_equal_bytes(folder: Path, tmp_path: Path) -> None:
     again = tmp_path / "again"
-    write_figure4(again, [pictured_scene(), pictured_scene("NA")])
+    write_figure4(again, [qualitative_scene(), qualitative_scene("NA")])
     write_figure5(again, selection())
     assert all((folder / name).read_bytes() == (again / name).read_bytes() for name in NAMES)
 
@@ -78,7 +78,7 @@ def test_damage_is_one_line(folder: Path, name: str, damage: str) -> None:
         path.unlink()
     read = read_figure4 if "4" in name else read_figure5
     with pytest.raises(
-        RecordError, match=r"figure[45]\.csv, \.npz: .*`dmtbench pictures`"
+        RecordError, match=r"figure[45]\.csv, \.npz: .*`dmtbench qualitative`"
     ) as error:
         read(folder)
     assert "\n" not in str(error.value)
@@ -86,7 +86,7 @@ def test_damage_is_one_line(folder: Path, name: str, damage: str) -> None:
 
 def test_images_and_table_belong_together(folder: Path) -> None:
     other = folder / "other"
-    write_figure4(other, [pictured_scene(rows=("one", "two"))])
+    write_figure4(other, [qualitative_scene(rows=("one", "two"))])
     (folder / "figure4.npz").write_bytes((other / "figure4.npz").read_bytes())
     with pytest.raises(RecordError, match="the boxes have another size"):
         read_figure4(folder)

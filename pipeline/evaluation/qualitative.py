@@ -19,7 +19,12 @@ from pipeline.evaluation.loading import Prepared
 from pipeline.evaluation.metrics import psnr
 from pipeline.evaluation.scale_features import scale_features
 from pipeline.evaluation.selection_weights import selection_weights
-from pipeline.picture_files import WEIGHT_COLUMNS, PicturedMethod, PicturedScene, Selection
+from pipeline.qualitative_files import (
+    WEIGHT_COLUMNS,
+    QualitativeMethod,
+    QualitativeScene,
+    Selection,
+)
 
 _IMAGE, _MAP = 840, 420
 """Longest sides, in pixels, of images and of error maps and features; larger ones are reduced."""
@@ -32,9 +37,9 @@ Image = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class View:
-    """What one method makes of one scene; fields as in `PicturedScene`."""
+    """What one method makes of one scene; fields as in `QualitativeScene`."""
 
-    method: PicturedMethod
+    method: QualitativeMethod
     image: NDArray[np.uint8]
     error: NDArray[np.float16]
     yellow: NDArray[np.uint8]
@@ -66,7 +71,7 @@ def view(ready: Prepared, one: ChosenScene, known: float) -> View:
         (_box(prediction, corner, one.side), _box(target, corner, one.side))
         for corner in (one.yellow, one.blue)
     ]
-    method = PicturedMethod(
+    method = QualitativeMethod(
         method=run.method.name,
         row=run.method.entry.row,
         label=ready.loaded.label,
@@ -84,12 +89,12 @@ def view(ready: Prepared, one: ChosenScene, known: float) -> View:
     )
 
 
-def pictured_scene(one: ChosenScene, views: Sequence[View]) -> PicturedScene:
+def qualitative_scene(one: ChosenScene, views: Sequence[View]) -> QualitativeScene:
     """A scene with the views of all methods, and the ground truth after them."""
     target = ground_truth(one.images)
     truth = to_uint8(_reduced(target, _IMAGE))
     boxes = [to_uint8(_box(target, corner, one.side)) for corner in (one.yellow, one.blue)]
-    return PicturedScene(
+    return QualitativeScene(
         scene=one.name,
         category=one.row.category,
         why=one.why,

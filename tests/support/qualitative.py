@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pipeline.picture_files import PicturedMethod, PicturedScene, Selection
+from pipeline.qualitative_files import QualitativeMethod, QualitativeScene, Selection
 
 SIDE, HEIGHT, WIDTH = 8, 24, 36
 ROWS = ("Input (no deblurring)", "DMTNet-B", "A method with $x_1$ & a <long> name")
 
 
-def pictured_scene(name: str = "1P0A0001", rows: tuple[str, ...] = ROWS) -> PicturedScene:
+def qualitative_scene(name: str = "1P0A0001", rows: tuple[str, ...] = ROWS) -> QualitativeScene:
     """A scene of noise; the PSNR of method n is 20 + n."""
     rng = np.random.default_rng(len(name))
     count = len(rows)
@@ -19,7 +19,7 @@ def pictured_scene(name: str = "1P0A0001", rows: tuple[str, ...] = ROWS) -> Pict
     def noise(*shape: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
         return rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
 
-    return PicturedScene(
+    return QualitativeScene(
         scene=name,
         category="indoor",
         why="largest gain over the input: 1.00 dB",
@@ -31,7 +31,7 @@ def pictured_scene(name: str = "1P0A0001", rows: tuple[str, ...] = ROWS) -> Pict
         blue_top=16,
         blue_left=28,
         methods=tuple(
-            PicturedMethod(f"m{n}", row, "demo", 0, 20.0 + n, 10.0 + n, 15.0 + n)
+            QualitativeMethod(f"m{n}", row, "demo", 0, 20.0 + n, 10.0 + n, 15.0 + n)
             for n, row in enumerate(rows)
         ),
         images=noise(count + 1, HEIGHT, WIDTH),

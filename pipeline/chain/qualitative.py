@@ -19,7 +19,7 @@ FIGURE5_ROW = "DMTNet-B"
 
 
 @dataclass(frozen=True)
-class PicturedResult:
+class QualitativeResult:
     """A method at its first repetition.
 
     `folder`: of its result. `run`: of its training; `None` for given weights and without training.
@@ -33,7 +33,7 @@ class PicturedResult:
     inputs: Mapping[str, Path]
 
 
-def pictured(experiment: Experiment) -> list[PicturedResult]:
+def qualitative_results(experiment: Experiment) -> list[QualitativeResult]:
     """What the figures may show: the input first, then the methods that are run, without controls.
 
     A single ablation may follow: the network that the experiment file names for Figure 5.
@@ -44,20 +44,20 @@ def pictured(experiment: Experiment) -> list[PicturedResult]:
         if name == INPUT or experiment.entry(name).kind != CONTROL
     ]
     methods.sort(key=lambda name: name != INPUT)
-    further = experiment.pictures.network
+    further = experiment.qualitative.network
     both = [*methods, *([further] if further is not None and further not in methods else [])]
     return [_result(experiment, name, compared=name in methods) for name in both]
 
 
-def _result(experiment: Experiment, name: str, *, compared: bool) -> PicturedResult:
+def _result(experiment: Experiment, name: str, *, compared: bool) -> QualitativeResult:
     places = Places.of(experiment)
     if name in experiment.weights:
         folder = places.given(name)
         inputs = {f"evaluate {name}-given": folder / RECORD}
-        return PicturedResult(name, folder, None, compared, inputs)
+        return QualitativeResult(name, folder, None, compared, inputs)
     folder, run, inputs = places.result(name, 0), None, dict[str, Path]()
     if experiment.entry(name).recipe is not None:
         run = places.run(name, 0)
         inputs[f"train {name}-seed0"] = run / RECORD
     inputs[f"evaluate {name}-seed0"] = folder / RECORD
-    return PicturedResult(name, folder, run, compared, inputs)
+    return QualitativeResult(name, folder, run, compared, inputs)

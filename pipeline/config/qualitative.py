@@ -1,4 +1,4 @@
-"""The block `pictures` of an experiment file: what Figures 4 and 5 show, instead of by rule."""
+"""The block `qualitative` of an experiment file: what Figures 4 and 5 show, instead of by rule."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Corner = Listed[tuple[Annotated[int, Field(ge=0, le=2**16)], Annotated[int, Fiel
 SceneName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 
 
-class Pictured(Strict):
+class RequestedScene(Strict):
     """A test scene, as `per_image.csv` names it, and where its boxes are; default: by rule."""
 
     scene: SceneName
@@ -22,20 +22,20 @@ class Pictured(Strict):
     blue: Corner | None = None
 
 
-class Pictures(Strict):
+class Qualitative(Strict):
     """Choices that replace the rules of Figures 4 and 5.
 
     `scenes`: scenes of Figure 4; the first is also that of Figure 5. `crop`: side of the boxes, in
     pixels. `network`: method or ablation of Figure 5. `docs/figures.md` has the rules.
     """
 
-    scenes: Listed[tuple[Pictured, ...]] = Field(default=(), max_length=8)
+    scenes: Listed[tuple[RequestedScene, ...]] = Field(default=(), max_length=8)
     crop: int | None = Field(default=None, ge=4, le=2048)
     network: str | None = None
 
     @field_validator("scenes")
     @classmethod
-    def _each_once(cls, scenes: tuple[Pictured, ...]) -> tuple[Pictured, ...]:
+    def _each_once(cls, scenes: tuple[RequestedScene, ...]) -> tuple[RequestedScene, ...]:
         if len({one.scene for one in scenes}) < len(scenes):
             raise ValueError("a scene is named twice")
         return scenes

@@ -23,7 +23,7 @@ Bytes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class PicturedMethod:
+class QualitativeMethod:
     """A method on one scene: PSNR (dB) of the whole image, from its result, and of the boxes."""
 
     method: str
@@ -36,7 +36,7 @@ class PicturedMethod:
 
 
 @dataclass(frozen=True)
-class PicturedScene:
+class QualitativeScene:
     """A scene of Figure 4.
 
     `why`: how it was chosen. `height`, `width`: of its images, in pixels. `side`: of its boxes;
@@ -56,7 +56,7 @@ class PicturedScene:
     yellow_left: int
     blue_top: int
     blue_left: int
-    methods: tuple[PicturedMethod, ...]
+    methods: tuple[QualitativeMethod, ...]
     images: Bytes
     errors: NDArray[np.float16]
     yellow: Bytes
@@ -83,15 +83,15 @@ class Selection:
 
 
 _ARRAYS = ("images", "errors", "yellow", "blue")
-_OF_METHODS = [field.name for field in fields(PicturedMethod)]
+_OF_METHODS = [field.name for field in fields(QualitativeMethod)]
 _OF_SCENES = [
-    field.name for field in fields(PicturedScene) if field.name not in (*_ARRAYS, "methods")
+    field.name for field in fields(QualitativeScene) if field.name not in (*_ARRAYS, "methods")
 ]
 _OF_NETWORK = ["method", "row", "label", "repetition"]
 WEIGHT_COLUMNS = ("scene", "category", "dmssrm", "scale", "alpha")
 _SHOWN = "shown"
 _TYPES: dict[str, Any] = {
-    **{field.name: field.type for field in (*fields(PicturedMethod), *fields(PicturedScene))},
+    **{field.name: field.type for field in (*fields(QualitativeMethod), *fields(QualitativeScene))},
     **{"dmssrm": "int", "scale": "int", "alpha": "float", _SHOWN: "int"},
 }
 _UNREADABLE = (
@@ -102,7 +102,7 @@ _UNREADABLE = (
 )
 
 
-def write_figure4(folder: Path, scenes: Sequence[PicturedScene]) -> None:
+def write_figure4(folder: Path, scenes: Sequence[QualitativeScene]) -> None:
     """Write `figure4.csv`, a line for each scene and method, and its images, `figure4.npz`.
 
     Equal scenes give equal bytes.
@@ -119,7 +119,7 @@ def write_figure4(folder: Path, scenes: Sequence[PicturedScene]) -> None:
     _write(folder / FIGURE4, frame, arrays)
 
 
-def read_figure4(folder: Path) -> list[PicturedScene]:
+def read_figure4(folder: Path) -> list[QualitativeScene]:
     """Read what `write_figure4` wrote.
 
     Raises:
@@ -129,11 +129,12 @@ def read_figure4(folder: Path) -> list[PicturedScene]:
     try:
         scenes = []
         for number, (_, part) in enumerate(frame.groupby("scene", sort=False)):
-            methods = tuple(PicturedMethod(**line) for line in part[_OF_METHODS].to_dict("records"))
+            lines = part[_OF_METHODS].to_dict("records")
+            methods = tuple(QualitativeMethod(**line) for line in lines)
             about = part[_OF_SCENES].iloc[0].to_dict()
             own: dict[str, Any] = {name: arrays[f"{name}_{number}"] for name in _ARRAYS}
             _require_shapes(own, len(methods), about["side"])
-            scenes.append(PicturedScene(**about, methods=methods, **own))
+            scenes.append(QualitativeScene(**about, methods=methods, **own))
         return scenes
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(folder / FIGURE4, error) from error
@@ -220,5 +221,5 @@ def _read(stem: Path, columns: Sequence[str]) -> tuple[pd.DataFrame, dict[str, N
 def _damaged(stem: Path, error: Exception) -> RecordError:
     reason = one_line(f"{type(error).__name__}: {error}")
     return RecordError(
-        f"{stem}.csv, .npz: cannot be read ({reason}); `dmtbench pictures` makes them again"
+        f"{stem}.csv, .npz: cannot be read ({reason}); `dmtbench qualitative` makes them again"
     )
