@@ -1,5 +1,5 @@
-# `install` sets up .venv from the lock file; `table1`, `test`, `drills`, `lint`, `docs` and `gpu` do so
-# if it is missing. `make install TORCH=cpu` leaves out 5 GB that only a GPU needs.
+# `install` sets up .venv from the lock file; all others but `clean` and `lock` do so if
+# it is missing. `make install TORCH=cpu` leaves out 5 GB that only a GPU needs.
 PYTHON ?= python3
 DEVICE ?= auto
 TORCH ?= cuda
@@ -13,7 +13,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 # Python compiles a module when it is first imported; most of these never are.
 PIP_INSTALL := $(BIN)/pip install --disable-pip-version-check --no-deps --no-compile --progress-bar off --quiet
 
-.PHONY: install table1 test drills lint docs gpu clean lock
+.PHONY: install table1 test drills lint docs dist gpu clean lock
 
 install: $(READY)
 
@@ -54,6 +54,10 @@ lint: $(READY)
 # The documentation as pages for a browser, in build/site; a broken link is an error.
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --config-file docs/site/mkdocs.yml
+
+# Wheel and sdist, in dist/.
+dist: $(READY)
+	$(BIN)/hatchling build
 
 # Ten minutes on a GPU, and a page about it in docs/; `make gpu DEVICE=cpu` only proves the check.
 gpu: $(READY)

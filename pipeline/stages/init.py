@@ -29,6 +29,13 @@ from pipeline.shipped import SHIPPED
 
 
 include: str(SHIPPED / "Snakefile")
+
+
+# An included file does not set the default target.
+rule project:
+    default_target: True
+    input:
+        rules.all.input,
 """
 _CODE = re.compile(r"^ +- (?:requirements\.lock|dmtnet|baselines|pipeline)\n", re.MULTILINE)
 

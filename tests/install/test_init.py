@@ -42,14 +42,15 @@ def test_published_numbers_are_copied(made: Path) -> None:
 
 
 def test_dvc_follows_only_what_is_there(made: Path) -> None:
-    stage = yaml.safe_load((made / "dvc.yaml").read_text())["stages"]["tables"]
-    assert stage["deps"]
-    for name in stage["deps"]:
-        assert (made / name).exists()
-    whole = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]["tables"]
-    assert {key: stage[key] for key in stage if key != "deps"} == {
-        key: whole[key] for key in whole if key != "deps"
-    }
+    own, whole = (
+        yaml.safe_load((folder / "dvc.yaml").read_text())["stages"] for folder in (made, REPOSITORY)
+    )
+    assert own.keys() == whole.keys()
+    for name, stage in own.items():
+        known = whole[name].pop("deps")
+        kept = stage.pop("deps")
+        assert stage == whole[name]
+        assert kept == [path for path in known if (made / path).exists()] != []
 
 
 def test_an_empty_folder_is_filled(tmp_path: Path) -> None:

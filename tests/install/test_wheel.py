@@ -91,12 +91,14 @@ def test_the_wheel_holds_every_file_of_the_packages(wheel: Path) -> None:
     assert not rules & names
 
 
+@pytest.mark.slow
+@pytest.mark.e2e
 def test_a_project_made_by_the_wheel_runs(command: Command, tmp_path: Path) -> None:
     made = command("dmtbench", "init", "mine")
     assert made.returncode == 0, made.stderr
     project = tmp_path / "mine"
     shutil.copy(TINY, project / "config" / "tiny.yaml")
-    # One rule is enough: it finds Snakefile, rules, command, and the lists of methods and recipes.
+    # One target is enough: it needs Snakefile, rules, command, methods and recipes.
     target, config = "data/tiny/patches.csv", ["--configfile", "config/tiny.yaml"]
     done = command("snakemake", "--cores", 1, target, *config, folder=project)
     assert done.returncode == 0, done.stderr
