@@ -91,6 +91,15 @@ def test_the_wheel_holds_every_file_of_the_packages(wheel: Path) -> None:
     assert not rules & names
 
 
+def test_an_editable_installation_needs_hatchling_only(tmp_path: Path) -> None:
+    """Its only other way takes a package that pip cannot fetch with --no-build-isolation."""
+    build = "import sys; from hatchling.build import build_editable; build_editable(sys.argv[1])"
+    command = [sys.executable, "-c", build, str(tmp_path)]
+    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
+    (made,) = tmp_path.glob("*.whl")
+    assert zipfile.ZipFile(made).read("_dmtbench.pth").decode().split() == [str(REPOSITORY)]
+
+
 @pytest.mark.slow
 @pytest.mark.e2e
 def test_a_project_made_by_the_wheel_runs(command: Command, tmp_path: Path) -> None:
