@@ -1,19 +1,33 @@
-# `table1`, `test`, `drills`, `lint`, `docs` and `gpu` set up .venv from the lock file if it is missing.
+# `install` sets up .venv from the lock file; all others but `clean` and `lock` do so if
+# it is missing. `make install TORCH=cpu` leaves out 5 GB that only a GPU needs.
 PYTHON ?= python3
 DEVICE ?= auto
+TORCH ?= cuda
+# PyPI has no CPU builds of torch for Linux on x86-64.
+TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: table1 test drills lint docs gpu clean lock
+# Python compiles a module when it is first imported; most of these never are.
+PIP_INSTALL := $(BIN)/pip install --disable-pip-version-check --no-deps --no-compile --progress-bar off --quiet
+
+.PHONY: install table1 test drills lint docs dist gpu clean lock
+
+install: $(READY)
 
 $(READY): requirements.lock pyproject.toml
-	@echo "Installing into $(VENV), once: some minutes and 7 GB"
+	@echo "Installing into $(VENV), once: some minutes and $(if $(filter cpu,$(TORCH)),2,7) GB"
 	$(PYTHON) -m venv $(VENV)
-	@# Python compiles a module when it is first imported; most of these never are.
-	$(BIN)/pip install --disable-pip-version-check --no-deps --no-compile --progress-bar off --quiet -r requirements.lock
-	$(BIN)/pip install --disable-pip-version-check --no-deps --no-build-isolation --quiet -e .
+ifeq ($(TORCH),cpu)
+	@# The CPU builds have the versions of the lock file, and other checksums.
+	$(PIP_INSTALL) --index-url $(TORCH_CPU_INDEX) $$(grep -oE '^(torch|torchvision)==[0-9.]+' requirements.lock)
+	awk '/^[a-z]/ {keep = !/^(torch|torchvision|triton|nvidia-[a-z0-9-]+|cuda-[a-z]+)==/} keep' requirements.lock | $(PIP_INSTALL) -r /dev/stdin
+else
+	$(PIP_INSTALL) -r requirements.lock
+endif
+	$(PIP_INSTALL) --no-build-isolation -e .
 	touch $@
 
 table1: $(READY)
@@ -40,6 +54,10 @@ lint: $(READY)
 # The documentation as pages for a browser, in build/site; a broken link is an error.
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --config-file docs/site/mkdocs.yml
+
+# Wheel and sdist, in dist/.
+dist: $(READY)
+	$(BIN)/hatchling build
 
 # Ten minutes on a GPU, and a page about it in docs/; `make gpu DEVICE=cpu` only proves the check.
 gpu: $(READY)

@@ -25,10 +25,11 @@ def git_state(folder: Path, places: Iterable[Path] = ()) -> tuple[str | None, bo
         The state is dirty if tracked files of the checkout, or of `places` in other repositories,
         were changed; if a place has files of code that git does not track, ignored ones included;
         or if it belongs to no repository. `(None, None)` if `folder` is outside a repository,
-        without a commit or without git.
+        without a commit or without git, or if git tracks nothing in it, as in an environment that
+        lies in somebody's own repository.
     """
     commit = _git(folder, "rev-parse", "HEAD")
-    if commit is None:
+    if commit is None or not _git(folder, "ls-files", "--", "."):
         return None, None
     changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
     if changes is None:

@@ -254,14 +254,10 @@ def _checksum(content: dict[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def write_schemas(folder: Path) -> list[Path]:
-    """Write the JSON Schema of every record type to `folder`; returns the files."""
-    written = []
-    for kind in RECORD_TYPES:
-        target = folder / f"{kind.__name__}.schema.json"
-        schema = kind.model_json_schema()
+def record_schemas() -> dict[str, dict[str, Any]]:
+    """The JSON Schema of every record type, by name."""
+    schemas = {kind.__name__: kind.model_json_schema() for kind in RECORD_TYPES}
+    for schema in schemas.values():
         schema["properties"][CHECKSUM] = {"type": "string"}
         schema["required"].append(CHECKSUM)
-        write_text(target, json.dumps(schema, indent=2) + "\n")
-        written.append(target)
-    return written
+    return schemas

@@ -117,6 +117,12 @@ def test_there_is_no_state_outside_a_repository(
     assert git_state(tmp_path) == (None, None)
 
 
+def test_an_environment_in_a_repository_has_no_state(repository: Path) -> None:
+    """The commit is that of whoever installed the package, and says nothing about it."""
+    touch("scratch/site-packages/pipeline/__init__.py")(repository)
+    assert git_state(repository / "scratch" / "site-packages") == (None, None)
+
+
 def test_there_is_no_state_without_git(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     assert git_state(repository) == (None, None)

@@ -25,8 +25,8 @@ from pipeline.records import (
     StudyRecord,
     read_record,
     write_record,
-    write_schemas,
 )
+from pipeline.stages.schemas import write_schemas
 
 SCHEMAS = DOCS / "schemas"
 RECORDS = [
@@ -212,7 +212,7 @@ def test_numbers_that_json_does_not_have(value: float) -> None:
 def test_published_schemas_are_up_to_date(tmp_path: Path) -> None:
     """If this fails: `dmtbench schemas docs/schemas`."""
     written = write_schemas(tmp_path)
-    assert len(written) == len(RECORD_TYPES)
+    assert len(written) > len(RECORD_TYPES)
     expected, found = (
         {path.name: path.read_text() for path in folder.iterdir()} for folder in (tmp_path, SCHEMAS)
     )

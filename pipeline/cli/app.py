@@ -43,7 +43,7 @@ def _existing(config: Path) -> Path:
     if not config.exists():
         raise ConfigError(
             f"{config}: cannot be read (no such file); name an experiment file with --config, "
-            "or run the command in the folder of the project"
+            "or run the command in the folder of the project (`dmtbench init` makes one)"
         )
     return config
 

@@ -1,13 +1,28 @@
-"""Commands that run the workflow, or show what it would do."""
+"""Commands that make a project, run its workflow, or show what that would do."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, Panel, app, example
 from pipeline.planning.speed import Speed
+
+
+@app.command(rich_help_panel=Panel.RUNS, epilog=example("init my-experiments"))
+def init(
+    folder: Annotated[Path, typer.Argument(help="Folder to make; an existing one must be empty.")],
+) -> None:
+    """Make a folder for your experiments: configuration, published numbers, workflow.
+
+    For a package that was installed without a checkout, which is such a folder itself.
+    """
+    from pipeline.stages.init import make_project
+
+    make_project(folder)
+    print(folder)
 
 
 @app.command(

@@ -129,7 +129,7 @@ def status(
 
 @app.command(rich_help_panel=Panel.REPORTS, epilog=example("schemas docs/schemas"))
 def schemas(output: Annotated[Path, typer.Argument(help="Folder to write to.")]) -> None:
-    """Write the JSON Schemas of all records."""
-    from pipeline.records import write_schemas
+    """Write the JSON Schemas of all records and configuration files."""
+    from pipeline.stages.schemas import write_schemas
 
     print_paths(write_schemas(output))

@@ -42,8 +42,9 @@ from pipeline.config.yaml_files import merge_layers, merged, read_layers, read_y
 from pipeline.data.canon import CANON_SIZE
 from pipeline.errors import ConfigError, first_problem
 from pipeline.pins import Pins, pins_file, read_pins
+from pipeline.shipped import SHIPPED
 
-_CONFIG = Path(__file__).resolve().parents[2] / "config"
+_CONFIG = SHIPPED / "config"
 _RESERVED = {"published": "the paper's numbers", "counted": "the counts of all networks"}
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]")
 METHODS_FILE, RECIPES_FILE = _CONFIG / "methods.yaml", _CONFIG / "recipes.yaml"

@@ -35,7 +35,9 @@ def _with_file(value: Any) -> Any:
     return {"file": value} if isinstance(value, str) else value
 
 
-Weights = Annotated[GivenWeights, BeforeValidator(_with_file)]
+Weights = Annotated[
+    GivenWeights, BeforeValidator(_with_file, json_schema_input_type=str | GivenWeights)
+]
 """`official`, the path of a file, or `{file: …, key: …}`."""
 
 

@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.config.yaml_files import read_yaml
 from pipeline.errors import ConfigError, first_problem
+from pipeline.shipped import SHIPPED
 
-CITATION_FILE = Path(__file__).resolve().parents[2] / "CITATION.cff"
+CITATION_FILE = SHIPPED / "CITATION.cff"
 
 
 class Author(BaseModel):

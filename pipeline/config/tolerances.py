@@ -10,8 +10,9 @@ from pydantic import AfterValidator, Field, ValidationError
 from pipeline.config.blocks import Strict
 from pipeline.config.yaml_files import read_yaml
 from pipeline.errors import ConfigError, first_problem
+from pipeline.shipped import SHIPPED
 
-TOLERANCES_FILE = Path(__file__).resolve().parents[2] / "config" / "tolerances.yaml"
+TOLERANCES_FILE = SHIPPED / "config" / "tolerances.yaml"
 UNKNOWN: Literal["unknown"] = "unknown"
 
 

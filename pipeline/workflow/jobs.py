@@ -13,10 +13,11 @@ from pathlib import Path
 
 from pipeline.chain.experiment import Chain
 from pipeline.errors import ConfigError
+from pipeline.shipped import SHIPPED
 from pipeline.workflow.experiment import Workflow
 from pipeline.workflow.resources import MAY_COUNT
 
-SNAKEFILE = Path(__file__).resolve().parents[2] / "Snakefile"
+SNAKEFILE = SHIPPED / "Snakefile"
 _TAIL = 300
 # More than any job asks for: Snakemake cuts the threads of jobs down to it.
 _CORES = str(10**6)

@@ -52,7 +52,8 @@ def run_workflow(targets: list[str], config: Path, cores: str | None) -> int:
     """
     if not Path("Snakefile").is_file():
         raise ConfigError(
-            f"{Path.cwd()}: has no Snakefile; run the command in the project's folder"
+            f"{Path.cwd()}: has no Snakefile; run the command in the project's folder "
+            "(`dmtbench init` makes one)"
         )
     workflow = Workflow(config)
     with StopSignals() as signals, only_run_here():

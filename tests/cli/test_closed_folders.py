@@ -49,6 +49,7 @@ COMMANDS: dict[str, tuple[list[object], str]] = {
     "deblur": (["deblur", "a.png", "b.png", "--method", "mean", "-o", "out/c.png"], "out"),
     "profile": (["debug", "profile", "dmtnet-t", "TRIAL", "-o", "out/trace.json"], "out"),
     "schemas": (["schemas", "out"], "out"),
+    "project": (["init", "out/mine"], "out"),
     "current": (["deblur", "a.png", "b.png", "--method", "mean", "-o", "c.png"], "."),
     "current-track": ([*TRACK, "DATABASE"], "."),
 }
