@@ -13,6 +13,7 @@ import pytest
 import yaml
 from support.paths import CONFIG, REPOSITORY
 from support.projects import CONFIG as SMALL
+from support.projects import write_config
 
 from pipeline.chain.experiment import ALL_DATA, ALL_RESULTS, Chain
 from pipeline.chain.reports import reports
@@ -55,8 +56,6 @@ def test_every_artifact_is_an_output_of_its_stage_and_nothing_else_is(path: Path
         made.setdefault(stage_of(chain, name), set()).update(artifact.outputs)
     for stage in STAGES:
         listed = outputs(stage, experiment.name)
-        for file in made[stage]:
-            assert [file, *file.parents][-2] in listed or {file, file.parent} & {*listed}, file
         # A stage fails without one of its outputs.
         files = {file for out in listed for file in made[stage] if out in (file, *file.parents)}
         assert files == made[stage]
@@ -93,13 +92,11 @@ def test_stages_depend_on_what_their_artifacts_are_made_from() -> None:
 def test_a_stage_asks_for_its_part_of_the_workflow(
     target: str, rules: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from support.projects import write_config
-
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     experiment = write_config()
     jobs = planned_jobs(SMALL, [target])
-    assert {job.rule for job in jobs} - {target} == rules
+    assert {job.rule for job in jobs} == rules
     planned = {file for job in jobs for file in job.output}
     chain = Chain(experiment)
     made = [f for name in chain.to_make([target]) for f in chain.artifacts[name].outputs]
@@ -123,9 +120,8 @@ def test_the_plot_shows_only_what_was_run(project: Path) -> None:
 
 def test_dvc_tells_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     analytics = pytest.importorskip("dvc.analytics")
-    config = pytest.importorskip("dvc.config").Config.from_cwd(validate=False)
+    monkeypatch.chdir(REPOSITORY)
     for name in ("DVC_NO_ANALYTICS", "DVC_TEST"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(REPOSITORY)
     assert not analytics.is_enabled()
-    assert config["core"]["check_update"] is False
+    assert pytest.importorskip("dvc.config").Config.from_cwd()["core"]["check_update"] is False
