@@ -46,3 +46,15 @@ rule all:
         rules.track.output,
         rules.html.output,
         rules.ablation.output if bench.experiment.study else [],
+
+
+# Images, manifests, pixel stores and windows.
+rule all_data:
+    input:
+        bench.part("all_data"),
+
+
+# Trainings, scores and sizes.
+rule all_results:
+    input:
+        bench.part("all_results"),

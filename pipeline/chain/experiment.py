@@ -21,6 +21,8 @@ from pipeline.run import Run
 
 COMPLEXITY_OF = "complexity "
 """Before the method, in the name of the artifact."""
+ALL_DATA, ALL_RESULTS = "all_data", "all_results"
+"""Targets that stand for parts of the workflow: the stages of `dvc.yaml` before the reports."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,15 @@ class Chain:
         found = [*self._of_sets(), *self._of_runs(), *self._of_reports()]
         return {artifact.name: artifact for artifact in found}
 
+    @cached_property
+    def parts(self) -> Mapping[str, tuple[str, ...]]:
+        """Names of the artifacts that a target stands for; they bring what they are made from."""
+        made = self.artifacts.values()
+        return {
+            ALL_DATA: tuple(artifact.name for artifact in made if artifact.data),
+            ALL_RESULTS: tuple(artifact.name for artifact in made if artifact.row),
+        }
+
     def standing(self, name: str) -> Standing:
         """How the artifact of this name stands by itself; judged once."""
         if name not in self._judged:
@@ -87,7 +98,7 @@ class Chain:
         """Artifacts that must be made (again) for these targets, each with the reason.
 
         Args:
-            targets: files, or names of rules without wildcards; everything if empty.
+            targets: files, `parts`, or names of rules without wildcards; everything if empty.
         """
         needed, reasons = self._needed(list(targets)), dict[str, str]()
         changed: set[str] = set()
@@ -116,7 +127,7 @@ class Chain:
 
     def _needed(self, targets: list[str]) -> set[str]:
         owners = {str(path): a.name for a in self.artifacts.values() for path in a.outputs}
-        names = [owners.get(target, target) for target in targets]
+        names = [name for t in targets for name in self.parts.get(t, (owners.get(t, t),))]
         if not targets or not {*names} <= {*self.artifacts}:
             # A rule such as `all`, or a file that is not known here.
             return {*self.artifacts}

@@ -10,6 +10,8 @@ import typer
 from pipeline.cli.app import DEFAULT_CONFIG, ConfigOption, Panel, app, example
 from pipeline.planning.speed import Speed
 
+TARGETS = "Files to make, or all_data or all_results; everything when absent."
+
 
 @app.command(rich_help_panel=Panel.RUNS, epilog=example("init my-experiments"))
 def init(
@@ -29,9 +31,7 @@ def init(
     rich_help_panel=Panel.RUNS, epilog=example("plan reports/table1.csv --config config/canon.yaml")
 )
 def plan(
-    targets: Annotated[
-        list[str] | None, typer.Argument(help="Files to make; everything when absent.")
-    ] = None,
+    targets: Annotated[list[str] | None, typer.Argument(help=TARGETS)] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     gpu_tflops: Annotated[
         float, typer.Option(min=0.1, help="Peak of the GPU in TFLOP/s; default: V100, float32.")
@@ -57,9 +57,7 @@ def plan(
     epilog=example("run reports/table1.csv --cores 8 --config config/canon.yaml"),
 )
 def run(
-    targets: Annotated[
-        list[str] | None, typer.Argument(help="Files to make; everything when absent.")
-    ] = None,
+    targets: Annotated[list[str] | None, typer.Argument(help=TARGETS)] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     cores: Annotated[
         str | None, typer.Option(help="Number of cores to use, by default all of the machine.")

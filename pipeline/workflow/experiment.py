@@ -111,6 +111,11 @@ class Workflow:
         seeds = [f"{name}-seed{number}" for name, number in self.experiment.runs_of(methods)]
         return [*seeds, *(f"{name}-given" for name in self.experiment.given_of(methods))]
 
+    def part(self, target: str) -> list[str]:
+        """Files of all artifacts that a target such as `all_data` stands for."""
+        artifacts = (self.chain.artifacts[name] for name in self.chain.parts[target])
+        return [path.as_posix() for artifact in artifacts for path in artifact.outputs]
+
     def outputs(self, report: str) -> list[str]:
         """Files of a report, of its record, and of its copies in `reports/`."""
         return [path.as_posix() for path in self.chain.artifacts[report].outputs]

@@ -5,44 +5,21 @@ Only the installation is replaced: the clone gets the environment of this test.
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.paths import DOCS, REPOSITORY
+from support.clones import publish
+from support.paths import DOCS
 from support.tutorial import Block, Session, blocks, missing, prepare_environment, run
 
 PAGE = blocks((DOCS / "tutorial.md").read_text(encoding="utf-8"))
 SHOWN = [number for number, block in enumerate(PAGE) if block.language == "text"]
 
 
-def git(folder: Path, *arguments: str) -> str:
-    identity = ("-c", "user.name=reader", "-c", "user.email=reader@example.org")
-    done = subprocess.run(
-        ["git", *identity, *arguments], cwd=folder, capture_output=True, text=True, check=True
-    )
-    return done.stdout
-
-
-def publish(target: Path) -> None:
-    """Make a repository of all files here that git would not ignore, changes included."""
-    names = git(REPOSITORY, "ls-files", "-co", "--exclude-standard", "-z").split("\0")
-    for name in filter(None, names):
-        source, copy = REPOSITORY / name, target / name
-        if source.is_file():
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_bytes(source.read_bytes())
-    git(target, "init", "-q")
-    git(target, "add", "-A")
-    git(target, "commit", "-q", "-m", "Everything")
-
-
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
-    if not (REPOSITORY / ".git").exists():
-        pytest.skip("needs a clone of the repository")
     if not (Path(sys.executable).parent / "activate").exists():
         pytest.skip("needs a virtual environment")
     published, folder = tmp_path_factory.mktemp("published"), tmp_path_factory.mktemp("reader")
