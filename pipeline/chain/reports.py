@@ -187,7 +187,7 @@ def html_report(experiment: Experiment) -> Report:
     """The report `html`: the page, made of other reports, results, sizes and trainings."""
     places, inputs, curves = Places.of(experiment), dict[str, Path](), dict[str, Path]()
     methods = [*experiment.methods, *experiment.ablations]
-    made = [*TABLES, "verdicts", QUALITATIVE, "figures"]
+    made = [*TABLES, LATEX, "verdicts", QUALITATIVE, "figures"]
     made += [ABLATION] if experiment.study is not None else []
     inputs |= {name: places.reports / f"{name}.record.json" for name in made}
     inputs |= results_of(experiment, methods)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
+from pipeline.chain.report_files import FILES
 from pipeline.html_report.inputs import PageInputs
 from pipeline.html_report.markup import render
 from pipeline.html_report.result_tables import TABLE1_SCORES, TABLE2_SCORES, result_tables
@@ -23,5 +24,7 @@ def table2(inputs: PageInputs) -> Markup:
 
 
 def _files(inputs: PageInputs, number: int) -> dict[str, str]:
-    stem = inputs.places.reports / f"table{number}"
-    return {ending: inputs.link(stem.with_suffix(f".{ending}")) for ending in ("csv", "md", "tex")}
+    names = [f"table{number}.{ending}" for ending in ("csv", "md", "tex")]
+    if number == 1:
+        names += FILES["latex"]
+    return {name: inputs.link(inputs.places.reports / name) for name in names}
