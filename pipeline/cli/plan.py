@@ -36,7 +36,8 @@ def plan(
     if json:
         print(plan_json(made))
     else:
-        print_plan(made, Console())
+        # Names and paths may have brackets, which are no markup.
+        print_plan(made, Console(markup=False))
 
 
 @app.command(
