@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: table1 test drills lint docs gpu clean lock
+.PHONY: table1 test drills lint docs gpu clean lock vulnerabilities sbom
 
 $(READY): requirements.lock pyproject.toml
 	@echo "Installing into $(VENV), once: some minutes and 7 GB"
@@ -52,3 +52,13 @@ clean:
 # Run after changing dependencies in pyproject.toml (needs uv).
 lock:
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header --output-file requirements.lock
+
+# Known vulnerabilities of what the lock file pins (needs uv and a network). A package that cannot be
+# looked up is an error too: otherwise an index without this service would pass as a clean bill.
+vulnerabilities:
+	uvx pip-audit@2.10.1 --requirement requirements.lock --disable-pip --strict --progress-spinner off
+
+# What a release is made of, by name, version and checksum (CycloneDX), in build/sbom.json (needs uv).
+sbom:
+	mkdir -p build
+	uvx --from cyclonedx-bom@7.5.0 cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible --output-file build/sbom.json
