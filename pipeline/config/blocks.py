@@ -6,8 +6,6 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from pipeline.config.shown import shown
-
 Item = TypeVar("Item")
 
 
@@ -21,7 +19,7 @@ def _not_canon(name: str) -> str:
 SetName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$"), AfterValidator(_not_canon)]
 
 
-Reason = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(shown)]
+Reason = Annotated[str, Field(min_length=1, max_length=300)]
 """Why something is as it is, for readers of reports."""
 
 # YAML has no tuples: lists are accepted for them although the models are strict.

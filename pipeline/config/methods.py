@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.config.blocks import Strict
-from pipeline.config.shown import shown
 from pipeline.errors import ConfigError
 
 METHOD_NAME = "[a-z0-9][a-z0-9-]*"
@@ -24,6 +24,7 @@ WITHOUT_NETWORK = (CONTROL, "two-stage classical")
 """Kinds of methods without a network: they give the same result with every seed."""
 
 _LONGEST_ROW = 200
+_DIRECTIONS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 def _showable(row: str) -> str:
@@ -31,7 +32,11 @@ def _showable(row: str) -> str:
         raise ValueError("must not be empty, nor begin or end with a space; it names a table row")
     if len(row) > _LONGEST_ROW:
         raise ValueError(f"has {len(row)} characters; use at most {_LONGEST_ROW}")
-    return shown(row)
+    for char in row:
+        # Line ends, other control characters, halves of characters, and changes of direction.
+        if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") or char in _DIRECTIONS:
+            raise ValueError(f"holds {char!r}, which a table cannot show; remove it")
+    return row
 
 
 Row = Annotated[str, AfterValidator(_showable)]

@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
 import pytest
-import yaml
 from conftest import Run
-from support.paths import TINY
 from support.projects import CONFIG
 
-from pipeline.config.experiment import load_experiment
-from pipeline.errors import ConfigError
 from pipeline.progress_bars import byte_bar, steps_bar, training_bar
 
 # The first would be an error, the second would vanish.
 NAMES = ["a [/red] b", "a [bold] b"]
-
-
-@pytest.mark.parametrize("reason", ["a\nb", "\x1b]0;title\x07", "\x1b[2J", "\u202eevil", "\udc80"])
-def test_a_reason_cannot_steer_a_terminal(tmp_path: Path, reason: str) -> None:
-    data = yaml.safe_load(TINY.read_text(encoding="utf-8")) | {"not_run": {"restormer": reason}}
-    path = tmp_path / "mine.yaml"
-    path.write_text(json.dumps(data))
-    with pytest.raises(ConfigError, match="which a table cannot show") as caught:
-        load_experiment(path)
-    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("name", NAMES)
