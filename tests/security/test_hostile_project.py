@@ -82,6 +82,7 @@ def test_names_are_text_in_every_report(hostile: Path, run: Run) -> None:
 
     for arguments in (["methods", "--long"], ["cite", "stranger-seed0"], ["status"], ["plan"]):
         done = run(*arguments, "--config", CONFIG)
-        assert done.code == 0
+        assert done.out
+        assert done.err == []
         assert not any("\x1b" in line for line in done.out)
     assert list(hostile.rglob("x[1234]")) == []
