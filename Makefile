@@ -13,7 +13,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 # Python compiles a module when it is first imported; most of these never are.
 PIP_INSTALL := $(BIN)/pip install --disable-pip-version-check --no-deps --no-compile --progress-bar off --quiet
 
-.PHONY: install table1 test drills lint docs dist gpu clean lock
+.PHONY: install table1 test drills lint docs dist gpu clean lock vulnerabilities sbom
 
 install: $(READY)
 
@@ -70,3 +70,13 @@ clean:
 # Run after changing dependencies in pyproject.toml (needs uv).
 lock:
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header --output-file requirements.lock
+
+# Known vulnerabilities of what the lock file pins (needs uv and a network). A package that cannot be
+# looked up is an error too: otherwise an index without this service would pass as a clean bill.
+vulnerabilities:
+	uvx pip-audit@2.10.1 --requirement requirements.lock --disable-pip --strict --progress-spinner off
+
+# What a release is made of, by name, version and checksum (CycloneDX), in build/sbom.json (needs uv).
+sbom:
+	mkdir -p build
+	uvx --from cyclonedx-bom@7.5.0 cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible --output-file build/sbom.json

@@ -72,7 +72,12 @@ def _is_dirty(place: Path) -> bool:
 def _git(folder: Path, *arguments: str) -> str | None:
     try:
         done = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=60
+            ["git", "-C", str(folder), *arguments],
+            capture_output=True,
+            text=True,
+            # Names of files come in any encoding.
+            errors="replace",
+            timeout=60,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -83,6 +83,10 @@ def steps_bar(what: str, shown: bool) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
+# Names come from files and addresses: what looks like markup in them is none.
+_NAME = TextColumn("{task.description}", markup=False)
+
+
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         return Text("" if task.speed is None else f"{task.speed:.1f}/s")
@@ -90,7 +94,7 @@ class _Rate(ProgressColumn):
 
 def _percent_bar(*columns: ProgressColumn, shown: bool) -> Progress:
     return Progress(
-        TextColumn("{task.description}"),
+        _NAME,
         BarColumn(bar_width=24),
         TextColumn("{task.percentage:>3.0f}%"),
         *columns,
@@ -101,7 +105,7 @@ def _percent_bar(*columns: ProgressColumn, shown: bool) -> Progress:
 
 def _count_bar(*columns: ProgressColumn, shown: bool) -> Progress:
     return Progress(
-        TextColumn("{task.description}"),
+        _NAME,
         BarColumn(),
         MofNCompleteColumn(),
         *columns,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 
@@ -43,6 +44,7 @@ def main() -> None:
     So do errors of the operating system that a user can fix: permissions, full disks and the like.
     A training that was asked to stop ends with exit code `RESUMABLE`.
     """
+    _escape_what_cannot_be_shown()
     try:
         provide_cache_folders(os.environ)
         with code_hashed_once():
@@ -66,3 +68,10 @@ def main() -> None:
         sys.exit(FAILED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def _escape_what_cannot_be_shown() -> None:
+    """In place of an error: where the language setting has no letter for a name, show its code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

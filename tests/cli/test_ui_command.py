@@ -8,6 +8,8 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import psutil
 import pytest
@@ -16,6 +18,13 @@ from support.paths import REPOSITORY
 from support.tracking_lab import filled
 
 from pipeline.tracking.server import FIRST_PORT, HOST, choose_port
+
+FOREIGN: list[tuple[dict[str, str], bytes | None]] = [
+    # A name of somebody else's that leads to this machine (DNS rebinding), and another page.
+    ({"Host": "attacker.example"}, None),
+    ({"Origin": "http://attacker.example", "Content-Type": "application/json"}, b'{"name": "x"}'),
+]
+"""Requests that pages of strangers can make a browser send."""
 
 
 @pytest.fixture(autouse=True)
@@ -69,6 +78,11 @@ def test_it_serves_this_machine_and_leaves_nothing(tmp_path: Path, number: int) 
     family = psutil.Process(started.pid).children(recursive=True)
     sockets = [one for child in family for one in child.net_connections("tcp")]
     assert {one.laddr.ip for one in sockets if one.status == "LISTEN"} == {HOST}
+    for headers, data in FOREIGN:
+        page = address.split("#")[0] + ("api/2.0/mlflow/experiments/create" if data else "")
+        with pytest.raises(HTTPError) as refused:
+            urlopen(Request(page, data, headers))
+        assert refused.value.code == 403
     started.send_signal(number)
     assert started.wait(60) == 0
     assert not [child for child in family if child.is_running() and child.status() != "zombie"]

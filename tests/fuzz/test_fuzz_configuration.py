@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import random
+import shutil
 from functools import cache
 from pathlib import Path
 
 import pytest
 import yaml
 from support.fuzz import from_file, fuzz
-from support.mutations import changed_tree, mutations
+from support.mutations import mutations, other_values
 from support.paths import CONFIG, TINY
 
 from pipeline.config import experiment
@@ -58,6 +57,8 @@ WORDS = [
 
 
 def test_damaged_yaml(tmp_path: Path) -> None:
+    # The base of `demo_all.yaml`.
+    shutil.copy(CONFIG / "demo.yaml", tmp_path)
     read = from_file(tmp_path / "mine.yaml", read_with_bases)
     fuzz(read, mutations([*SEEDS[1:], MERGING], words=WORDS), refusals=(ConfigError,))
 
@@ -83,9 +84,4 @@ def test_other_values(tmp_path: Path) -> None:
     tree = {**yaml.safe_load(SEEDS[0]), "only": ["dmtnet-t", "input"], "budgets": {}}
     tree |= {"weights": {"input": {"file": "x.pth", "key": "ema"}}, "not_run": {"input": "why"}}
     tree |= {"methods": {"mine": {"module": "dmtnet", "row": "Mine", "recipe": "dmtnet"}}}
-
-    def inputs(chance: random.Random) -> bytes:
-        # JSON is YAML.
-        return json.dumps(changed_tree(tree, chance), default=repr).encode()
-
-    fuzz(read, inputs, refusals=(ConfigError,))
+    fuzz(read, other_values(tree), refusals=(ConfigError,))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import random
 from pathlib import Path
 
 from support.fuzz import from_file, fuzz
 from support.image_sets import write_set
 from support.miniatures import random_scene, write_store
-from support.mutations import changed_tree, mutations
+from support.mutations import mutations, other_values
 
 from pipeline.config.blocks import Patches
 from pipeline.data.inspection.layout import locate
@@ -54,11 +53,7 @@ def test_store_indexes(tmp_path: Path) -> None:
 def test_store_indexes_of_other_values(tmp_path: Path) -> None:
     make_store(tmp_path / "store")
     path = tmp_path / "store" / "index.json"
-    tree = json.loads(path.read_bytes())
-
-    def inputs(chance: random.Random) -> bytes:
-        return json.dumps(changed_tree(tree, chance), default=repr).encode()
-
+    inputs = other_values(json.loads(path.read_bytes()))
     read = from_file(path, lambda _: _read_all(PixelStore(tmp_path / "store")))
     fuzz(read, inputs, refusals=(DataError,))
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import random
 from pathlib import Path
 
 from support.fuzz import Read, from_file, fuzz
-from support.mutations import Inputs, changed_tree, mutations
+from support.mutations import mutations, other_values
 
 from pipeline.claims import Owner, newest, path_of
 from pipeline.data.journal import Journal
@@ -34,13 +33,6 @@ def test_journals(tmp_path: Path) -> None:
     fuzz(from_file(path, read), mutations([content]), refusals=())
 
 
-def _values_of(data: dict[str, object]) -> Inputs:
-    def inputs(chance: random.Random) -> bytes:
-        return json.dumps(changed_tree(data, chance), default=repr).encode()
-
-    return inputs
-
-
 def test_progress_files(tmp_path: Path) -> None:
     def shown(path: Path) -> None:
         state = read_state(path)
@@ -49,7 +41,7 @@ def test_progress_files(tmp_path: Path) -> None:
 
     read = from_file(tmp_path / "x.progress.json", shown)
     fuzz(read, mutations([json.dumps(PROGRESS).encode()]), refusals=())
-    fuzz(read, _values_of(PROGRESS), refusals=())
+    fuzz(read, other_values(PROGRESS), refusals=())
 
 
 def test_notes_of_the_owner(tmp_path: Path) -> None:
@@ -60,7 +52,7 @@ def test_notes_of_the_owner(tmp_path: Path) -> None:
 
     read: Read = from_file(tmp_path / "owner.json", shown)
     fuzz(read, mutations([json.dumps(OWNER).encode()]), refusals=())
-    fuzz(read, _values_of(OWNER), refusals=())
+    fuzz(read, other_values(OWNER), refusals=())
 
 
 def test_claims(tmp_path: Path) -> None:
@@ -74,4 +66,4 @@ def test_claims(tmp_path: Path) -> None:
     read: Read = from_file(path_of(tmp_path / "run.lock", 1), shown)
     this = Owner.this_process().model_dump()
     fuzz(read, mutations([json.dumps(this).encode(), b"released\n"]), refusals=())
-    fuzz(read, _values_of(this), refusals=())
+    fuzz(read, other_values(this), refusals=())

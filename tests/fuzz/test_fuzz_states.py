@@ -25,19 +25,18 @@ def _damaged_bytes(path: Path) -> Inputs:
 
 
 def _sealed_again(path: Path) -> Inputs:
-    damaged = mutations([path.read_bytes()[64:]], words=WORDS)
-    return lambda chance: sealed(damaged(chance))
+    return mutations([path.read_bytes()[64:]], words=WORDS).passed_through(sealed)
 
 
 def _other_values(path: Path) -> Inputs:
     content = content_of(path)
 
-    def inputs(chance: random.Random) -> bytes:
+    def damaged(chance: random.Random) -> bytes:
         if chance.random() < 0.8:
             return packed({**content, "snapshot": changed_tree(content["snapshot"], chance)})
         return packed(changed_tree(content, chance))
 
-    return inputs
+    return Inputs([path.read_bytes()], damaged)
 
 
 KINDS = [_damaged_bytes, _sealed_again, _other_values]

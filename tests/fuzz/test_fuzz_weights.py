@@ -23,7 +23,7 @@ import pytest
 import torch
 from safetensors.torch import save
 from support.fuzz import COUNT, from_file, fuzz
-from support.mutations import Inputs, changed_tree, mutations
+from support.mutations import Inputs, mutations, other_values
 from support.weight_files import as_objects, python2
 
 from pipeline.errors import WeightsError
@@ -38,6 +38,7 @@ CHECKPOINT = {
     "paths": [Path("a"), {1, 2}],
     "optimizer": {"state": {0: {"step": torch.tensor(1.0)}}, "groups": [(0.9, 0.99)]},
 }
+SAFETENSORS = save({"a": torch.ones(2, 3), "b": torch.ones(4).half()})
 ARRAYS = [np.arange(6, dtype=np.float32).reshape(2, 3), np.ones(4, np.float32)]
 NAMES = (
     b"torch._utils\n_rebuild_tensor_v2\n", b"cos\nsystem\n", b"collections\nOrderedDict\n",
@@ -65,7 +66,7 @@ def repacked(archive: bytes, ending: str) -> Inputs:
     with zipfile.ZipFile(io.BytesIO(archive)) as container:
         members = {name: container.read(name) for name in container.namelist()}
     (target,) = [name for name in members if name.endswith(ending)]
-    damage = mutations([members[target]], words=(*NAMES, *OPCODES))
+    damage = mutations([members[target]], words=(*NAMES, *OPCODES)).damaged
 
     def made(chance: random.Random) -> bytes:
         stream = io.BytesIO()
@@ -74,22 +75,20 @@ def repacked(archive: bytes, ending: str) -> Inputs:
                 container.writestr(name, damage(chance) if name == target else content)
         return stream.getvalue()
 
-    return made
+    return Inputs([archive], made)
 
 
-def headers(chance: random.Random) -> bytes:
-    """A file of safetensors with other values in its header."""
-    content = save({"a": torch.ones(2, 3), "b": torch.ones(4).half()})
-    length = int.from_bytes(content[:8], "little")
-    tree = changed_tree(json.loads(content[8 : 8 + length]), chance)
-    header = json.dumps(tree, default=repr).encode()
-    return struct.pack("<Q", len(header)) + header + content[8 + length :]
+def headers() -> Inputs:
+    """Files of safetensors with other values in their headers."""
+    length = int.from_bytes(SAFETENSORS[:8], "little")
+    inputs = other_values(json.loads(SAFETENSORS[8 : 8 + length]))
+    return inputs.passed_through(
+        lambda header: struct.pack("<Q", len(header)) + header + SAFETENSORS[8 + length :]
+    )
 
 
-def python2_pickle(chance: random.Random) -> bytes:
-    """An `.npz` that holds a damaged pickle of an array of arrays."""
-    body = chance.choice([python2(ARRAYS), pickle.dumps(as_objects(ARRAYS), 4)])
-    body = mutations([body], words=(*NAMES, *OPCODES))(chance)
+def of_objects(body: bytes) -> bytes:
+    """An `.npz` that holds an array of arrays as this pickle."""
     header = b"{'descr': '|O', 'fortran_order': False, 'shape': (2,), }".ljust(117) + b"\n"
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as container:
@@ -102,11 +101,13 @@ INPUTS: dict[str, Inputs] = {
     "pytorch": mutations([torch_file(old=False)], words=NAMES),
     "pytorch before 1.6": mutations([torch_file(old=True)], words=(*NAMES, *OPCODES)),
     "pickle of pytorch": repacked(torch_file(old=False), "data.pkl"),
-    "safetensors": mutations([save({"a": torch.ones(2, 3), "b": torch.ones(4).half()})]),
-    "header of safetensors": headers,
+    "safetensors": mutations([SAFETENSORS]),
+    "header of safetensors": headers(),
     "npz": mutations([npz(a=ARRAYS[0], b=ARRAYS[1]), npz(params=as_objects(ARRAYS))]),
     "npy": repacked(npz(a=ARRAYS[0]), "a.npy"),
-    "pickle of numpy": python2_pickle,
+    "pickle of numpy": mutations(
+        [python2(ARRAYS), pickle.dumps(as_objects(ARRAYS), 4)], words=(*NAMES, *OPCODES)
+    ).passed_through(of_objects),
 }
 
 

@@ -2,11 +2,12 @@
 
 Example, a test of one reader:
 
-    def test_run_records(tmp_path: Path) -> None:
-        read = from_file(tmp_path / "record.json", lambda path: read_record(path, RunRecord))
-        fuzz(read, mutations([run().model_dump_json().encode()]), refusals=(RecordError,))
+    def test_tolerances(tmp_path: Path) -> None:
+        read = from_file(tmp_path / "tolerances.yaml", load_tolerances)
+        fuzz(read, mutations([TOLERANCES_FILE.read_bytes()]), refusals=(ConfigError,))
 
 `DMTBENCH_FUZZ=50000 pytest tests/fuzz -rP` tries so many inputs per reader and prints the figures.
+With `-p support.guided_fuzz`, inputs are chosen by the code that they reach.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from typing import Any
 import psutil
 
 from pipeline.errors import UserError
+from support.mutations import Inputs
 
 COUNT = int(os.environ.get("DMTBENCH_FUZZ", "100"))
 """Number of inputs per reader."""
@@ -43,8 +45,6 @@ LIMIT_BYTES = 1 << 30
 _SHOWN_FAILURES, _SHOWN_BYTES = 10, 300
 
 Read = Callable[[bytes], object]
-Inputs = Callable[[random.Random], bytes]
-"""Makes one input; equal states of the generator give equal inputs."""
 
 
 class TooSlow(BaseException):
@@ -65,6 +65,21 @@ class Report:
         total = self.outcomes.total()
         return f"{total} inputs: {shares}; slowest {self.slowest_s:.3f} s (number {self.slowest})"
 
+    def add(self, read: Read, content: bytes, refusals: tuple[type[Exception], ...]) -> None:
+        """Feed one more input to the reader and note what becomes of it."""
+        number = self.outcomes.total()
+        started = time.perf_counter()
+        try:
+            outcome = _outcome(read, content, refusals)
+        except (Exception, TooSlow) as error:
+            outcome = f"FAILED {type(error).__name__}"
+            shown = repr(content[:_SHOWN_BYTES])
+            self.failures.setdefault(_place(error), f"input {number}: {error!r:.200} {shown}")
+        seconds = time.perf_counter() - started
+        self.outcomes[outcome] += 1
+        if seconds > self.slowest_s:
+            self.slowest_s, self.slowest = seconds, number
+
 
 def from_file(path: Path, reader: Callable[[Path], object]) -> Read:
     """`reader`, which takes a path, as a reader of bytes."""
@@ -76,6 +91,20 @@ def from_file(path: Path, reader: Callable[[Path], object]) -> Read:
     return read
 
 
+def seeded(
+    read: Read, inputs: Inputs, refusals: tuple[type[Exception], ...], count: int, seed: int
+) -> Report:
+    """Input `n` is `inputs.damaged(random.Random(f"{seed}/{n}"))`: its number reproduces it."""
+    report = Report()
+    for number in range(count):
+        report.add(read, inputs.damaged(random.Random(f"{seed}/{number}")), refusals)
+    return report
+
+
+feed = seeded
+"""How inputs are chosen; `support.guided_fuzz` replaces it."""
+
+
 def fuzz(
     read: Read,
     inputs: Inputs,
@@ -84,38 +113,26 @@ def fuzz(
     count: int = COUNT,
     seed: int = 0,
 ) -> Report:
-    """Feed `count` inputs to a reader.
-
-    Input `n` is `inputs(random.Random(f"{seed}/{n}"))`, so a failure is reproduced by its number.
+    """Feed intact inputs to a reader, then `count` damaged ones.
 
     Args:
         read: must return, or raise one of `refusals` with a message of one line.
         inputs: see `support.mutations`.
         refusals: the errors that the reader declares.
-        count: number of inputs.
+        count: number of damaged inputs.
         seed: another one gives other inputs.
 
     Raises:
-        AssertionError: another error came out, a message has several lines, an input took longer
-            than `LIMIT_S` or `WAIT_LIMIT_S`, or more memory than `LIMIT_BYTES`. One line for each
+        AssertionError: an intact input was refused, which hides the code behind the refusal; or
+            another error came out, a message has several lines, an input took longer than
+            `LIMIT_S` or `WAIT_LIMIT_S`, or more memory than `LIMIT_BYTES`. One line for each
             place of failure.
     """
-    report = Report()
+    for content in inputs.intact:
+        outcome = _outcome(read, content, refusals)
+        assert outcome == "accepted", f"an intact input: {outcome}"
     with _less_memory():
-        for number in range(count):
-            content = inputs(random.Random(f"{seed}/{number}"))
-            started = time.perf_counter()
-            try:
-                outcome = _outcome(read, content, refusals)
-            except (Exception, TooSlow) as error:
-                outcome = f"FAILED {type(error).__name__}"
-                place = _place(error)
-                shown = repr(content[:_SHOWN_BYTES])
-                report.failures.setdefault(place, f"input {number}: {error!r:.200} {shown}")
-            seconds = time.perf_counter() - started
-            report.outcomes[outcome] += 1
-            if seconds > report.slowest_s:
-                report.slowest_s, report.slowest = seconds, number
+        report = feed(read, inputs, refusals, count, seed)
     print(report)
     listed = [f"{place}: {what}" for place, what in report.failures.items()][:_SHOWN_FAILURES]
     assert not report.failures, "\n".join([str(report), *listed])

@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 import copy
+import json
 import random
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-Inputs = Callable[[random.Random], bytes]
+Damage = Callable[[random.Random], bytes]
+"""Makes one input; equal states of the generator give equal inputs."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a reader is fed: intact files, which it must accept, and damaged ones."""
+
+    intact: Sequence[bytes]
+    damaged: Damage
+
+    def passed_through(self, wrap: Callable[[bytes], bytes]) -> Inputs:
+        """The same inputs, each inside `wrap`: a seal or a container that must be right."""
+        return Inputs(
+            [wrap(content) for content in self.intact], lambda chance: wrap(self.damaged(chance))
+        )
+
 
 NUMBERS = (
     *(b"0", b"-0", b"-1", b"1", b"255", b"65536", b"2147483648", b"4294967296"),
@@ -34,7 +52,7 @@ VALUES: tuple[Any, ...] = (
 
 
 def mutations(seeds: Sequence[bytes], *, words: Sequence[bytes] = (), most: int = 3) -> Inputs:
-    """A maker of inputs: a seed with one to `most` damages.
+    """Inputs that are a seed with one to `most` damages.
 
     Args:
         seeds: intact files.
@@ -49,7 +67,20 @@ def mutations(seeds: Sequence[bytes], *, words: Sequence[bytes] = (), most: int 
             content = chance.choice(_DAMAGES)(content, chance, seeds, dictionary)
         return content
 
-    return damaged
+    return Inputs(seeds, damaged)
+
+
+def other_values(tree: Any) -> Inputs:
+    """Files of JSON, and so of YAML, in which values are other ones or gone."""
+
+    def damaged(chance: random.Random) -> bytes:
+        return _json(changed_tree(tree, chance))
+
+    return Inputs([_json(tree)], damaged)
+
+
+def _json(tree: Any) -> bytes:
+    return json.dumps(tree, default=repr).encode()
 
 
 def changed_tree(tree: Any, chance: random.Random, most: int = 2) -> Any:

@@ -15,7 +15,7 @@ from PIL import Image as Pillow
 from pipeline.data.photographs.metadata import ORIENTATION, read_exif
 from pipeline.data.photographs.photograph import Metadata, Photograph, check_size, damaged
 from pipeline.data.photographs.samples import to_rgb
-from pipeline.errors import DataError
+from pipeline.errors import DataError, one_line
 
 _WIDTH, _HEIGHT, _BITS, _COLORS, _SAMPLES, _PLANES, _FORMAT = 256, 257, 258, 262, 277, 284, 339
 _ICC, _DNG = 34675, 50706
@@ -76,7 +76,7 @@ def _kind(path: Path, tags: dict[int, Any]) -> tuple[int, int]:
     formats = tags.get(_FORMAT, _UNSIGNED)
     formats = set(formats) if isinstance(formats, tuple) else {formats}
     if formats != {_UNSIGNED} or depths not in ({8}, {16}):
-        listed = ", ".join(map(str, sorted(map(str, depths))))
+        listed = one_line(", ".join(sorted(map(str, depths))))
         raise DataError(
             f"{path}: {listed} bits per channel, or not whole numbers; export it with 8 or 16 bits"
         )

@@ -14,6 +14,7 @@ import tifffile
 from PIL import Image
 from support.photographs import ICC, encoded, exif, opencv, pixels, png
 
+from pipeline.data.photographs import tiff_file
 from pipeline.data.photographs.photograph import Photograph
 from pipeline.data.photographs.reading import read_photograph
 from pipeline.errors import DataError
@@ -192,3 +193,10 @@ def test_what_is_no_file(tmp_path: Path) -> None:
         read_photograph(tmp_path / "gone.png")
     with pytest.raises(DataError, match="not a file; name an image"):
         read_photograph(tmp_path)
+
+
+def test_many_depths_in_a_short_message() -> None:
+    """Fuzzing found a damaged file that states thousands of depths: all were listed."""
+    with pytest.raises(DataError, match="bits per channel") as caught:
+        tiff_file._kind(Path("a.tif"), {258: tuple(range(5000))})
+    assert len(str(caught.value)) < 500
