@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from pipeline.files import free_bytes
 from pipeline.planning.costs import BatchCost, TrainingCost, training_cost
 from pipeline.planning.disk import DiskUse, disk_use
 from pipeline.planning.images import Images, images_of
+from pipeline.planning.schedule import Schedule, Task, expected_hours, schedule
 from pipeline.planning.speed import Speed
 from pipeline.workflow.experiment import Workflow
 from pipeline.workflow.jobs import Job, planned_jobs
@@ -33,7 +35,8 @@ class RunPlan:
 
     `windows`: training windows of the set. `missing_weights`: what to do about files of weights
     that are not there, one line each. `left_out`: rows that the experiment leaves out, with the
-    reason. `options`: of Snakemake, for all of this machine.
+    reason. `options`: of Snakemake, for all of this machine. `schedules`: wall time on each number
+    of GPUs that was asked for.
     """
 
     config: str
@@ -47,13 +50,20 @@ class RunPlan:
     options: list[str]
     missing_weights: list[str]
     left_out: dict[str, str]
+    schedules: list[Schedule]
 
 
-def make_plan(config: Path, targets: list[str], speed: Speed) -> RunPlan:
+def make_plan(config: Path, targets: list[str], speed: Speed, gpus: Sequence[int] = ()) -> RunPlan:
     """Find out what the workflow would do in the current folder; write nothing.
 
+    Args:
+        config: the experiment file.
+        targets: files to make; everything if empty.
+        speed: of a GPU.
+        gpus: numbers of GPUs for which the wall time is estimated.
+
     Raises:
-        ConfigError: the experiment file or a target cannot be used.
+        ConfigError: the experiment file or a target cannot be used, or a job needs more GPUs.
         DataError: the number of images is unknown, or a window does not fit them.
     """
     workflow = Workflow(config)
@@ -91,7 +101,27 @@ def make_plan(config: Path, targets: list[str], speed: Speed) -> RunPlan:
         options=Machine.here().options(),
         missing_weights=needed_weights(experiment, _artifacts(jobs)),
         left_out=experiment.reasons(),
+        schedules=[schedule(_tasks(jobs, speed), number) for number in gpus],
     )
+
+
+def _tasks(jobs: list[Job], speed: Speed) -> list[Task]:
+    """The jobs with what each waits for, in an order in which they could run."""
+    makers = {path: number for number, job in enumerate(jobs) for path in job.output}
+    waits_for = {
+        number: {makers[path] for path in job.input if path in makers}
+        for number, job in enumerate(jobs)
+    }
+    order = list(TopologicalSorter(waits_for).static_order())
+    place = {number: at for at, number in enumerate(order)}
+    return [
+        Task(
+            hours=expected_hours(jobs[number].runtime or 0, jobs[number].gpu, speed),
+            gpus=jobs[number].gpu,
+            after=tuple(sorted(place[before] for before in waits_for[number])),
+        )
+        for number in order
+    ]
 
 
 def _artifacts(jobs: list[Job]) -> list[str]:
@@ -132,6 +162,8 @@ def print_plan(plan: RunPlan, console: Console) -> None:
     console.print(_disk(plan))
     if plan.trainings:
         console.print(_trainings(plan))
+    if plan.schedules:
+        console.print(_schedules(plan))
 
 
 def _jobs(plan: RunPlan) -> Group:
@@ -210,6 +242,22 @@ def _trainings(plan: RunPlan) -> Group:
         "Memory: all tensors of a pass at its peak, weights, gradients and Adam's moments; in "
         "brackets, with one crop (or clip) at a time. Batches that do not fit are divided "
         "(compute.max_crops_per_pass)."
+    )
+    return Group(table, note)
+
+
+def _schedules(plan: RunPlan) -> Group:
+    table = Table(title="Wall time", title_justify="left")
+    for heading in ("GPUs", "Hours", "Days", "GPUs idle"):
+        table.add_column(heading, justify="right")
+    for found in plan.schedules:
+        days = f"{found.hours / 24:,.1f}"
+        table.add_row(f"{found.gpus}", f"{found.hours:,.1f}", days, f"{found.idle:.0%}")
+    note = (
+        f"Critical path: {plan.schedules[0].critical_path_hours:,.1f} h, the longest chain of jobs "
+        "that wait for each other; more GPUs do not shorten it. Simulated from what each job is "
+        "expected to take, validation and evaluation included, with the longest chains first, "
+        "enough cores, and no wait in a queue."
     )
     return Group(table, note)
 
