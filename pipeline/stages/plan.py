@@ -101,12 +101,17 @@ def make_plan(config: Path, targets: list[str], speed: Speed, gpus: Sequence[int
         options=Machine.here().options(),
         missing_weights=needed_weights(experiment, _artifacts(jobs)),
         left_out=experiment.reasons(),
-        schedules=[schedule(_tasks(jobs, speed), number) for number in gpus],
+        schedules=[schedule(tasks_of(jobs, speed), number) for number in gpus],
     )
 
 
-def _tasks(jobs: list[Job], speed: Speed) -> list[Task]:
-    """The jobs with what each waits for, in an order in which they could run."""
+def tasks_of(jobs: list[Job], speed: Speed) -> list[Task]:
+    """Jobs with what each waits for, in an order in which they could run.
+
+    Args:
+        jobs: those that the workflow would run; unknown time limits count as none.
+        speed: of a GPU.
+    """
     makers = {path: number for number, job in enumerate(jobs) for path in job.output}
     waits_for = {
         number: {makers[path] for path in job.input if path in makers}
