@@ -47,15 +47,20 @@ def printed() -> str:
 
 def _lines(jobs: list[Job], schedules: list[Schedule]) -> list[str]:
     rules = [job.rule for job in jobs]
-    path = schedules[0].critical_path_hours / 24
+    path = _days(schedules[0].critical_path_hours)
     return [
         "| GPUs | Wall time | GPUs idle |",
         "|---|---|---|",
-        *(f"| {s.gpus} | {s.hours / 24:,.1f} days | {s.idle:.0%} |" for s in schedules),
+        *(f"| {s.gpus} | {_days(s.hours)} | {s.idle:.0%} |" for s in schedules),
         "",
         f"{len(jobs)} jobs, of which {rules.count('train')} trainings or fits and "
-        f"{rules.count('evaluate')} evaluations; critical path {path:,.1f} days.",
+        f"{rules.count('evaluate')} evaluations; critical path: {path}.",
     ]
+
+
+def _days(hours: float) -> str:
+    """In two digits: operations are known to about a percent, speeds are assumed."""
+    return f"{float(f'{hours / 24:.2g}'):,g} days"
 
 
 if __name__ == "__main__":

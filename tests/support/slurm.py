@@ -81,7 +81,10 @@ class Cluster(ExitStack):
         }
         with log.open("ab") as stream:
             return subprocess.Popen(
-                [*self._inside(), f"--wd={cwd}", *words], env=given, stdout=stream, stderr=stream
+                [*self._inside(), "env", f"--chdir={cwd}", *words],
+                env=given,
+                stdout=stream,
+                stderr=stream,
             )
 
     def ask(self, *words: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from support.paths import REPOSITORY
 from pipeline.workflow.stop import PATIENCE_S
 
 SLURM = REPOSITORY / "profiles" / "slurm"
-KUBERNETES = REPOSITORY / "profiles" / "kubernetes" / "job.yaml"
+KUBERNETES = REPOSITORY / "profiles" / "kubernetes"
 
 
 def parsed(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Any:
@@ -43,22 +42,22 @@ def test_the_command_takes_the_place_of_its_shell() -> None:
     assert rule.partition("shell:")[2].split('"')[1].startswith("exec dmtbench train ")
 
 
-def documents(path: Path) -> list[Any]:
-    return list(yaml.safe_load_all(path.read_text()))
+def manifest(name: str) -> Any:
+    return yaml.safe_load((KUBERNETES / name).read_text())
 
 
 def test_kubernetes_knows_every_field() -> None:
     validate = pytest.importorskip("kubernetes_validate")
-    for document in documents(KUBERNETES):
-        validate.validate(document, validate.latest_version(), strict=True)
-    _, job = documents(KUBERNETES)
+    for path in KUBERNETES.iterdir():
+        validate.validate(manifest(path.name), validate.latest_version(), strict=True)
+    job = manifest("job.yaml")
     job["spec"]["template"]["spec"]["containers"][0]["volumeMount"] = []
     with pytest.raises(validate.ValidationError, match="volumeMount"):
         validate.validate(job, validate.latest_version(), strict=True)
 
 
 def test_a_pod_gets_the_time_that_trainings_get() -> None:
-    volume, job = documents(KUBERNETES)
+    volume, job = manifest("volume.yaml"), manifest("job.yaml")
     pod = job["spec"]["template"]["spec"]
     assert pod["terminationGracePeriodSeconds"] > PATIENCE_S
     (container,) = pod["containers"]
