@@ -2,6 +2,7 @@
 from pipeline.workflow.content import Content
 from pipeline.workflow.experiment import load_workflow
 from pipeline.workflow.owner import sign_lock
+from pipeline.workflow.pass_on import pass_on_sigterm
 from pipeline.workflow.priorities import Priorities
 from pipeline.workflow.resources import JobResources
 
@@ -15,6 +16,7 @@ bench = load_workflow(workflow.configfiles, workflow.config_settings.config)
 content = Content(workflow, bench)
 jobs = JobResources(workflow, bench)
 first = Priorities(bench)
+pass_on_sigterm(workflow)
 
 
 # Only a run that works locks the folder; `dmtbench run` asks the note whether its owner is alive.

@@ -40,16 +40,27 @@ def plan(
         float,
         typer.Option(min=0.01, max=1, help="Fraction of the peak that is reached; assumed."),
     ] = Speed.utilization,
+    gpus: Annotated[
+        str, typer.Option(help="Numbers of GPUs to estimate the wall time on, such as 1,8,64.")
+    ] = "",
     json: Annotated[bool, typer.Option("--json", help="As JSON, with every single job.")] = False,
 ) -> None:
     """Show which jobs would run and why, and the disk, memory and GPU hours they would take."""
     from pipeline.stages.plan import make_plan, plan_json, print_plan
 
-    made = make_plan(config, targets or [], Speed(gpu_tflops, utilization))
+    numbers = _numbers(gpus)
+    made = make_plan(config, targets or [], Speed(gpu_tflops, utilization), numbers)
     if json:
         print(plan_json(made))
     else:
         print_plan(made)
+
+
+def _numbers(text: str) -> list[int]:
+    words = text.split(",") if text else []
+    if not all(word.strip().isdecimal() and int(word) for word in words):
+        raise typer.BadParameter(f"{text!r}: write whole numbers like 1,8,64", param_hint="--gpus")
+    return [int(word) for word in words]
 
 
 @app.command(

@@ -37,7 +37,7 @@ rule train:
     message:
         "Training {wildcards.method}, repetition {wildcards.repetition:q}"
     shell:
-        "dmtbench train {wildcards.method:q} --config {resources.experiment:q}"
+        "exec dmtbench train {wildcards.method:q} --config {resources.experiment:q}"
         " --repetition {wildcards.repetition:q} --store {params.store:q} --patches {input.patches:q}"
         " --manifest {input.manifest:q} {params.companion:q} --output {params.folder:q}"
         " --state {params.state:q} --progress-file {params.progress:q} > {log:q} 2>&1"

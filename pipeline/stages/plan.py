@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from pipeline.files import free_bytes
 from pipeline.planning.costs import BatchCost, TrainingCost, training_cost
 from pipeline.planning.disk import DiskUse, disk_use
 from pipeline.planning.images import Images, images_of
+from pipeline.planning.schedule import Schedule, Task, expected_hours, schedule
 from pipeline.planning.speed import Speed
 from pipeline.reporting.terminal import show_table
 from pipeline.workflow.experiment import Workflow
@@ -28,6 +30,7 @@ COMPLEXITY = Path("results/complexity")
 _ON_THE_RIGHT = (
     *("Jobs", "Present", "Total", "Missing"),
     *("Samples", "Steps", "Batch", "GMAC per sample", "Memory", "GPU hours"),
+    *("GPUs", "Hours", "Days", "GPUs idle"),
 )
 _OF_LARGEST = ("crop", "macs_per_sample", "memory_bytes")
 
@@ -38,7 +41,8 @@ class RunPlan:
 
     `windows`: training windows of the set. `missing_weights`: what to do about files of weights
     that are not there, one line each. `left_out`: rows that the experiment leaves out, with the
-    reason. `options`: of Snakemake, for all of this machine.
+    reason. `options`: of Snakemake, for all of this machine. `schedules`: wall time on each number
+    of GPUs that was asked for.
     """
 
     config: str
@@ -52,13 +56,20 @@ class RunPlan:
     options: list[str]
     missing_weights: list[str]
     left_out: dict[str, str]
+    schedules: list[Schedule]
 
 
-def make_plan(config: Path, targets: list[str], speed: Speed) -> RunPlan:
+def make_plan(config: Path, targets: list[str], speed: Speed, gpus: Sequence[int] = ()) -> RunPlan:
     """Find out what the workflow would do in the current folder; write nothing.
 
+    Args:
+        config: the experiment file.
+        targets: files to make; everything if empty.
+        speed: of a GPU.
+        gpus: numbers of GPUs for which the wall time is estimated.
+
     Raises:
-        ConfigError: the experiment file or a target cannot be used.
+        ConfigError: the experiment file or a target cannot be used, or a job needs more GPUs.
         DataError: the number of images is unknown, or a window does not fit them.
     """
     workflow = Workflow(config)
@@ -96,7 +107,32 @@ def make_plan(config: Path, targets: list[str], speed: Speed) -> RunPlan:
         options=Machine.here().options(),
         missing_weights=needed_weights(experiment, _artifacts(jobs)),
         left_out=experiment.reasons(),
+        schedules=[schedule(tasks_of(jobs, speed), number) for number in gpus],
     )
+
+
+def tasks_of(jobs: list[Job], speed: Speed) -> list[Task]:
+    """Jobs with what each waits for, in an order in which they could run.
+
+    Args:
+        jobs: those that the workflow would run; unknown time limits count as none.
+        speed: of a GPU.
+    """
+    makers = {path: number for number, job in enumerate(jobs) for path in job.output}
+    waits_for = {
+        number: {makers[path] for path in job.input if path in makers}
+        for number, job in enumerate(jobs)
+    }
+    order = list(TopologicalSorter(waits_for).static_order())
+    place = {number: at for at, number in enumerate(order)}
+    return [
+        Task(
+            hours=expected_hours(jobs[number].runtime or 0, jobs[number].gpu, speed),
+            gpus=jobs[number].gpu,
+            after=tuple(sorted(place[before] for before in waits_for[number])),
+        )
+        for number in order
+    ]
 
 
 def _artifacts(jobs: list[Job]) -> list[str]:
@@ -140,6 +176,8 @@ def print_plan(plan: RunPlan) -> None:
     _show_disk(plan)
     if plan.trainings:
         _show_trainings(plan)
+    if plan.schedules:
+        _show_schedules(plan)
 
 
 def _note(text: str) -> None:
@@ -219,6 +257,20 @@ def _show_trainings(plan: RunPlan) -> None:
         "Memory: all tensors of a pass at its peak, weights, gradients and Adam's moments; in "
         "brackets, with one crop (or clip) at a time. Batches that do not fit are divided "
         "(compute.max_crops_per_pass)."
+    )
+
+
+def _show_schedules(plan: RunPlan) -> None:
+    lines = [
+        (f"{found.gpus}", f"{found.hours:,.1f}", f"{found.hours / 24:,.1f}", f"{found.idle:.0%}")
+        for found in plan.schedules
+    ]
+    _show("Wall time", ("GPUs", "Hours", "Days", "GPUs idle"), lines)
+    _note(
+        f"Critical path: {plan.schedules[0].critical_path_hours:,.1f} h, the longest chain of jobs "
+        "that wait for each other; more GPUs do not shorten it. Simulated from what each job is "
+        "expected to take, validation and evaluation included, with the longest chains first, "
+        "enough cores, and no wait in a queue."
     )
 
 

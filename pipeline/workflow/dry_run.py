@@ -46,6 +46,7 @@ def _job(record: dict[str, Any]) -> dict[str, Any]:
         "rule": record["rule_name"],
         "wildcards": dict(record["wildcards"] or {}),
         "reason": record["reason"],
+        "input": [str(path) for path in record["input"] or []],
         "output": [str(path).removesuffix(_FLAG) for path in record["output"]],
         "threads": record["threads"],
         **{name: _number(resources.get(name, 0)) for name in _RESOURCES},

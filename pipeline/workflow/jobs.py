@@ -28,7 +28,7 @@ _CAUSE = re.compile(r"^Error:\n +\w+: (.+)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Job:
-    """One job: its rule and wildcards, the reasons, its outputs, and its resources.
+    """One job: its rule and wildcards, the reasons, its inputs and outputs, and its resources.
 
     `mem_mb` is main memory in MB, `runtime` the time limit in minutes, `gpu` the number of GPUs.
     `None`: not known before the manifest of somebody's own set is made.
@@ -37,6 +37,7 @@ class Job:
     rule: str
     wildcards: dict[str, str]
     reason: str
+    input: list[str]
     output: list[str]
     threads: int
     mem_mb: int | None

@@ -39,7 +39,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def job(rule: str, output: str) -> Job:
-    return Job(rule, {}, "", [output], 1, 0, 0, 0)
+    return Job(rule, {}, "", [], [output], 1, 0, 0, 0)
 
 
 @pytest.mark.parametrize("name", [".snakemake", ".snakemake/metadata", "logs", "logs/tiny"])

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# A cluster of two nodes in namespaces of its own: slurm_cluster.sh FOLDER. Its first process; what it
+# starts ends with it. Nodes have their own host name and process numbers, so they can be lost.
+set -euo pipefail
+here=$1
+mkdir -p "$here"/{etc,state,node1,node2,log,munge}
+if [ -d /sys/fs/cgroup/freezer ]; then tracking=cgroup; else tracking=linuxproc; fi
+# SLURM looks up addresses only where there is one beside 127.0.0.1.
+address=10.77.0.1
+cat > "$here/etc/slurm.conf" <<CONF
+ClusterName=drill
+SlurmctldHost=control($address)
+SlurmctldPort=16817
+AuthInfo=socket=$here/munge/socket
+SlurmUser=root
+SlurmctldPidFile=$here/slurmctld.pid
+SlurmdPidFile=$here/%n.pid
+SlurmctldLogFile=$here/log/slurmctld.log
+SlurmdLogFile=$here/log/%n.log
+StateSaveLocation=$here/state
+SlurmdSpoolDir=$here/%n
+ProctrackType=proctrack/$tracking
+TaskPlugin=task/none
+SchedulerParameters=sched_interval=2,bf_interval=2
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU_Memory
+ReturnToService=2
+SlurmdTimeout=15
+MpiDefault=none
+GresTypes=gpu
+NodeName=node1 NodeAddr=$address Port=16818 CPUs=2 RealMemory=4000 Gres=gpu:1
+NodeName=node2 NodeAddr=$address Port=16819 CPUs=2 RealMemory=4000 Gres=gpu:1
+PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE
+PartitionName=gpu Nodes=ALL MaxTime=INFINITE
+CONF
+echo "Name=gpu File=/dev/null" > "$here/etc/gres.conf"
+printf 'CgroupPlugin=cgroup/v1\nCgroupMountpoint=/sys/fs/cgroup\n' > "$here/etc/cgroup.conf"
+# At its usual place: the commands inside a job look nowhere else.
+mount --bind "$here/etc" /etc/slurm
+ip link set lo up
+ip address add $address/24 dev lo
+hostname control
+head -c 1024 /dev/urandom > "$here/munge/key"
+chmod 400 "$here/munge/key"
+chmod 711 "$here/munge"
+munged --force --socket="$here/munge/socket" --key-file="$here/munge/key" --log-file="$here/log/munged" \
+  --pid-file="$here/munge/pid" --seed-file="$here/munge/seed"
+slurmctld -c
+for node in node1 node2; do
+  unshare --uts --pid --mount-proc --fork --kill-child \
+    bash -c "hostname $node; exec slurmd -D -N $node" > "$here/log/$node.out" 2>&1 &
+  echo $! > "$here/$node.outside"
+done
+while :; do sleep 1; done
