@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
-from pipeline.html_report.chart_labels import Box, Placed, place, text_width
+from pipeline.html_report.chart_labels import LINE, Box, Placed, place, text_width
 from pipeline.html_report.markup import render
 
 WIDTH, HEIGHT = 440, 310
@@ -152,20 +152,22 @@ def _path(points: Sequence[tuple[float, float]], x: Scale, y: Scale) -> str:
 
 
 def _levels(chart: Chart, y: Scale) -> list[dict[str, object]]:
-    """Lines with names above them, on alternate sides so that near ones do not touch."""
-    ordered = sorted(chart.levels, key=lambda level: level.y)
-    return [
-        {"level": one, "y": y(one.y), "at_end": number % 2 == 1}
-        for number, one in enumerate(ordered)
-    ]
+    """Lines with names above them, on alternate sides; on each, higher lines have higher names."""
+    drawn: list[dict[str, object]] = []
+    ceilings = [math.inf, math.inf]
+    for number, one in enumerate(sorted(chart.levels, key=lambda level: level.y)):
+        side = number % 2
+        ceilings[side] = text_y = min(y(one.y) - 4, ceilings[side] - LINE)
+        drawn.append({"level": one, "y": y(one.y), "text_y": text_y, "at_end": side == 1})
+    return drawn
 
 
 def _name_box(drawn: dict[str, object]) -> Box:
     """Where the name of a level stands."""
-    level, y = drawn["level"], float(str(drawn["y"]))
+    level, text_y = drawn["level"], float(str(drawn["text_y"]))
     width = text_width(level.name) if isinstance(level, Level) else 0.0
     left = WIDTH - _RIGHT - 4 - width if drawn["at_end"] else _LEFT + 6
-    return left, y - 16, left + width, y
+    return left, text_y - LINE + 1, left + width, text_y + 4
 
 
 def _labels(chart: Chart, x: Scale, y: Scale) -> dict[int, list[Placed]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-_CHARACTER, _LINE, _GAP = 6.3, 13.0, 8.0
+_CHARACTER, LINE, _GAP = 6.3, 13.0, 8.0
 _LONGEST = 28
 
 Box = tuple[float, float, float, float]
@@ -90,7 +90,7 @@ def _candidates(x: float, y: float, name: str) -> Iterator[tuple[Placed, Box]]:
         left = x + dx - {"start": 0.0, "middle": width / 2, "end": width}[anchor]
         bottom = y + dy + 3
         placed = Placed(text, round(x + dx, 1), round(y + dy, 1), anchor)
-        yield placed, (left, bottom - _LINE, left + width, bottom)
+        yield placed, (left, bottom - LINE, left + width, bottom)
 
 
 def _overlap(one: Box, other: Box) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -74,3 +75,14 @@ def test_marks_say_what_they_show_and_series_can_be_told_apart() -> None:
 def test_one_point_has_a_chart() -> None:
     html = Chart("c", "T", "x", "y", [Series("one", [Mark(0.0, 20.0, "A", "A")])]).html()
     assert "nan" not in html
+
+
+def test_names_of_near_levels_do_not_overlap() -> None:
+    levels = [Level(20.0 + 0.01 * number, f"level {number}", "") for number in range(6)]
+    marks = [Mark(0.0, 18.0, "", ""), Mark(1.0, 25.0, "", "")]
+    html = Chart("c", "T", "x", "y", [Series("one", marks)], levels).html()
+    names = re.findall(r'<text x="[\d.]+" y="([\d.]+)" text-anchor="(\w+)">level \d</text>', html)
+    assert len(names) == len(levels)
+    for side in ("start", "end"):
+        heights = sorted(float(y) for y, anchor in names if anchor == side)
+        assert all(below - above >= 12.9 for above, below in pairwise(heights))
