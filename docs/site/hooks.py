@@ -11,6 +11,7 @@ from repository_links import PAGES, ROOT, RepositoryLinks, targets
 from source_pages import pages_of
 
 LINKS = RepositoryLinks()
+SEARCH = 'data-md-component="search" role="dialog"'
 EXAMPLES = DocstringExamples()
 STYLES = "assets/site.css"
 """Where the pages find `site.css`, as `mkdocs.yml` says."""
@@ -43,3 +44,8 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
     LINKS.page = page.file.src_uri
     EXAMPLES.active = page.file.src_uri.startswith("api/")
     return markdown
+
+
+def on_post_page(output: str, *, page: Page, config: MkDocsConfig) -> str:
+    """Name the search for screen readers, which the theme leaves out."""
+    return output.replace(SEARCH, f'{SEARCH} aria-label="Search"')

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.browser import opened_at
+from support.browser import barriers, opened_at
 from support.site import SETTINGS, build, served
 
 pytest.importorskip("mkdocs")
@@ -53,3 +53,11 @@ def test_the_image_follows_the_colors(
         image.screenshot(path=tmp_path / "image.png")
     corner = Image.open(tmp_path / "image.png").convert("L").getpixel((300, 8))
     assert (corner < 128) is dark
+
+
+@pytest.mark.parametrize("page", ["index", "commands", "api/dmtnet"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(chromium: Any, address: str, page: str, scheme: str) -> None:
+    with opened_at(chromium, f"{address}{page}.html", color_scheme=scheme) as found:
+        found.page.wait_for_load_state("networkidle")
+        assert barriers(found.page) == set()

@@ -71,6 +71,18 @@ def opened_at(
         context.close()
 
 
+def barriers(page: Any) -> set[tuple[str, str]]:
+    """What axe finds serious or critical: its name and the start of the element."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    return {
+        (one["id"], node["html"][:120])
+        for one in Axe().run(page).response["violations"]
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    }
+
+
 def _noted(found: Opened, message: Any) -> None:
     if message.type in ("error", "warning"):
         found.complaints.append(message.text)
