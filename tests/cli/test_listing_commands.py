@@ -159,7 +159,7 @@ def test_the_page_lists_every_exit_status() -> None:
 
 # They print paths or a line about what they did, drawings, code, or formats of their own.
 WITHOUT_JSON = {
-    *("fetch", "data", "doctor", "store", "check-store", "patches", "standin", "run"),
+    *("fetch", "data", "doctor", "store", "check-store", "patches", "standin", "run", "init"),
     *("train", "evaluate", "predict", "export", "sensitivity", "gpu-check", "schemas"),
     *("table1", "table2", "plot", "verdicts", "html", "qualitative", "figures", "latex"),
     *("networks", "ablation", "study-page", "track", "ui", "export-runs", "import-runs"),

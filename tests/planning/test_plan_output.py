@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from pipeline.planning.disk import DiskUse
+from pipeline.planning.schedule import Schedule
 from pipeline.planning.speed import Speed
 from pipeline.stages.plan import RunPlan, print_plan
 from pipeline.workflow.jobs import Job
 
 LONG = "A reason that is longer than any line of a terminal " * 4
 JOBS = [
-    Job("train", {"method": name, "repetition": "0"}, LONG, [], 2, 1000, 1, 60)
+    Job("train", {"method": name, "repetition": "0"}, LONG, [], [], 2, 1000, 1, 60)
     for name in ("dmtnet-b", "dmtnet-t")
 ]
 PLAN = RunPlan(
@@ -26,6 +27,7 @@ PLAN = RunPlan(
     options=["--cores", "2"],
     missing_weights=["weights of IFAN: fetch them"],
     left_out={"JNB": "no code"},
+    schedules=[Schedule(gpus=8, hours=36.0, critical_path_hours=30.0, idle=0.25)],
 )
 
 
@@ -40,6 +42,8 @@ def test_elsewhere_tables_are_tab_separated(capsys: pytest.CaptureFixture[str]) 
     assert tables[2:] == [
         ["What", "Where", "Present", "Total", "Missing"],
         ["images", "data/demo", "0.0 MB", "1.0 GB", "1.0 GB"],
+        ["GPUs", "Hours", "Days", "GPUs idle"],
+        ["8", "36.0", "1.5", "25%"],
     ]
     # Titles and notes are lines of their own, and whole.
     assert lines[0] == "2 jobs would run"
