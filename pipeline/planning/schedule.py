@@ -60,7 +60,7 @@ def schedule(tasks: Sequence[Task], gpus: int) -> Schedule:
     Example:
         >>> tasks = [Task(1, 0, ()), Task(4, 1, (0,)), Task(2, 1, (0,)), Task(2, 1, (0,))]
         >>> schedule(tasks, 1)
-        Schedule(gpus=1, hours=9.0, critical_path_hours=5.0, idle=0.1111111111111111)
+        Schedule(gpus=1, hours=9.0, critical_path_hours=5.0, idle=0.111...)
         >>> schedule(tasks, 2)
         Schedule(gpus=2, hours=5.0, critical_path_hours=5.0, idle=0.2)
     """
