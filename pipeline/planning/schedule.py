@@ -62,7 +62,7 @@ def schedule(tasks: Sequence[Task], gpus: int) -> Schedule:
         >>> schedule(tasks, 1)
         Schedule(gpus=1, hours=9.0, critical_path_hours=5.0, idle=0.111...)
         >>> schedule(tasks, 2)
-        Schedule(gpus=2, hours=5.0, critical_path_hours=5.0, idle=0.2)
+        Schedule(gpus=2, hours=5.0, critical_path_hours=5.0, idle=0.199...)
     """
     most = max((task.gpus for task in tasks), default=0)
     if most > gpus:

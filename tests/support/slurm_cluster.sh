@@ -28,8 +28,10 @@ ReturnToService=2
 SlurmdTimeout=15
 MpiDefault=none
 GresTypes=gpu
-NodeName=node1 NodeAddr=$address Port=16818 CPUs=2 RealMemory=4000 Gres=gpu:1
-NodeName=node2 NodeAddr=$address Port=16819 CPUs=2 RealMemory=4000 Gres=gpu:1
+# The nodes have what a small node has, whatever this machine has.
+SlurmdParameters=config_overrides
+NodeName=node1 NodeAddr=$address Port=16818 CPUs=8 RealMemory=16000 Gres=gpu:1
+NodeName=node2 NodeAddr=$address Port=16819 CPUs=8 RealMemory=16000 Gres=gpu:1
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE
 PartitionName=gpu Nodes=ALL MaxTime=INFINITE
 CONF
