@@ -28,7 +28,7 @@ def pass_on_sigterm(snakemake: Any) -> None:
         return
     source, sink = os.pipe()
     os.set_blocking(sink, False)
-    # Snakemake sets its own handler later; this is told of every signal that has one.
+    # Snakemake sets its own handler later; the pipe still gets every signal that has one.
     signal.set_wakeup_fd(sink, warn_on_full_buffer=False)
     Thread(target=_pass_on, args=(source, snakemake), name="SIGTERM", daemon=True).start()
 
