@@ -43,36 +43,40 @@ def band_rows(x: Tensor, values_per_row: int, unit: int = 1) -> int:
 
 def depthwise_bands(
     image: Tensor,
-    hidden: Callable[[Tensor], Tensor],
+    pixelwise: Callable[[Tensor, Tensor], object],
     weight: Tensor,
     bias: Tensor | None = None,
 ) -> Iterator[tuple[slice, Tensor]]:
-    """Depthwise 3x3 convolution (zero padding 1) of `hidden(image)`, band by band.
+    """Depthwise 3x3 convolution (zero padding 1) of `pixelwise(image)`, band by band.
 
     Rows of `image` are not read again once their slice has been yielded: the caller may overwrite
     them.
 
     Args:
         image: `[1, H, W, C]`, contiguous.
-        hidden: maps `[1, rows, W, C]` to `[1, rows, W, D]`, each pixel independently.
+        pixelwise: maps pixels, `[N, C]`, and writes the result to its second argument, `[N, D]`.
         weight: `[D, 1, 3, 3]`.
         bias: `[D]`.
 
     Yields:
         Slices of rows, and the convolution's values there, `[1, rows, W, D]`.
     """
-    height, columns = image.shape[1:3]
+    height, columns, channels = image.shape[1:]
     width = weight.shape[0]
-    rows = band_rows(image, columns * width)
-    border = image.new_zeros(1, 1, columns, width)
-    above, first = border, 0
+    rows = min(band_rows(image, columns * width), height)
+    # Two rows of the band before, the band, and the border below the last one.
+    features = image.new_empty(1, rows + 3, columns, width)
+    features[:, 0] = 0
+    kept, first = 1, 0
     for start in range(0, height, rows):
         stop = min(start + rows, height)
-        below = [border] if stop == height else []
-        band = torch.cat([above, hidden(image[:, start:stop]), *below], dim=1)
-        done = functional.conv2d(
-            band.permute(0, 3, 1, 2), weight, bias, padding=(0, 1), groups=width
-        )
-        yield slice(first, first + done.shape[2]), done.permute(0, 2, 3, 1)
-        first += done.shape[2]
-        above = band[:, -2:]
+        end = kept + stop - start
+        pixelwise(image[:, start:stop].view(-1, channels), features[0, kept:end].view(-1, width))
+        if stop == height:
+            features[:, end] = 0
+            end += 1
+        band = features[:, :end].permute(0, 3, 1, 2)
+        done = functional.conv2d(band, weight, bias, padding=(0, 1), groups=width)
+        features[:, :2] = features[:, end - 2 : end].clone()
+        yield slice(first, first + end - 2), done.permute(0, 2, 3, 1)
+        kept, first = 2, first + end - 2

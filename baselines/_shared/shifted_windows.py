@@ -8,6 +8,21 @@ from torch import Tensor
 _APART = -100.0
 
 
+def windows_of(tokens: Tensor, window: int) -> Tensor:
+    """The windows of a map, without a copy.
+
+    Args:
+        tokens: `[B, H, W, C]`; H and W are multiples of `window`.
+        window: side of a window.
+
+    Returns:
+        `[B, H / window, W / window, window, window, C]`, a view.
+    """
+    batch, height, width, channels = tokens.shape
+    grid = (height // window, window, width // window, window)
+    return tokens.view(batch, *grid, channels).transpose(2, 3)
+
+
 def relative_index(window: int) -> Tensor:
     """Row of the relative position bias table for every pair of tokens in a window.
 

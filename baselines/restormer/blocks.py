@@ -78,13 +78,13 @@ class ChannelAttention(nn.Module):
         output projection combine into one C x C matrix per image.
         """
         channels = image.shape[-1]
-        weight = self.qkv.weight.flatten(1)
+        weight = self.qkv.weight.flatten(1).T
         value = torch.empty_like(image)
         products = image.new_zeros(self.heads, channels // self.heads, channels // self.heads)
         squares = image.new_zeros(2 * channels)
         for rows, qkv in depthwise_bands(
             image,
-            lambda band: functional.linear(norm(band), weight),
+            lambda pixels, out: torch.mm(norm(pixels), weight, out=out),
             self.qkv_depthwise.weight,
         ):
             value[:, rows] = qkv[..., 2 * channels :]
@@ -125,11 +125,13 @@ class GatedFeedForward(nn.Module):
         """`image += self(norm(image))` for one image `[1, H, W, C]`."""
         channels = image.shape[-1]
         missing = -self.project_out.in_channels % _VECTOR
-        project_in = _fill_halves(self.project_in.weight.flatten(1), missing)
+        project_in = _fill_halves(self.project_in.weight.flatten(1), missing).T
         depthwise = _fill_halves(self.depthwise.weight.flatten(1), missing).view(-1, 1, 3, 3)
         project_out = functional.pad(self.project_out.weight.flatten(1), (0, missing)).T
         for rows, hidden in depthwise_bands(
-            image, lambda band: functional.linear(norm(band), project_in), depthwise
+            image,
+            lambda pixels, out: torch.mm(norm(pixels), project_in, out=out),
+            depthwise,
         ):
             gate, value = hidden.chunk(2, dim=-1)
             gated = functional.gelu(gate).mul_(value).flatten(0, 2)

@@ -6,12 +6,14 @@ In inference, attention and feed-forward network are computed for one band of ro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from baselines._shared.row_bands import band_rows, depthwise_bands, is_piecewise
-from baselines._shared.shifted_windows import relative_index, separate_borders
+from baselines._shared.shifted_windows import relative_index, separate_borders, windows_of
 
 
 class WindowAttention(nn.Module):
@@ -32,7 +34,6 @@ class WindowAttention(nn.Module):
     ) -> None:
         super().__init__()
         self.heads, self.window, self.shift = heads, window, shift
-        self.scale = (channels // heads) ** -0.5
         self.to_q = nn.Linear(channels, channels)
         self.to_kv = nn.Linear(channels, 2 * channels)
         self.proj = nn.Linear(channels, channels)
@@ -41,35 +42,39 @@ class WindowAttention(nn.Module):
         self.modulator = nn.Parameter(torch.randn(window**2, channels)) if modulated else None
         self.register_buffer("index", relative_index(window), persistent=False)
 
-    def forward(self, rolled: Tensor, *, bottom: bool = True) -> Tensor:
+    def forward(self, windows: Tensor, *, bottom: bool = True) -> Tensor:
         """Attend within each window.
 
         Args:
-            rolled: `[B, H, W, C]`, a shifted map or whole rows of its windows.
-            bottom: whether these include the last rows of the map.
+            windows: `[B, rows, columns, window, window, C]`, the windows of a shifted map or whole
+                rows of them.
+            bottom: whether these include the last row of windows of the map.
 
         Returns:
             The same shape.
         """
-        size = self.window
-        batch, height, width, channels = rolled.shape
-        grid = (batch, height // size, width // size)
-        cut = (*grid[:2], size, grid[2], size, channels)
-        windows = rolled.view(cut).transpose(2, 3).reshape(-1, size**2, channels)
+        grid, size = windows.shape[:3], self.window
+        tokens = windows.reshape(-1, size**2, windows.shape[-1])
         if self.modulator is not None:
-            windows = windows + self.modulator
-        query = self.to_q(windows).mul(self.scale).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        keys_values = self.to_kv(windows).unflatten(-1, (2, self.heads, -1))
-        key, value = keys_values.permute(2, 0, 3, 1, 4)
-        logits = query @ key.transpose(-2, -1)
-        logits += self.bias_table[self.index].permute(2, 0, 1).to(logits)
+            tokens = tokens + self.modulator
+        query = self.to_q(tokens).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        key, value = self.to_kv(tokens).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        bias = self.bias_table[self.index].permute(2, 0, 1).to(query)
+        if is_piecewise(tokens):
+            bias = bias.repeat(len(tokens) if self.shift else 1, 1, 1, 1)
+            self._separate(bias, grid, bottom=bottom)
+            mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+        else:
+            logits = query * query.shape[-1] ** -0.5 @ key.transpose(-2, -1)
+            logits += bias
+            self._separate(logits, grid, bottom=bottom)
+            mixed = logits.softmax(dim=-1) @ value
+        return self.proj(mixed.transpose(1, 2).flatten(2)).view(windows.shape)
+
+    def _separate(self, logits: Tensor, grid: Sequence[int], *, bottom: bool) -> None:
         if self.shift:
             on_grid = logits.view(*grid, *logits.shape[1:])
-            separate_borders(on_grid, size, self.shift, bottom=bottom)
-        mixed = logits.softmax(dim=-1) @ value
-        projected = self.proj(mixed.transpose(1, 2).reshape(windows.shape))
-        back = (*grid, size, size, channels)
-        return projected.view(back).transpose(2, 3).reshape(rolled.shape)
+            separate_borders(on_grid, self.window, self.shift, bottom=bottom)
 
 
 class FeedForward(nn.Module):
@@ -127,8 +132,10 @@ class Block(nn.Module):
                 self._feed_forward_in_bands(image)
             return tokens
         rolled = self.norm1(tokens).roll((-self.shift, -self.shift), (1, 2))
-        attended = self.attention(rolled).roll((self.shift, self.shift), (1, 2))
-        tokens = tokens + self._dropped(attended)
+        attended = self.attention(windows_of(rolled, self.window))
+        # Its rows and columns of windows become those of the map again.
+        rolled = attended.transpose(2, 3).reshape(tokens.shape)
+        tokens = tokens + self._dropped(rolled.roll((self.shift, self.shift), (1, 2)))
         return tokens + self._dropped(self.feed_forward(self.norm2(tokens)))
 
     def _dropped(self, branch: Tensor) -> Tensor:
@@ -141,31 +148,33 @@ class Block(nn.Module):
         height, width, channels = image.shape[1:]
         # The widest features are queries, keys and values, or the logits.
         wide = max(3 * channels, self.attention.heads * self.window**2)
-        rows = band_rows(image, wide * width, self.window)
-        for start in range(self.shift, height + self.shift, rows):
-            stop = min(start + rows, height + self.shift)
+        rows, shift = band_rows(image, wide * width, self.window), self.shift
+        for start in range(shift, height + shift, rows):
+            stop = min(start + rows, height + shift)
             pieces = [image[:, start : min(stop, height)]]
             if stop > height:
-                pieces.append(image[:, : self.shift])
-            band = torch.cat(pieces, dim=1) if len(pieces) > 1 else pieces[0]
-            band = self.norm1(band).roll(-self.shift, 2) if self.shift else self.norm1(band)
-            done = self.attention(band, bottom=stop == height + self.shift)
-            if self.shift:
-                done = done.roll(self.shift, 2)
-            for piece, part in zip(
-                pieces, done.split([piece.shape[1] for piece in pieces], dim=1), strict=True
-            ):
-                piece += part
+                pieces.append(image[:, :shift])
+            # Without a shift, the windows are a view of the image.
+            band = torch.cat(pieces, dim=1).roll(-shift, 2) if shift else pieces[0]
+            windows = windows_of(band, self.window)
+            windows += self.attention(self.norm1(windows), bottom=stop == height + shift)
+            if shift:
+                heights = [piece.shape[1] for piece in pieces]
+                for piece, part in zip(pieces, torch.split(band, heights, dim=1), strict=True):
+                    piece[:, :, shift:] = part[:, :, :-shift]
+                    piece[:, :, :shift] = part[:, :, -shift:]
 
     def _feed_forward_in_bands(self, image: Tensor) -> None:
         inner = self.feed_forward
         channels = image.shape[-1]
 
-        def hidden(band: Tensor) -> Tensor:
-            return functional.gelu(inner.linear1(self.norm2(band)))
+        def hidden(pixels: Tensor, out: Tensor) -> None:
+            torch.addmm(inner.linear1.bias, self.norm2(pixels), inner.linear1.weight.T, out=out)
+            torch.ops.aten.gelu_(out)
 
         for rows, done in depthwise_bands(
             image, hidden, inner.depthwise.weight, inner.depthwise.bias
         ):
             target = image[:, rows].view(-1, channels)
-            target += inner.linear2(functional.gelu(done)).view(-1, channels)
+            target += inner.linear2.bias
+            target.addmm_(torch.ops.aten.gelu_(done).flatten(0, 2), inner.linear2.weight.T)
