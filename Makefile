@@ -13,7 +13,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 # Python compiles a module when it is first imported; most of these never are.
 PIP_INSTALL := $(BIN)/pip install --disable-pip-version-check --no-deps --no-compile --progress-bar off --quiet
 
-.PHONY: install table1 test drills lint docs dist gpu clean lock vulnerabilities sbom
+.PHONY: install table1 test drills bench lint docs dist gpu clean lock vulnerabilities sbom
 
 install: $(READY)
 
@@ -43,6 +43,10 @@ test: $(READY)
 # takes.
 drills: $(READY)
 	$(BIN)/pytest -m drill -v tests/drills
+
+# Every speed ratio with its limit, into benchmarks/README.md: half an hour on an idle machine.
+bench: $(READY)
+	$(BIN)/python -m benchmarks.bench
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.calibration_calls import CALLS, GAUSSIAN, METRICS, PACKAGES, Pair, ours, similarity
+from benchmarks.pages import with_block
 from pipeline.config.blocks import SplitScenes, Synthetic
 from pipeline.config.experiment import load_experiment
 from pipeline.data.bit_depth import unit_range
@@ -176,8 +177,7 @@ def _difference(values: Mapping[str, Any], name: str, metric: str) -> str:
 
 def written(page: str, text: str) -> str:
     """The page with this block between its marks."""
-    before, rest = page.split(BEGIN, 1)
-    return f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.split(END, 1)[1]}"
+    return with_block(page, BEGIN, END, text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

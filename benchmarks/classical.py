@@ -14,8 +14,11 @@ bound) and with EBDB's. Exits with status 1 if any bound is missed.
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
 
 from baselines._deconvolution import HyperLaplacian
@@ -38,10 +41,14 @@ def speed(options: argparse.Namespace) -> bool:
     print(
         f"{height}x{width}, {options.levels} levels of sigma {LOWEST:g} to {HIGHEST:g}, "
         f"{options.map} map; {solver}; {options.threads} threads, {os.cpu_count()} cores",
+        file=sys.stderr if options.json else sys.stdout,
         flush=True,
     )
     scene = make_scene((height, width), options.levels, options.map)
     speeds = compare(scene, solver, options.threads, options.plain_levels)
+    if options.json:
+        print(json.dumps({**asdict(speeds), "ratio": speeds.ratio}))
+        return True
     # The time bound applies to whole images only.
     is_whole_image = height * width >= CANON_SIZE[0] * CANON_SIZE[1]
     checks = [
@@ -104,6 +111,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     speed_command.add_argument(
         "--plain-levels", type=int, default=5, help="levels of the plain steps"
     )
+    speed_command.add_argument("--json", action="store_true", help="print JSON")
     commands.add_parser("figures", help="compare with the reference figures")
     options = parser.parse_args(arguments)
     if options.command == "speed":

@@ -34,7 +34,7 @@ METHODS = {
 }
 # Multiply-accumulates at 256 x 256 by fvcore, verified by the tests.
 MACS_256 = {"restormer": 155_268_956_160, "uformer-b": 86_947_397_632}
-RATIO, TOLERANCE = 1.3, 1e-4
+RATIOS, TOLERANCE = {"restormer": 1.3, "uformer-b": 1.6}, 1e-4
 
 
 def draw(network: nn.Module) -> None:
@@ -99,7 +99,7 @@ def whole_image(name: str, threads: int) -> dict[str, float | str]:
 def show(result: dict[str, Any]) -> None:
     print(
         f"{result['method']}: {result['ours_s']:.2f} s, literal {result['literal_s']:.2f} s, "
-        f"{result['ratio']:.2f} times as fast (target: {RATIO}); CPU time "
+        f"{result['ratio']:.2f} times as fast (target: {RATIOS[result['method']]}); CPU time "
         f"{result['ours_cpu_s']:.2f} and {result['literal_cpu_s']:.2f} s, {result['ratio_cpu']:.2f}"
     )
     print(
