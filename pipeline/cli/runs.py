@@ -145,7 +145,7 @@ def evaluate(
 ) -> None:
     """Score one method on the images of the test split.
 
-    First it scores controls whose values are known, and refuses to go on if one is off.
+    First it scores controls whose values are known, and refuses to continue if one is off.
     """
     from pipeline.compute.launch import gpus_held
     from pipeline.config.experiment import load_experiment

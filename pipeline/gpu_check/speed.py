@@ -101,7 +101,7 @@ class Speeds:
         """Measure one cell.
 
         Raises:
-            RuntimeError: CUDA failed in a way that leaves the process unable to go on.
+            RuntimeError: CUDA failed in a way that leaves the process unable to continue.
         """
         setting, device = self.setting, self.setting.prepare(cell.precision, **cell.switches)
         meter, found = Meter(device), self._row(cell)

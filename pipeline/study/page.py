@@ -244,7 +244,7 @@ def _origin(study: StudyFolder) -> Iterator[str]:
         f"{len(record.runs)} trainings and {len(record.results)} evaluations, made {when}.",
         f"Hours: {record.training_s / _HOUR:.2f} of training and {record.evaluation_s / _HOUR:.2f} "
         "of evaluation, summed over jobs, of which several may run at a time. A training that was "
-        "interrupted counts from where it went on.",
+        "interrupted counts from where it resumed.",
         f"Machine: {machine}.",
         f"Packages: {packages}.",
         f"Code: {'; '.join(record.commits)}.",

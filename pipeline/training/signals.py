@@ -31,7 +31,7 @@ def measure(
 ) -> list[ModuleSignals]:
     """Signals and gradients of every module for one batch.
 
-    Weights, buffers and random numbers stay as they were: a training goes on as without it.
+    Weights, buffers and random numbers stay as they were: a training continues as without it.
 
     Args:
         train_step: the network and its loss.

@@ -54,7 +54,7 @@ class StopSignals(ExitStack[None]):
         code = process.wait()
         if code < 0:
             name = signal.Signals(-code).name
-            say(f"Snakemake was ended by {name}; run the command again to go on")
+            say(f"Snakemake was ended by {name}; run the command again to resume")
         return code if code >= 0 else 128 - code
 
     def _note(self, number: int, _: FrameType | None) -> None:

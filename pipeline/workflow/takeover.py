@@ -1,4 +1,4 @@
-"""What a killed workflow leaves behind in its folder, jobs and locks, and how a new run goes on."""
+"""What a killed workflow leaves behind in its folder, jobs and locks, and how a new run resumes."""
 
 from __future__ import annotations
 

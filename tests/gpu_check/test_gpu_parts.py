@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from unittest.mock import create_autospec
 
 import pytest
 import torch
-from support.gpu_parts import METHODS, measured, narrow_setting
+from support.gpu_parts import METHODS, measured
 
 from pipeline.gpu_check import (
     attention,
@@ -26,11 +24,6 @@ from pipeline.gpu_check.rows import Skipped
 from pipeline.gpu_check.setting import Setting, Subject
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
-
-
-@pytest.fixture
-def setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Setting]:
-    yield from narrow_setting(tmp_path, monkeypatch)
 
 
 def test_every_part_has_its_module() -> None:

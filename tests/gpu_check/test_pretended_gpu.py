@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, cast
 from unittest.mock import create_autospec
 
 import pytest
 import torch
-from support.gpu_parts import narrow_setting
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
@@ -23,11 +20,6 @@ from pipeline.gpu_check.meter import Meter, Peak, ran_out_of_memory
 from pipeline.gpu_check.setting import Setting, Subject
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
-
-
-@pytest.fixture
-def setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Setting]:
-    yield from narrow_setting(tmp_path, monkeypatch)
 
 
 @pytest.fixture
