@@ -26,6 +26,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from benchmarks import goals
 from benchmarks.goals import Goal
 from benchmarks.pages import with_block
@@ -37,6 +39,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 VALUES, PAGE = (Path(__file__).with_name(name) for name in ("bench.json", "README.md"))
 BEGIN, END = "<!-- bench: make bench -->", "<!-- end -->"
 HEAD = "| Measured | Against | Result | Limit | Met | Benchmark |\n|---|---|--:|--:|---|---|"
+LEFT_OUT = " bfloat16 was left out: this CPU has no instructions for it."
 MET = {True: "yes", False: "**no**", None: ""}
 
 
@@ -48,11 +51,13 @@ class Benchmark:
         arguments: without those of the output.
         goals: reads its output.
         csv: whether it writes a CSV file instead of printing JSON.
+        precisions: whether it has an option for them.
     """
 
     arguments: tuple[str, ...]
     goals: Callable[[Any], Iterator[Goal]]
     csv: bool = False
+    precisions: bool = False
 
 
 BENCHMARKS = {
@@ -62,8 +67,10 @@ BENCHMARKS = {
     "crop_loader": Benchmark(("--workers", "2"), goals.of_crop_loader),
     "classical": Benchmark(("speed", "--threads", "2"), goals.of_classical),
     "all_reduce": Benchmark((), goals.of_all_reduce, csv=True),
-    "loop_overhead": Benchmark(("--threads", "2"), goals.of_loop_overhead, csv=True),
-    "dmtnet": Benchmark(("--threads", "2"), goals.of_dmtnet, csv=True),
+    "loop_overhead": Benchmark(
+        ("--threads", "2"), goals.of_loop_overhead, csv=True, precisions=True
+    ),
+    "dmtnet": Benchmark(("--threads", "2"), goals.of_dmtnet, csv=True, precisions=True),
 }
 
 
@@ -71,27 +78,34 @@ class BenchmarkError(Exception):
     """A benchmark failed."""
 
 
+def has_bfloat16() -> bool:
+    """Whether this CPU has instructions for bfloat16; without them it is several times as slow."""
+    found = torch.cpu.get_capabilities()
+    return any(found.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
 def measured(name: str) -> list[Goal]:
     """Run one benchmark.
 
     Raises:
-        BenchmarkError: it failed, or printed something else than its result.
+        BenchmarkError: it failed.
     """
     benchmark = BENCHMARKS[name]
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "rows.csv"
         output = ["--csv", str(table)] if benchmark.csv else ["--json"]
         command = [sys.executable, "-m", f"benchmarks.{name}", *benchmark.arguments, *output]
+        if benchmark.precisions and not has_bfloat16():
+            command += ["--precisions", "float32"]
         # Progress bars and messages stay visible.
         done = subprocess.run(
             command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=False
         )
-        text = table.read_text(encoding="utf-8") if table.exists() else done.stdout
-    try:
-        found = list(csv.DictReader(io.StringIO(text))) if benchmark.csv else json.loads(text)
-        return list(benchmark.goals(found))
-    except (ValueError, KeyError) as error:
-        raise BenchmarkError(f"{name}: ended with status {done.returncode}: {error!r}") from error
+        if done.returncode:
+            raise BenchmarkError(f"{name}: ended with status {done.returncode}")
+        text = table.read_text(encoding="utf-8") if benchmark.csv else done.stdout
+    found = list(csv.DictReader(io.StringIO(text))) if benchmark.csv else json.loads(text)
+    return list(benchmark.goals(found))
 
 
 def entry(name: str, commit: str | None) -> dict[str, Any]:
@@ -107,6 +121,7 @@ def entry(name: str, commit: str | None) -> dict[str, Any]:
         "date": time.strftime("%Y-%m-%d"),
         "machine": {key: hardware()[key] for key in ("cpu", "cores", "memory_mb")},
         "versions": {key: versions[key] for key in ("python", "torch")},
+        "bfloat16": has_bfloat16(),
     }
 
 
@@ -124,6 +139,8 @@ def block(known: Mapping[str, Mapping[str, Any]]) -> str:
             f"`{name}`: {one['date']}, {one['seconds']} s, load {one['load']:.1f} before it, "
             f"{machine['cores']} cores ({machine['cpu']}), torch {versions['torch']}, Python "
             f"{versions['python']}, commit {str(one['commit'])[:10]}."
+            + LEFT_OUT
+            * (BENCHMARKS[name].precisions and not one["bfloat16"])
         )
     return "\n".join([*lines, "", *(f"- {run}" for run in runs)])
 

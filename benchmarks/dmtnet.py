@@ -71,7 +71,7 @@ def jobs(options: argparse.Namespace) -> list[Job]:
         Job(variant, task, precision, shapes[task], options.passes, options.threads)
         for task in options.tasks
         for variant in options.variants
-        for precision in PRECISIONS
+        for precision in options.precisions
     ]
 
 
@@ -164,6 +164,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--variants", nargs="+", choices=("t", "s", "b", "l", "h"))
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
     parser.add_argument(
         "--size", nargs=2, type=int, default=CANON_SIZE, help="size in the forward pass"
     )
