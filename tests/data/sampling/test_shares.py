@@ -1,4 +1,4 @@
-"""What each process gets of the batches of an epoch, and where a training goes on."""
+"""What each process gets of the batches of an epoch, and where a training resumes."""
 
 from __future__ import annotations
 
