@@ -77,16 +77,19 @@ def test_a_training_on_a_node_that_stood_still_writes_nothing_when_it_is_back(
     cluster: Cluster, expected: Path, project: Path
 ) -> None:
     run, job, node, other = begin(cluster, project, "--retries", "0", wait_s=1)
-    snakemake = cluster.processes(COMMAND, node)[0].parent()
-    cluster.suspend(node)
-    before = saved(project)
-    wait_until("the other node", lambda: cluster.job_of(TRAINING) == (job, other))
-    wait_until("a newer state", lambda: saved(project) > before)
-    # Only the training wakes up, so that nobody but the lease can stop it.
-    cluster.wake(node, LOADERS)
-    cluster.wake(node, COMMAND)
-    wait_until("its end", lambda: not cluster.processes(COMMAND, node))
-    assert "nothing more is written here" in (project / LOG).read_text(errors="replace")
+    (training,) = cluster.processes(COMMAND, node)
+    snakemake = training.parent()
+    # The next job makes the file of the log anew.
+    with Path(f"/proc/{training.pid}/fd/2").open() as errors:
+        cluster.suspend(node)
+        before = saved(project)
+        wait_until("the other node", lambda: cluster.job_of(TRAINING) == (job, other))
+        wait_until("a newer state", lambda: saved(project) > before)
+        # Only the training wakes up, so that nobody but the lease can stop it.
+        cluster.wake(node, LOADERS)
+        cluster.wake(node, COMMAND)
+        wait_until("its end", lambda: not cluster.processes(COMMAND, node))
+        assert "nothing more is written here" in errors.read()
     assert cluster.job_of(TRAINING) == (job, other)
     finish(run, project)
     compare(project, expected, WEIGHTS)
