@@ -1,8 +1,8 @@
 """The demo as jobs on a real SLURM of two nodes, and a training that gets SIGTERM meanwhile.
 
-All methods and reports of `config/demo.yaml`; only sizes are cut, by the experiment below: seven
-scenes of 64 x 96 pixels, narrower networks, 12 steps for most trainings. Takes four minutes of
-processor time without SLURM and twice that with it.
+All methods and reports of `config/demo.yaml`; only sizes are cut, by the experiment below: nine
+scenes of 64 x 96 pixels, narrower networks, 12 steps for most trainings. Takes some four minutes
+of processor time without SLURM, where every job loads Snakemake only once.
 """
 
 from __future__ import annotations

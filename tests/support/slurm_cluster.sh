@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A cluster of two nodes in namespaces of its own: slurm_cluster.sh FOLDER NODES. Its first process; what it
+# A cluster in namespaces of its own: slurm_cluster.sh FOLDER NODES. Its first process; what it
 # starts ends with it. Nodes have their own host name and process numbers, so they can be lost.
 set -euo pipefail
 here=$1
@@ -57,8 +57,8 @@ hostname control
 head -c 1024 /dev/urandom > "$here/munge/key"
 chmod 400 "$here/munge/key"
 chmod 711 "$here/munge"
-munged --force --socket="$here/munge/socket" --key-file="$here/munge/key" --log-file="$here/log/munged" \
-  --pid-file="$here/munge/pid" --seed-file="$here/munge/seed"
+munged --force --socket="$here/munge/socket" --key-file="$here/munge/key" \
+  --log-file="$here/log/munged" --pid-file="$here/munge/pid" --seed-file="$here/munge/seed"
 slurmctld -c
 while :; do
   for node in "${nodes[@]}"; do
