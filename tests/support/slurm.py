@@ -9,7 +9,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -19,8 +20,11 @@ from support.paths import REPOSITORY, TESTS
 _PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "setpriv", "unshare", "nsenter", "ip")
 _NAMESPACES = ("--mount", "--pid", "--net", "--uts")
 _SCRIPT = TESTS / "support" / "slurm_cluster.sh"
+# How the script starts a node.
+_NODE = "unshare --uts --pid --mount-proc --fork --kill-child bash -c hostname"
 _START_S = 60.0
-NODES = ("node1", "node2")
+# Their cgroups are the machine's, so the nodes of two clusters must not bear the same names.
+NODES = (f"node1-{os.getpid()}", f"node2-{os.getpid()}")
 
 
 def why_not() -> str:
@@ -33,6 +37,14 @@ def why_not() -> str:
     return ""
 
 
+def _line(process: psutil.Process) -> str:
+    """The command line; empty if the process has ended."""
+    try:
+        return "" if process.status() == psutil.STATUS_ZOMBIE else " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
+
+
 def wait_until(what: str, found: Callable[[], object], seconds: float = 900.0) -> None:
     """Wait until something is found.
 
@@ -43,6 +55,16 @@ def wait_until(what: str, found: Callable[[], object], seconds: float = 900.0) -
     while not found():
         assert time.monotonic() < until, f"{what}: not within {seconds:.0f} s"
         time.sleep(0.5)
+
+
+def _remove_groups(folder: Path) -> bool:
+    """Whether a cgroup could be removed, with those in it; not while a process of them ends."""
+    try:
+        for path, _, _ in os.walk(folder, topdown=False):
+            Path(path).rmdir()
+    except OSError:
+        return False
+    return True
 
 
 class Cluster(ExitStack):
@@ -63,7 +85,7 @@ class Cluster(ExitStack):
         self.folder.mkdir()
         with (self.folder / "cluster.out").open("wb") as log:
             self._outside = subprocess.Popen(
-                [*command, "bash", str(_SCRIPT), str(self.folder)], stdout=log, stderr=log
+                [*command, "bash", str(_SCRIPT), str(self.folder), *NODES], stdout=log, stderr=log
             )
         self.callback(self._stop)
         wait_until("two idle nodes", lambda: self._nodes_in("idle") == len(NODES), _START_S)
@@ -116,15 +138,49 @@ class Cluster(ExitStack):
         """Kill all processes of a node at once, as a power failure would."""
         self.ask("kill", "-KILL", (self.folder / f"{node}.outside").read_text().strip())
 
-    def processes(self, word: str) -> list[str]:
-        """Command lines of the cluster's living processes that hold this word."""
-        first = psutil.Process(self._first)
-        lines = [
-            " ".join(process.cmdline())
-            for process in first.children(recursive=True)
-            if process.status() != psutil.STATUS_ZOMBIE
-        ]
-        return [line for line in lines if word in line]
+    def start_node(self, node: str) -> None:
+        """Start a node that was lost, and wait until it is idle."""
+        self.ask("touch", str(self.folder / f"{node}.start"))
+        wait_until(f"{node} to be idle", lambda: self.state_of(node) == "idle", _START_S)
+
+    def state_of(self, node: str) -> str:
+        """SLURM's word for the state of a node; with a star, it does not respond."""
+        return self.ask("sinfo", "--noheader", f"--nodes={node}", "--format=%T", "--partition=main")
+
+    def clear(self) -> None:
+        """End all jobs, and what submitted them."""
+        for node in NODES:
+            self.wake(node)
+        for process in self.processes("snakemake"):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.ask("scancel", "--user=root")
+        wait_until("an empty queue", lambda: not self.ask("squeue", "--noheader"), _START_S * 3)
+
+    def suspend(self, node: str, word: str = "") -> None:
+        """Let time stand still for the processes of a node whose command lines hold this word."""
+        while awake := [
+            process
+            for process in self.processes(word, node)
+            if process.status() != psutil.STATUS_STOPPED
+        ]:
+            for process in awake:
+                with suppress(psutil.NoSuchProcess):
+                    process.suspend()
+
+    def wake(self, node: str, word: str = "") -> None:
+        """Let suspended processes of a node continue."""
+        for process in self.processes(word, node):
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
+
+    def processes(self, word: str, node: str = "") -> list[psutil.Process]:
+        """Living processes, of the cluster or of a node, whose command lines hold this word."""
+        found = psutil.Process(self._first).children(recursive=True)
+        if node:
+            outside = [one for one in found if _line(one).startswith(f"{_NODE} {node}")]
+            found = [one for each in outside for one in each.children(recursive=True)]
+        return [one for one in found if (line := _line(one)) and word in line]
 
     @property
     def _first(self) -> int:
@@ -145,6 +201,6 @@ class Cluster(ExitStack):
         # Its child, the first process of the namespace, is killed with it, and so are all others.
         self._outside.send_signal(signal.SIGKILL)
         self._outside.wait()
-        for folder in (f"/sys/fs/cgroup/freezer/slurm_{node}" for node in NODES):
-            for path, _, _ in os.walk(folder, topdown=False):
-                Path(path).rmdir()
+        for node in NODES:
+            folder = Path(f"/sys/fs/cgroup/freezer/slurm_{node}")
+            wait_until("the end of all jobs", partial(_remove_groups, folder), _START_S)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
+from contextlib import suppress
+from pathlib import Path
 
 from torch import Tensor, nn
 
@@ -11,6 +12,7 @@ VIEWS = ("combined",)
 INPUT_BITS = 16
 CITATION = "Example; not a published method"
 LICENCE = "Apache-2.0"
+_SECONDS = Path("wait_s")
 
 
 class WaitingNet(nn.Module):
@@ -19,13 +21,18 @@ class WaitingNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.correction = nn.Conv2d(3, 3, 3, padding=1)
-        self._wait_s = float(os.environ.get("DRILL_WAIT_S", "0"))
 
     def forward(self, x: Tensor, *, origin: object = None, full_size: object = None) -> Tensor:
         """`[B, 3, H, W]` to `[B, 3, H, W]`."""
         if self.training and x.device.type != "meta":
-            time.sleep(self._wait_s)
+            _wait()
         return x + self.correction(x)
+
+
+def _wait() -> None:
+    """Wait as many seconds as a file in the current folder says, if there is one."""
+    with suppress(FileNotFoundError):
+        time.sleep(float(_SECONDS.read_text()))
 
 
 def build() -> WaitingNet:

@@ -209,7 +209,7 @@ class Noisy(nn.Module):
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "radam"])
-def test_a_training_goes_on_as_without(optimizer: str) -> None:
+def test_a_training_continues_as_without(optimizer: str) -> None:
     states = []
     for looks in (False, True):
         torch.manual_seed(0)

@@ -226,7 +226,7 @@ def test_a_process_saves_the_generator_of_its_own_device(monkeypatch: pytest.Mon
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_a_gpu_goes_on_with_its_stream_or_with_a_new_one() -> None:
+def test_a_gpu_continues_with_its_stream_or_with_a_new_one() -> None:
     device = torch.device("cuda", torch.cuda.device_count() - 1)
 
     def draw() -> list[float]:

@@ -36,6 +36,11 @@ def test_account_and_partition_are_variables(monkeypatch: pytest.MonkeyPatch) ->
     assert {"slurm_account=mine", "slurm_partition=gpu"} <= set(named.default_resources.args)
 
 
+def test_a_job_that_failed_removes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    # It may be one of a node that was cut off, whose work another job has finished since.
+    assert parsed(monkeypatch).keep_incomplete
+
+
 def test_the_command_takes_the_place_of_its_shell() -> None:
     # A shell would end on SIGTERM before the state is saved.
     rule = (REPOSITORY / "pipeline" / "rules" / "train.smk").read_text()
