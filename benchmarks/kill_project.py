@@ -90,7 +90,7 @@ class Project:
 
     def copy(self, folder: Path) -> Project:
         """The same project in another folder, with all that was made."""
-        shutil.copytree(self.folder, folder, symlinks=True)
+        shutil.copytree(self.folder, folder, symlinks=True, dirs_exist_ok=True)
         copied = object.__new__(Project)
         copied.folder, copied.cores, copied._log = folder, self.cores, folder.with_suffix(".log")
         copied._log.touch()

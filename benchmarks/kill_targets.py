@@ -89,16 +89,26 @@ def wait_for(
     """
     while run.poll() is None:
         with contextlib.suppress(psutil.Error):
-            whole = psutil.Process(run.pid)
             if kind in ("run", "group"):
-                return whole
-            for process in whole.children(recursive=True):
-                if _is(kind, process.cmdline()):
+                return psutil.Process(run.pid)
+            for found, process in working(run):
+                if found == kind:
                     parent = process.parent()
                     is_shell = parent is not None and "bash" in parent.name()
                     return parent if is_shell and choices.random() < _SHELL else process
         time.sleep(0.1)
     return None
+
+
+def working(run: subprocess.Popen[bytes]) -> list[tuple[str, psutil.Process]]:
+    """Snakemake and the commands of jobs that work for a run now, each with its kind."""
+    found = []
+    with contextlib.suppress(psutil.Error):
+        for process in psutil.Process(run.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if kind := _kind(process.cmdline()):
+                    found.append((kind, process))
+    return found
 
 
 def send(
@@ -117,15 +127,16 @@ def send(
     return True
 
 
-def _is(kind: str, words: list[str]) -> bool:
+def _kind(words: list[str]) -> str:
+    """The kind of a process by its command line; empty for others, such as shells and workers."""
     names = [Path(word).name for word in words]
-    if kind == "snakemake":
-        return "snakemake" in names
+    if "snakemake" in names:
+        return "snakemake"
     at = names.index("dmtbench") if "dmtbench" in names else len(names)
     command = "".join(names[at + 1 : at + 2])
     if command == "evaluate" and _GIVEN_OPTION in words:
-        command = "evaluate_given"
-    return command == kind
+        return "evaluate_given"
+    return command if command in JOBS else ""
 
 
 def _delete(path: Path) -> None:

@@ -26,7 +26,7 @@ from pathlib import Path
 from statistics import fmean
 
 from benchmarks.kill_project import METHODS, Failed, Project
-from benchmarks.kill_targets import JOBS, KINDS, OTHERS, send, spoil, wait_for
+from benchmarks.kill_targets import JOBS, KINDS, OTHERS, send, spoil, wait_for, working
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 MISSES_IN_A_ROW = 20
@@ -55,7 +55,7 @@ class Drill:
         self.survivors = False
 
     def disturb(self, kind: str, number: signal.Signals) -> bool:
-        """One run that gets one signal; returns whether the signal found a process.
+        """One run that gets one signal; returns whether a process of this kind got it.
 
         Raises:
             Failed: the run failed without a signal, hung, left processes behind or differs.
@@ -68,17 +68,23 @@ class Drill:
             return False
         found = time.monotonic()
         time.sleep(self.random.uniform(0, self.life_s[kind]))
-        if not send(run, target, kind, number):
+        hit = send(run, target, kind, number)
+        if not hit:
             self.life_s[kind] = max(0.1, self.life_s[kind] / 2)
-            self.end(run, f"{kind}: ended before {number.name}")
-            return False
+            # Whatever works now, lest the run be in vain.
+            others = working(run)
+            other, target = self.random.choice(others) if others else (kind, target)
+            if not send(run, target, other, number):
+                self.end(run, f"{kind}: ended before {number.name}")
+                return False
+            kind = other
         self.sent[f"{kind} {number.name}"] += 1
         what = f"{sum(self.sent.values()):3d}. {number.name} to {kind}"
         killed = number == signal.SIGKILL and kind in ("run", "group")
         self.survivors = killed and (self.survivors or kind == "run")
         after = time.monotonic() - found
         self.end(run, f"{what} after {after:.1f} s", signalled=True)
-        return True
+        return hit
 
     def end(self, run: subprocess.Popen[bytes], what: str, *, signalled: bool = False) -> None:
         """Wait for the end of a run and check what it left behind."""
