@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 _MAX_BYTES = 4096
 _RELEASED = b"released\n"
+_ABANDONED_NS, _UNKNOWN_NS = 0, -1
 
 
 class Owner(BaseModel):
@@ -68,9 +69,11 @@ class Claim(NamedTuple):
 
     @property
     def is_free(self) -> bool:
-        """Whether its owner is known to have ended or to have released it."""
+        """Whether its owner is known to have ended, released it, or failed to make it."""
         owner = self.owner
-        return self.is_released or (owner is not None and owner.is_here and not owner.is_alive)
+        if owner is None:
+            return self.is_released or self.changed_ns == _ABANDONED_NS
+        return owner.is_here and not owner.is_alive
 
     @property
     def who(self) -> str:
@@ -95,6 +98,15 @@ def write(file: int, owner: Owner | None) -> None:
     os.fsync(file)
 
 
+def abandon(file: int) -> None:
+    """Free a claim that could not be written: on a full disk its time can still be set.
+
+    Raises:
+        OSError: not even that.
+    """
+    os.utime(file, ns=(_ABANDONED_NS, _ABANDONED_NS))
+
+
 def newest(path: Path) -> Claim | None:
     """The newest claim of the lease at `path`; `None` if there is none.
 
@@ -111,7 +123,7 @@ def newest(path: Path) -> Claim | None:
     except OSError as error:
         if error.errno not in (errno.ENOENT, errno.ESTALE):
             raise
-        return Claim(number, None, 0)
+        return Claim(number, None, _UNKNOWN_NS)
     try:
         content, changed_ns = os.read(file, _MAX_BYTES), os.fstat(file).st_mtime_ns
     finally:

@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pipeline.claims import Claim, Owner, newest, numbers_of, path_of, write
+from pipeline.claims import Claim, Owner, abandon, newest, numbers_of, path_of, write
 from pipeline.errors import UserError
 
 LEASE_S = 120.0
@@ -202,7 +202,9 @@ def _claim(path: Path, number: int, duration: float) -> Lease | None:
             return None
         lease = Lease(path, file, owner, duration)
     except BaseException:
-        # It stays, and counts as dead in time: a number that others saw must not come back.
+        # It stays: a number that others saw must not come back.
+        with suppress(OSError):
+            abandon(file)
         os.close(file)
         raise
     for older in numbers:

@@ -59,6 +59,16 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_project(tmp_path_factory.mktemp("finished"))
 
 
+@pytest.fixture(scope="session")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A project of the kill drill whose workflow has run, undisturbed; only to be read."""
+    from benchmarks.kill_project import Project
+
+    project = Project(tmp_path_factory.mktemp("calm"), 2)
+    assert project.wait(project.start()) == 0, project.log
+    return project
+
+
 EnterCopy = Callable[[Path], Path]
 
 

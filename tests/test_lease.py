@@ -10,6 +10,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -186,6 +187,22 @@ def test_a_damaged_claim_counts_as_dead_in_time(tmp_path: Path, content: bytes) 
     with hold(path, duration=LEASE_S):
         assert LEASE_S <= time.monotonic() - began < 20 * LEASE_S
         assert [found.name for found in tmp_path.iterdir()] == ["run.5.lock"]
+
+
+def test_a_claim_that_could_not_be_written_is_free(tmp_path: Path) -> None:
+    path = tmp_path / "run.lock"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # As on a full disk, the file can be made, and nothing can be written to it.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"), hold(path):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path_of(path, 1).read_bytes() == b""
+    began = time.monotonic()
+    with hold(path):
+        assert time.monotonic() - began < 10
 
 
 def test_a_process_number_that_is_used_again(tmp_path: Path) -> None:

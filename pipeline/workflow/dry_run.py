@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from snakemake.cli import main as snakemake
+from snakemake.jobs import Job
 from snakemake.persistence import PersistenceBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
@@ -84,9 +85,17 @@ def _no_state_made() -> Iterator[None]:
             PersistenceBase.__init__ = original
 
 
+async def _not_checked(_: Job) -> None:
+    """In place of Snakemake's check that outputs can be written: a plan writes nothing.
+
+    `pipeline.workflow.folders` names the folder that a run could not write to, and the remedy.
+    """
+
+
 def main(arguments: list[str]) -> int:
     """Dry-run Snakemake with these arguments; return its exit status."""
     collector = _Collector()
+    Job.check_protected_output = _not_checked
     logging.getLogger("snakemake").addHandler(collector)
     status: Any = 0
     with redirect_stdout(sys.stderr), _no_state_made():

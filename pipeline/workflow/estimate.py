@@ -81,8 +81,9 @@ def _plain_seconds(workflow: Workflow, images: Images, due: list[str]) -> dict[s
     experiment, found = workflow.experiment, dict[str, float]()
     for rule, seconds in (("train", fitting_seconds), ("evaluate", plain_scoring_seconds)):
         for job in (name for name in due if name.startswith(f"{rule} ")):
-            method = job.removeprefix(f"{rule} ").rpartition("-seed")[0]
-            if experiment.recipe_of(method) is None:
+            method, seed, _ = job.removeprefix(f"{rule} ").rpartition("-seed")
+            # Those with given weights have no seed; they apply a network.
+            if seed and experiment.recipe_of(method) is None:
                 found[f"{rule} {method}"] = seconds(experiment, method, images)
     return found
 

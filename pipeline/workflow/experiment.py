@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import unicodedata
@@ -157,6 +158,9 @@ def load_workflow(configfiles: list[Any], overrides: dict[str, Any]) -> Workflow
     Raises:
         SystemExit: the file cannot be used; the message is one line.
     """
+    # On a full disk, Snakemake's log cannot be written. Its messages reach the terminal too, and
+    # tracebacks about the log would hide them.
+    logging.raiseExceptions = False
     # Jobs must find the `dmtbench` of the environment that runs Snakemake, activated or not.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     try:

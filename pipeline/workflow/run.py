@@ -19,6 +19,7 @@ from pipeline.training.progress import read_state, texts
 from pipeline.workflow.estimate import estimate
 from pipeline.workflow.experiment import Workflow
 from pipeline.workflow.first_result import FirstResult
+from pipeline.workflow.folders import short_of_space
 from pipeline.workflow.machine import Machine
 from pipeline.workflow.priorities import COSTS
 from pipeline.workflow.processes import say
@@ -71,19 +72,27 @@ def run_workflow(targets: list[str], config: Path, cores: str | None) -> int:
         if expected is not None:
             say(expected.text)
             os.environ[COSTS] = json.dumps(expected.seconds)
-        if not sys.stderr.isatty():
+        if sys.stderr.isatty():
+            status = _run_with_bars(command, signals, workflow.places.logs, first)
+        else:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
             while signals.wait(process, _POLL_S) is None:
                 if news := first.news():
                     say(news)
-            return signals.status(process)
-        _LOG.parent.mkdir(exist_ok=True)
-        with _LOG.open("w", encoding="utf-8") as log:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
-            )
-            _show(process, signals, workflow.places.logs, first)
-        status = signals.status(process)
+            status = signals.status(process)
+    for line in short_of_space() if status else []:
+        say(line)
+    return status
+
+
+def _run_with_bars(command: list[str], signals: StopSignals, logs: Path, first: FirstResult) -> int:
+    _LOG.parent.mkdir(exist_ok=True)
+    with _LOG.open("w", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+        )
+        _show(process, signals, logs, first)
+    status = signals.status(process)
     if status:
         print("\n".join(_LOG.read_text(encoding="utf-8").splitlines()[-_TAIL_LINES:]))
         print(f"The workflow stopped; all messages are in {_LOG}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`dmtbench run` after kills: it goes on by itself, to the same bytes, and leaves nobody behind."""
+"""`dmtbench run` after kills: it resumes by itself, to the same bytes, and leaves nobody behind."""
 
 from __future__ import annotations
 
@@ -12,31 +12,27 @@ from pathlib import Path
 import pytest
 from support.paths import REPOSITORY
 
-from benchmarks.kill_targets import LOG, Project
+from benchmarks.kill_project import CONFIG, Project
+from benchmarks.kill_targets import wait_for
 from pipeline.workflow.owner import LOCKS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
-ONLY = ["input", "unsharp", "dmtnet-b"]
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    return Project(tmp_path / "project", 2, ONLY)
+    return Project(tmp_path / "project", 2)
 
 
 def reach(project: Project, kind: str) -> subprocess.Popen[bytes]:
     """A run of which a process of this kind has started."""
     run = project.start()
-    assert project.wait_for(run, kind, random.Random(0)) is not None, log(project)
+    assert wait_for(run, kind, random.Random(0)) is not None, project.log
     return run
 
 
-def log(project: Project) -> str:
-    return (project.folder / LOG).read_text(errors="replace")
-
-
 def snakemake(project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "snakemake", *arguments, "--configfile", "tiny.yaml"]
+    command = [sys.executable, "-m", "snakemake", *arguments, "--configfile", CONFIG]
     environment = {**os.environ, "PYTHONPATH": str(project.folder)}
     return subprocess.run(
         command, cwd=project.folder, env=environment, capture_output=True, text=True, check=False
@@ -53,7 +49,7 @@ def test_a_dead_lock_is_removed_and_plain_snakemake_names_the_command(project: P
     assert plain.returncode != 0
     assert "type: snakemake --unlock --configfile tiny.yaml" in plain.stdout + plain.stderr
     run = reach(project, "store")
-    assert "A killed workflow left its lock; removing it" in log(project)
+    assert "A killed workflow left its lock; removing it" in project.log
     run.send_signal(signal.SIGTERM)
     assert project.wait(run) == 128 + signal.SIGTERM
     # It ended in order.
@@ -72,7 +68,7 @@ def test_a_signal_to_the_run_stops_all_of_it(project: Project, number: signal.Si
     run.send_signal(number)
     # Fails if any process is left.
     assert project.wait(run) == 128 + number
-    assert f"{number.name}: stopping Snakemake and its jobs" in log(project)
+    assert f"{number.name}: stopping Snakemake and its jobs" in project.log
     assert not (project.folder / LOCKS).exists()
 
 
@@ -80,7 +76,7 @@ def test_a_second_run_is_refused_and_the_first_goes_on(project: Project) -> None
     run = reach(project, "data")
     second = project.start()
     assert second.wait(300) == 1
-    assert f"process {run.pid} on " in log(project)
+    assert f"process {run.pid} on " in project.log
     assert run.poll() is None
     run.send_signal(signal.SIGTERM)
     project.wait(run)
@@ -89,7 +85,7 @@ def test_a_second_run_is_refused_and_the_first_goes_on(project: Project) -> None
 def test_short_drill() -> None:
     command = [sys.executable, "-m", "benchmarks.kill_workflow", "--signals", "4", "--seed", "1"]
     done = subprocess.run(
-        [*command, "--only", *ONLY],
+        command,
         cwd=REPOSITORY,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         capture_output=True,

@@ -55,6 +55,20 @@ def test_a_run_is_estimated_in_another_process(
     assert "on 1 core (3x3 convolution: " in found.text
 
 
+def test_given_weights_beside_trainings(
+    tmp_path: Path, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = {"only": ["dmtnet-t", "dmtnet-s"], "weights": {"dmtnet-s": "given.npz"}}
+    workflow = Workflow(changed_config(tmp_path, tiny, changes))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "given.npz").touch()
+    monkeypatch.setattr(module, "_rated", lambda *_: Rated(flops=1e9, flop={"dmtnet-t": 1e9}))
+    assert "evaluate dmtnet-s-given" in workflow.chain.to_make()
+    found = estimate(workflow, [], HERE, None)
+    assert found is not None
+    assert {*found.seconds} == {"train dmtnet-t", "complexity"}
+
+
 @pytest.mark.parametrize(
     ("changes", "targets", "machine"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,22 @@ def test_the_command_lines_file_comes_first(tiny: Tiny) -> None:
     assert (
         load_workflow([tiny.config, "config/demo.yaml"], {}).config == Workflow(tiny.config).config
     )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_log_on_a_full_disk_hides_no_message(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = logging.makeLogRecord({"msg": "Error in rule train"})
+    for quiet in (False, True):
+        monkeypatch.setattr(logging, "raiseExceptions", True)
+        if quiet:
+            load_workflow([tiny.config], {})
+        handler = logging.FileHandler("/dev/full")
+        handler.emit(record)
+        with suppress(OSError):
+            handler.close()
+        assert ("No space left" in capsys.readouterr().err) is not quiet
 
 
 def test_values_on_the_command_line_are_refused(tiny: Tiny) -> None:

@@ -117,6 +117,24 @@ def test_running_in_a_read_only_folder(project: Path) -> None:
     ]
 
 
+def test_what_is_there_and_cannot_be_replaced(project: Path) -> None:
+    folder = project / "data" / "tiny"
+    folder.mkdir(parents=True)
+    (folder / "manifest.record.json").write_text("")
+    (folder / "manifest.record.json").chmod(0o444)
+    with read_only(folder):
+        planned = command("plan", "data/tiny/manifest.csv")
+        done = command("run", "data/tiny/manifest.csv")
+    assert "1 jobs would run" in planned.stdout, planned.stderr
+    assert (done.returncode, done.stderr.splitlines()) == (
+        1,
+        [
+            "error: data/tiny: cannot be written (read-only, or a file is in the way); "
+            "change its permissions or choose another folder"
+        ],
+    )
+
+
 def test_of_a_traceback_only_the_last_line_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     report = "Traceback (most recent call last):\n  File x, line 1\nPermissionError: no: '/x'\n"
     answer = json.dumps({"jobs": [], "errors": [report]})
@@ -124,3 +142,22 @@ def test_of_a_traceback_only_the_last_line_is_shown(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
     with pytest.raises(ConfigError, match=r"cannot be planned \(PermissionError: no: '/x'\)"):
         planned_jobs(TINY, [])
+
+
+def test_no_space_for_notes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folders, "_NOTES_BYTES", 10**18)
+    with pytest.raises(DataError, match=r": needs 1\.0 EB and has .* free; free some space"):
+        check_folders(TINY, [])
+
+
+def test_a_disk_that_is_almost_full_is_named_once(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "data").mkdir()
+    (project / "logs").mkdir()
+    monkeypatch.setattr(folders, "_LITTLE_BYTES", 0)
+    assert folders.short_of_space() == []
+    monkeypatch.setattr(folders, "_LITTLE_BYTES", 10**18)
+    (line,) = folders.short_of_space()
+    assert line.startswith(f"{project}: its disk is almost full (")
+    assert line.endswith(" left); free some space and run the command again")
