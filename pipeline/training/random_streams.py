@@ -17,8 +17,8 @@ def begin_stream(rank: int) -> None:
 
     To be called once the network is initialized: all processes do that from one seed, so that
     their weights agree. From then on, equal streams would give all parts of a batch the same
-    masks. The main process continues with the stream it has, so that a training in one process draws
-    what it always has.
+    masks. The main process keeps the stream it has, so that a training in one process draws what it
+    always has.
 
     Args:
         rank: of this process.
