@@ -107,7 +107,7 @@ def test_a_changed_seed_makes_what_depends_on_it(clone: Path) -> None:
     before = psnr(clone)
     change(clone, seed=7)
     again = rules_run(shell(clone, "dvc repro"))
-    made = ["data", "store", "patches", "train", "evaluate", "evaluate", "pictures"]
+    made = ["data", "store", "patches", "train", "evaluate", "evaluate", "qualitative"]
     # Sizes of networks do not depend on it.
     assert again == sorted([*made, *REPORTS])
     after = psnr(clone)
