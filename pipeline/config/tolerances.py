@@ -13,6 +13,7 @@ from pipeline.errors import ConfigError, first_problem
 from pipeline.shipped import SHIPPED
 
 TOLERANCES_FILE = SHIPPED / "config" / "tolerances.yaml"
+_OWN = Path("config", "tolerances.yaml")
 UNKNOWN: Literal["unknown"] = "unknown"
 
 
@@ -76,8 +77,16 @@ class Tolerances(Strict):
         return found
 
 
-def load_tolerances(path: Path = TOLERANCES_FILE) -> Tolerances:
+def tolerances_file() -> Path:
+    """The file that counts here: that of the project in the current folder, or the package's."""
+    return _OWN if _OWN.exists() else TOLERANCES_FILE
+
+
+def load_tolerances(path: Path | None = None) -> Tolerances:
     """Read the tolerances.
+
+    Args:
+        path: by default, `tolerances_file()`.
 
     Raises:
         ConfigError: the file cannot be read, has an unknown metric or key, or a metric, part or
@@ -86,6 +95,7 @@ def load_tolerances(path: Path = TOLERANCES_FILE) -> Tolerances:
     >>> load_tolerances().psnr.fixed
     0.015
     """
+    path = path or tolerances_file()
     try:
         return Tolerances.model_validate(read_yaml(path))
     except ValidationError as error:

@@ -37,8 +37,11 @@ class Journal:
             checksum, _, text = line.partition(b" ")
             if not line.endswith(b"\n") or checksum != _checksum(text):
                 break
-            entry = json.loads(text)
-            self.entries.append(entry)
+            try:
+                self.entries.append(json.loads(text))
+            # Damage may have the right checksum.
+            except (ValueError, RecursionError):
+                break
             length += len(line)
         os.truncate(path, length)
 

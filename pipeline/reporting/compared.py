@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
-from pipeline.config.tolerances import Tolerances, load_tolerances
+from pipeline.config.tolerances import Tolerances, load_tolerances, tolerances_file
 from pipeline.records import ResultRecord
 from pipeline.reporting import tables
 from pipeline.reporting.headings import higher_is_better
 from pipeline.verdicts import Judgement, depends_on_seed, judge, zone_around
 
 
-@cache
 def tolerances() -> Tolerances:
     """The tolerances of `config/tolerances.yaml`, read once.
 
     Raises:
         ConfigError: the file cannot be used.
     """
-    return load_tolerances()
+    return _read_once(tolerances_file().absolute())
+
+
+@cache
+def _read_once(path: Path) -> Tolerances:
+    return load_tolerances(path)
 
 
 def comparable(record: ResultRecord) -> bool:

@@ -13,6 +13,9 @@ from pipeline.files import atomic_folder
 from pipeline.shipped import SHIPPED
 
 _COPIED = (
+    ".dvc/.gitignore",
+    ".dvc/plots",
+    ".dvcignore",
     ".gitignore",
     "docs/schemas",
     "params.yaml",
@@ -21,7 +24,15 @@ _COPIED = (
     "reports/published",
 )
 _SHARED = (METHODS_FILE, RECIPES_FILE, TOLERANCES_FILE)
-"""Read from the package, so that an upgrade renews them; experiments replace single values."""
+"""Read from the package, so that an upgrade renews them; experiments replace single values, and a
+project may have its own tolerances."""
+
+# Only this part of the configuration here: the rest may name a storage, which is not the project's.
+_DVC_CONFIG = """\
+[core]
+    analytics = false
+    check_update = false
+"""
 
 _SNAKEFILE = """\
 # The workflow of the installed dmtbench; the experiments are in config/.
@@ -58,6 +69,7 @@ def make_project(folder: Path) -> None:
             if path.suffix in (".md", ".yaml") and path not in _SHARED:
                 _copy(path, made / "config" / path.name)
         (made / "Snakefile").write_text(_SNAKEFILE, encoding="utf-8")
+        (made / ".dvc" / "config").write_text(_DVC_CONFIG, encoding="utf-8")
         # DVC follows the code of a checkout; here it lies in the installed package.
         stages = (SHIPPED / "dvc.yaml").read_text(encoding="utf-8")
         (made / "dvc.yaml").write_text(_CODE.sub("", stages), encoding="utf-8")

@@ -20,7 +20,7 @@ from pipeline.lease import LEASE_S, Lease, Taken, hold
 class _Owner(BaseModel):
     """Who holds the lock, since when in seconds of the epoch."""
 
-    host: str = Field(pattern=r"^[^\x00-\x1f]{1,255}$")
+    host: str = Field(pattern=r"^[!-~]{1,255}$")
     pid: int = Field(ge=0, lt=2**32)
     since: float = Field(ge=0, lt=2**40)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
+
+import pytest
 
 from pipeline.data.journal import Journal
 
@@ -36,3 +39,14 @@ def test_a_journal_cut_anywhere_keeps_its_whole_lines(tmp_path: Path) -> None:
         assert found.entries == journal.entries[:whole]
         found.add("more")
         assert Journal(path, "work").entries == [*journal.entries[:whole], "more"]
+
+
+@pytest.mark.parametrize("text", [b"[1,", b"\xff", b"[" * 100_000, b"1" * 5000])
+def test_a_line_that_is_no_json_is_damaged_whatever_its_checksum(
+    tmp_path: Path, text: bytes
+) -> None:
+    path = tmp_path / "journal"
+    Journal(path, "work").add("whole")
+    with path.open("ab") as stream:
+        stream.write(b"%08x " % zlib.crc32(text + b"\n") + text + b"\n")
+    assert Journal(path, "work").entries == ["whole"]

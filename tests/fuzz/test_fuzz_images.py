@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from support.fuzz import fuzz
-from support.mutations import Inputs, mutations
-from support.png_damage import NAMES, chunks_of, rechecked, with_chunks
+from support.mutations import mutations
+from support.png_damage import NAMES, chunks_of, rechecked, with_checksums, with_chunks
 
 from pipeline.data.png import decode_png
 from pipeline.errors import DataError
@@ -27,7 +28,7 @@ SEEDS = encoded(
 # Gray and transparent ones are refused.
 OTHERS = encoded(IMAGE[..., 0], np.dstack([IMAGE, IMAGE[..., :1]]))
 INPUTS = {
-    kind: Inputs(SEEDS, damaged.damaged)
+    kind: replace(damaged, intact=SEEDS)
     for kind, damaged in (
         ("bytes", mutations([*SEEDS, *OTHERS], words=NAMES)),
         ("chunks", rechecked([*SEEDS, *OTHERS])),
@@ -42,7 +43,7 @@ def read(content: bytes) -> None:
 
 def test_the_parts_make_the_whole() -> None:
     for content in (*SEEDS, *OTHERS):
-        assert with_chunks(chunks_of(content)) == content
+        assert with_chunks(chunks_of(content)) == content == with_checksums(content)
 
 
 @pytest.mark.parametrize("kind", INPUTS)

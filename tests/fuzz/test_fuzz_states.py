@@ -19,13 +19,16 @@ from pipeline.errors import ConfigError, DataError
 WORDS = [b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06", b"data.pkl", b"ctorch\nTensor\n", b"\x80\x02"]
 WORDS += [b"cbuiltins\nexec\n", b"R.", b"}q\x00", b"(", b"t", b"u.", b"X\xff\xff\xff\xff", b"K"]
 
+DIGEST = 64
+"""Bytes of the checksum at the start of a file."""
+
 
 def _damaged_bytes(path: Path) -> Inputs:
     return mutations([path.read_bytes()], words=WORDS)
 
 
 def _sealed_again(path: Path) -> Inputs:
-    return mutations([path.read_bytes()[64:]], words=WORDS).passed_through(sealed)
+    return mutations([path.read_bytes()[DIGEST:]], words=WORDS).passed_through(sealed)
 
 
 def _other_values(path: Path) -> Inputs:
@@ -33,10 +36,12 @@ def _other_values(path: Path) -> Inputs:
 
     def damaged(chance: random.Random) -> bytes:
         if chance.random() < 0.8:
-            return packed({**content, "snapshot": changed_tree(content["snapshot"], chance)})
-        return packed(changed_tree(content, chance))
+            tree = {**content, "snapshot": changed_tree(content["snapshot"], chance)}
+        else:
+            tree = changed_tree(content, chance)
+        return packed(tree)[DIGEST:]
 
-    return Inputs([path.read_bytes()], damaged)
+    return Inputs([path.read_bytes()[DIGEST:]], damaged).passed_through(sealed)
 
 
 KINDS = [_damaged_bytes, _sealed_again, _other_values]

@@ -6,7 +6,6 @@ import argparse
 import io
 import json
 import pickle
-import random
 import struct
 import subprocess
 import sys
@@ -66,16 +65,15 @@ def repacked(archive: bytes, ending: str) -> Inputs:
     with zipfile.ZipFile(io.BytesIO(archive)) as container:
         members = {name: container.read(name) for name in container.namelist()}
     (target,) = [name for name in members if name.endswith(ending)]
-    damage = mutations([members[target]], words=(*NAMES, *OPCODES)).damaged
 
-    def made(chance: random.Random) -> bytes:
+    def packed(damaged: bytes) -> bytes:
         stream = io.BytesIO()
         with zipfile.ZipFile(stream, "w") as container:
             for name, content in members.items():
-                container.writestr(name, damage(chance) if name == target else content)
+                container.writestr(name, damaged if name == target else content)
         return stream.getvalue()
 
-    return Inputs([archive], made)
+    return mutations([members[target]], words=(*NAMES, *OPCODES)).passed_through(packed)
 
 
 def headers() -> Inputs:

@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 from support.paths import REPOSITORY, TINY
 
+from pipeline.stages import init
+
 pytest.importorskip("hatchling")
 
 PACKAGES = ("baselines", "dmtnet", "pipeline")
@@ -89,6 +91,12 @@ def test_the_wheel_holds_every_file_of_the_packages(wheel: Path) -> None:
     assert own - rules <= names
     assert {f"pipeline/project/{name}" for name in rules} <= names
     assert not rules & names
+
+
+def test_the_wheel_holds_what_init_copies(wheel: Path) -> None:
+    names = [Path(name) for name in zipfile.ZipFile(wheel).namelist()]
+    copied = [Path("pipeline/project", name) for name in (*init._COPIED, "config", "dvc.yaml")]
+    assert [one for one in copied if not any(one in (name, *name.parents) for name in names)] == []
 
 
 def test_an_editable_installation_needs_hatchling_only(tmp_path: Path) -> None:

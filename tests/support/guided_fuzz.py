@@ -4,7 +4,8 @@
 
 It needs `atheris`, which no other part does and which is not in the lock file. Half of the inputs
 are those of `support.mutations`; the others are what libFuzzer makes of inputs that reached new
-code. libFuzzer ends its process, so each reader is fuzzed in a copy of this one.
+code. Both are made before seals and containers (`Inputs.wrap`), so no input ends at a checksum.
+libFuzzer ends its process, so each reader is fuzzed in a copy of this one.
 """
 
 from __future__ import annotations

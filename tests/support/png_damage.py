@@ -33,8 +33,23 @@ def with_chunks(chunks: Sequence[tuple[bytes, bytes]]) -> bytes:
     return _SIGNATURE + b"".join(blocks)
 
 
+def with_checksums(content: bytes) -> bytes:
+    """The same file with the right checksum in every chunk that is whole."""
+    fixed, offset = bytearray(content), len(_SIGNATURE)
+    while offset + 12 <= len(content):
+        end = offset + 8 + int.from_bytes(content[offset : offset + 4])
+        if end + 4 > len(content):
+            break
+        fixed[end : end + 4] = struct.pack(">I", zlib.crc32(content[offset + 4 : end]))
+        offset = end + 4
+    return bytes(fixed)
+
+
 def rechecked(seeds: Sequence[bytes]) -> Inputs:
-    """Damaged bodies, damaged pixels before compression, and chunks moved, added or gone."""
+    """Damaged bodies, damaged pixels before compression, and chunks moved, added or gone.
+
+    Checksums are right, whatever else damages the file.
+    """
 
     def damaged(chance: random.Random) -> bytes:
         chunks = chunks_of(chance.choice(seeds))
@@ -42,7 +57,7 @@ def rechecked(seeds: Sequence[bytes]) -> Inputs:
             _damage(chunks, chance)
         return with_chunks(chunks)
 
-    return Inputs(seeds, damaged)
+    return Inputs(seeds, damaged).passed_through(with_checksums)
 
 
 def _damage(chunks: list[tuple[bytes, bytes]], chance: random.Random) -> None:

@@ -182,3 +182,9 @@ def test_a_damaged_note_does_not_block(tmp_path: Path) -> None:
     (tmp_path / "owner.json").write_text("[]")
     with RunLock(tmp_path):
         pass
+
+
+@pytest.mark.parametrize("host", ["\x7f", "\x9b2J", "\u202efar", "a b"])
+def test_a_note_of_a_damaged_host_is_not_shown(tmp_path: Path, host: str) -> None:
+    (tmp_path / "owner.json").write_text(json.dumps({"host": host, "pid": 7, "since": 0}))
+    assert RunLock(tmp_path)._owner() == "an unknown process"
