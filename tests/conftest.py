@@ -4,33 +4,21 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from support.browser import CHROMIUM, browser
+from support.fixture_types import Done, EnterCopy, Run, Tiny
 from support.paths import TINY
 
 from pipeline.cli import main
-from pipeline.config.experiment import Experiment, load_experiment
+from pipeline.config.experiment import load_experiment
 from pipeline.data.sampling.patch_index import write_patch_index
 from pipeline.data.store.build import build_store
 from pipeline.data.store.reader import PixelStore
 from pipeline.stages.data import make_data
-
-
-@dataclass(frozen=True)
-class Tiny:
-    """The data set of `e2e/tiny.yaml`, made once; tests must not write into it."""
-
-    experiment: Experiment
-    config: Path
-    raw: Path
-    manifest: Path
-    store: Path
-    patches: Path
 
 
 @pytest.fixture(scope="session")
@@ -69,9 +57,6 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return project
 
 
-EnterCopy = Callable[[Path], Path]
-
-
 @pytest.fixture
 def enter_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EnterCopy:
     """Copies a project, and makes the copy the current folder."""
@@ -89,17 +74,6 @@ def enter_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EnterCopy:
 def project(finished: Path, enter_copy: EnterCopy) -> Path:
     """A copy of the finished project as the current folder."""
     return enter_copy(finished)
-
-
-class Done(NamedTuple):
-    """How a command ended: status, lines of its output and of its complaints."""
-
-    code: int
-    out: list[str]
-    err: list[str]
-
-
-Run = Callable[..., Done]
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import Run
 from support.factories import provenance, run
+from support.fixture_types import Run
 
 from pipeline.artifacts import CURVE, RECORD, WEIGHTS
 from pipeline.errors import RecordError

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Tiny
 from support.changed import changed_config as write
+from support.fixture_types import Tiny
 
 from pipeline.code_hash import source_hash
 from pipeline.config.experiment import digest_of, load_experiment

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from conftest import Tiny
+from support.fixture_types import Tiny
 from support.paths import PUBLISHED
 
 from dmtnet import DMTNet

@@ -14,8 +14,8 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
-from conftest import Tiny
 from support.contract import CHECKS, Subject
+from support.fixture_types import Tiny
 from support.paths import CONFIG, PUBLISHED, REPOSITORY, TESTS
 
 import baselines

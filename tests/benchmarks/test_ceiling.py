@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from conftest import Tiny
+from support.fixture_types import Tiny
 from support.paths import TINY
 
 from benchmarks.ceiling import TrueMap, ceilings, scenes_of

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import Tiny
+from support.fixture_types import Tiny
 
 from benchmarks import forward
 from benchmarks.forward import default_methods, macs_of, rows_of

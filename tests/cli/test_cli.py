@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 import yaml
-from conftest import Tiny
+from support.fixture_types import Tiny
 from support.paths import CONFIG
 from support.projects import CONFIG as SMALL
 

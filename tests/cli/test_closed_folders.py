@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Done, Run, Tiny
+from support.fixture_types import Done, Run, Tiny
 from support.permissions import permissions_bind, read_only
 from support.projects import CONFIG
 

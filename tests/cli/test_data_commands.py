@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import yaml
-from conftest import Run, Tiny
+from support.fixture_types import Run, Tiny
 from support.image_sets import SCENES, folder_of, official_scenes, write_image, write_set
 
 from pipeline.data import canon

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from conftest import Run, Tiny
+from support.fixture_types import Run, Tiny
 
 from pipeline.compute import launch, visible_gpus
 from pipeline.compute.gpu_slots import Slots

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 import typer
-from conftest import Run
 from scipy.stats import wilcoxon
+from support.fixture_types import Run
 from support.paths import REPOSITORY
 from support.projects import CONFIG
 from typer.testing import CliRunner

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import Run, Tiny
+from support.fixture_types import Run, Tiny
 
 from pipeline.config.experiment import load_experiment
 from pipeline.keys import evaluate_keys

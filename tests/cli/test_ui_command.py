@@ -13,7 +13,7 @@ from urllib.request import Request, urlopen
 
 import psutil
 import pytest
-from conftest import Run
+from support.fixture_types import Run
 from support.paths import REPOSITORY
 from support.tracking_lab import filled
 

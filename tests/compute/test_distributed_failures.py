@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 import pytest
-from conftest import Tiny
+from support.fixture_types import Tiny
 from support.paths import REPOSITORY
 
 # `dmtbench` with one function of one process replaced by one that fails; without a rank, of all.

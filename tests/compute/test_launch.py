@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Run, Tiny
+from support.fixture_types import Run, Tiny
 from support.miniatures import compute
 from support.paths import REPOSITORY, TINY
 

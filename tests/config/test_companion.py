@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Done, Run, Tiny
 from support.companions import CLIPS, NEEDY, write_experiment
+from support.fixture_types import Done, Run, Tiny
 from support.image_sets import write_set
 
 from pipeline.config.experiment import load_experiment

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from conftest import Tiny
+from support.fixture_types import Tiny
 from support.paths import PUBLISHED, REPOSITORY
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import Tiny
+from support.fixture_types import Tiny
 from torch import nn
 
 from pipeline.config.experiment import Experiment

@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
-from conftest import Run
+from support.fixture_types import Run
 from support.paths import REPOSITORY
 
 from pipeline.gpu_check import children

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Tiny
 from support.changed import changed_config
+from support.fixture_types import Tiny
 from support.paths import REPOSITORY
 
 from pipeline.config.experiment import load_experiment

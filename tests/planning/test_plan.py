@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import Tiny
+from support.fixture_types import Tiny
 from support.paths import CONFIG, PUBLISHED, REPOSITORY
 from typer.testing import CliRunner
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Tiny
+from support.fixture_types import Tiny
 
 from pipeline.places import COMPLEXITY
 from pipeline.planning.costs import training_cost

@@ -7,7 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from conftest import Run
+from support.fixture_types import Run
 from support.html_parsing import Parsed
 from support.projects import CONFIG, METHODS, evaluate, report, write_config
 

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import Run
+from support.fixture_types import Run
 from support.projects import CONFIG
 
 from pipeline.progress_bars import byte_bar, steps_bar, training_bar

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from conftest import Run, Tiny
+from support.fixture_types import Run, Tiny
 from support.image_sets import official_scenes, write_image, write_set
 
 from pipeline.chain.experiment import Chain

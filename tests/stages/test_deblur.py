@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from conftest import Run, Tiny
 from numpy.typing import NDArray
+from support.fixture_types import Run, Tiny
 
 from baselines import dpdnet, ebdb
 from pipeline.data.png import read_png, write_png16

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import Run
+from support.fixture_types import Run
 from support.photographs import encoded, pixels
 
 from pipeline.errors import PARTIAL

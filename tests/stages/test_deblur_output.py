@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Run
+from support.fixture_types import Run
 from support.paths import CONFIG
 
 from pipeline.data.photographs.output import output_file

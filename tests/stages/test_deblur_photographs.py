@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-from conftest import Run, Tiny
 from PIL import Image, ImageOps
+from support.fixture_types import Run, Tiny
 from support.photographs import ICC, encoded, exif, opencv, pixels
 
 from pipeline.data.png import read_png

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import Run, Tiny
 from support.changed import changed_config
+from support.fixture_types import Run, Tiny
 from support.paths import TINY
 
 SMALL = {"embed_dim": 48, "channels": 48, "num_blocks": 1, "num_rbm": 1, "num_rm": 1}

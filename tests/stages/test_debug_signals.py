@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from conftest import Run, Tiny
 from safetensors.torch import load_file
 from support.changed import changed_config
 from support.companions import CLIPS, NEEDY, write_experiment
+from support.fixture_types import Run, Tiny
 from support.narrow_ifan import NARROW
 
 from pipeline.config.experiment import load_experiment

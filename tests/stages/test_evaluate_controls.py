@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from conftest import Run as Command
+from support.fixture_types import Run as Command
 from support.projects import CONFIG, evaluate
 
 from pipeline.config.experiment import load_experiment

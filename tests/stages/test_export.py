@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Run
+from support.fixture_types import Run
 from support.miniatures import NARROW
 from support.paths import CONFIG
 from test_registry import networks, subject

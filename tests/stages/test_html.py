@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Run
+from support.fixture_types import Run
 from support.projects import CONFIG, edit_record, edit_text
 
 from pipeline.chain.experiment import Chain

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import Run
+from support.fixture_types import Run
 from support.projects import CONFIG, edit_record, edit_text, write_config
 
 from pipeline.chain.experiment import Chain

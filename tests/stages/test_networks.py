@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import EnterCopy
-from conftest import Run as Command
+from support.fixture_types import EnterCopy
+from support.fixture_types import Run as Command
 from support.miniatures import narrow
 from support.paths import PUBLISHED
 from support.projects import CONFIG, edit_record, evaluate, working_in, write_config

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from conftest import Tiny
 from numpy.typing import NDArray
+from support.fixture_types import Tiny
 
 from baselines import dpdnet
 from pipeline.cli import main

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import EnterCopy
-from conftest import Run as Command
+from support.fixture_types import EnterCopy
+from support.fixture_types import Run as Command
 from support.projects import CONFIG, edit_record, train_and_evaluate, working_in, write_config
 
 from pipeline.chain.experiment import Chain

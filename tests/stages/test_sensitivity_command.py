@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import Run as Command
+from support.fixture_types import Run as Command
 from support.projects import CONFIG, edit_record, train_and_evaluate
 
 from pipeline import keys

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from conftest import Run, Tiny
+from support.fixture_types import Run, Tiny
 from support.paths import CONFIG, DOCS, TINY
 
 from baselines import dmenet

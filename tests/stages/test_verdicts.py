@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import Run
+from support.fixture_types import Run
 from support.paths import CONFIG as CONFIGS
 from support.played_canon import all_answers, claims, own, papers, play
 from support.projects import CONFIG

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import Run
+from support.fixture_types import Run
 from support.projects import CONFIG, edit_text
 
 from pipeline.config.experiment import load_experiment

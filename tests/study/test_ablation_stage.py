@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import EnterCopy, Run
+from support.fixture_types import EnterCopy, Run
 from support.paths import CONFIG as CONFIGS
 from support.paths import REPOSITORY
 from support.projects import edit_record, working_in

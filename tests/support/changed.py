@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from conftest import Tiny
+
+from support.fixture_types import Tiny
 
 
 def changed_config(folder: Path, tiny: Tiny, changes: dict[str, Any]) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import Run, Tiny
+from support.fixture_types import Run, Tiny
 from support.paths import PUBLISHED
 
 from pipeline.evaluation.metrics import lpips

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Tiny
+from support.fixture_types import Tiny
 from support.miniatures import compute, random_scene, write_store
 from torch import Tensor, nn
 

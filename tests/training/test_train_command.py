@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import Run, Tiny
+from support.fixture_types import Run, Tiny
 
 from pipeline.claims import Owner, path_of
 from pipeline.errors import RESUMABLE

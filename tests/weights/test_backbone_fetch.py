@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Run
 from support.backbones import FILE, NAME, declare, save_backbone
+from support.fixture_types import Run
 from support.servers import Site, serving
 
 from pipeline.evaluation.metrics import lpips

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Tiny
 from support import servers
+from support.fixture_types import Tiny
 from support.servers import Site, serving
 from torch import nn
 

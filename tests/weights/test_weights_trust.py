@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from conftest import Run, Tiny
+from support.fixture_types import Run, Tiny
 
 from baselines import dpdnet
 from pipeline.config.experiment import load_experiment

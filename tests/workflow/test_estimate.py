@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Tiny
 from support.changed import changed_config
+from support.fixture_types import Tiny
 
 from pipeline.planning.rate import Rated
 from pipeline.workflow import estimate as module

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Tiny
 from support.changed import changed_config
 from support.factories import result
+from support.fixture_types import Tiny
 
 from pipeline.records import write_record
 from pipeline.workflow.experiment import Workflow

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import Tiny
 from support.changed import changed_config
+from support.fixture_types import Tiny
 from support.paths import CONFIG, REPOSITORY
 
 from pipeline.compute import threads, visible_gpus

@@ -7,8 +7,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import Tiny
 from support.changed import changed_config
+from support.fixture_types import Tiny
 
 from pipeline.errors import ConfigError
 from pipeline.workflow.experiment import Workflow

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Tiny
+from support.fixture_types import Tiny
 
 from pipeline.workflow import run as module
 from pipeline.workflow.run import run_workflow

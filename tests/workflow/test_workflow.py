@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from conftest import Tiny
 from support.changed import changed_config as write
+from support.fixture_types import Tiny
 
 from pipeline.chain.report_rows import methods_of
 from pipeline.errors import ConfigError

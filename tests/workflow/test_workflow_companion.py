@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Tiny
 from support.companions import CLIPS, NEEDY, OTHERS, write_experiment
+from support.fixture_types import Tiny
 from support.paths import PUBLISHED, REPOSITORY
 
 from pipeline.keys import Keys, data_keys, train_keys

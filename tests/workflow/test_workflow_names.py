@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import Tiny
 from snakemake.utils import format as snakemake_format
 from support.companions import NEEDY, write_experiment
+from support.fixture_types import Tiny
 from support.paths import PUBLISHED
 from support.shell_lines import rendered, templates
 

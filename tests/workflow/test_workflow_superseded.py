@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import Tiny
+from support.fixture_types import Tiny
 from support.paths import PUBLISHED, REPOSITORY
 
 from pipeline.files import sha256_of

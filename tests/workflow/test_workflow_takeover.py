@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from conftest import Tiny
+from support.fixture_types import Tiny
 from support.leases import LEASE_S, owners
 from support.paths import PUBLISHED
 from support.workflow_processes import SLEEP, STUBBORN, dead_pid, lock, owner, running

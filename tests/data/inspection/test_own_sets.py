@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 import pytest
-from conftest import Run
+from support.fixture_types import Run
 from support.image_sets import SCENES, random_image, write_image, write_set
 
 from pipeline.data.inspection.inventory import take_inventory

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import Tiny
+from support.fixture_types import Tiny
 from support.image_sets import SCENES, random_image, write_image, write_set
 from support.kills import kill_repeatedly
 from support.paths import REPOSITORY

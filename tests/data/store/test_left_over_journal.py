@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Tiny
+from support.fixture_types import Tiny
 
 from pipeline.data.journal import Journal
 from pipeline.data.manifest import read_manifest, write_manifest

@@ -13,9 +13,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import Tiny
 from hypothesis import given
 from hypothesis import strategies as st
+from support.fixture_types import Tiny
 from support.folders import content, names
 from support.miniatures import as_tiles, random_scene, write_store
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Run, Tiny
+from support.fixture_types import Run, Tiny
 from support.miniatures import compute, random_scene, recipe, write_store
 
 from pipeline.config.blocks import Patches

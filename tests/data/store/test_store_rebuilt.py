@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Tiny
+from support.fixture_types import Tiny
 from support.folders import content, names
 from support.kills import kill_repeatedly
 from support.miniatures import random_scene
