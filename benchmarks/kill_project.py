@@ -30,7 +30,7 @@ _STUDY: dict[str, Any] = {
     "margin": 0.1,
     "comparisons": [{"one": "dmtnet-b", "other": "input", "question": "Does it deblur?"}],
 }
-_WITH_DATES = ("index.html", "tracking.json", "*.record.json", "study.json")
+_LEFT_OUT = (".tmp-*", "index.html", "tracking.json", "*.record.json", "study.json")
 _DATED_LINE = re.compile(rb"^- (Hours: |.* made on ).*\n", re.MULTILINE)
 _COMPARED = (
     "data/*/manifest.csv",
@@ -146,7 +146,7 @@ class Project:
 
         Without the files that hold dates, durations or process numbers, which are those of each
         run: records, the page, and the summary of the import into MLflow. Two lines of the study's
-        page are left out for the same reason.
+        page are left out for the same reason. Temporary files of killed jobs do not count.
         """
         paths = [path for pattern in _COMPARED for path in sorted(self.folder.glob(pattern))]
         return {
@@ -156,7 +156,7 @@ class Project:
                 else path.read_bytes()
             )
             for path in paths
-            if path.is_file() and not any(map(path.match, _WITH_DATES))
+            if path.is_file() and not any(map(path.match, _LEFT_OUT))
         }
 
     def compare(self, expected: dict[str, bytes]) -> None:

@@ -20,6 +20,7 @@ from pipeline.workflow.estimate import estimate
 from pipeline.workflow.experiment import Workflow
 from pipeline.workflow.first_result import FirstResult
 from pipeline.workflow.folders import short_of_space
+from pipeline.workflow.leftovers import remove_leftovers
 from pipeline.workflow.machine import Machine
 from pipeline.workflow.priorities import COSTS
 from pipeline.workflow.processes import say
@@ -59,6 +60,7 @@ def run_workflow(targets: list[str], config: Path, cores: str | None) -> int:
     workflow = Workflow(config)
     with StopSignals() as signals, only_run_here():
         remove_dead_lock(config)
+        remove_leftovers()
         if signals.received is not None:
             return 128 + signals.received
         machine, first = Machine.here(), FirstResult(workflow)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from pathlib import Path
 
 from support.fuzz import Read, from_file, fuzz
@@ -18,6 +19,14 @@ PROGRESS = State("dmtnet-b", 8, 80, 0.25, None, 12.5)._asdict()
 OWNER = {"host": "far", "pid": 12, "since": 1.7e9}
 
 
+LINES = [json.dumps(entry).encode() for entry in ENTRIES]
+
+
+def has_other_checksum(line: bytes) -> bool:
+    checksum, _, text = line.partition(b" ")
+    return text not in LINES and checksum == b"%08x" % zlib.crc32(text + b"\n")
+
+
 def test_journals(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     journal = Journal(path, HEADER)
@@ -26,9 +35,12 @@ def test_journals(tmp_path: Path) -> None:
     content = path.read_bytes()
 
     def read(path: Path) -> None:
+        lines = path.read_bytes().splitlines()
         found = Journal(path, HEADER).entries
-        # Lines may be repeated or missing, but none is another one.
-        assert all(entry in ENTRIES for entry in found)
+        # Lines may be repeated or missing, but none is another one: unless it has its own checksum,
+        # which damage has by chance almost never, and a guided run can calculate.
+        others = sum(entry not in ENTRIES for entry in found)
+        assert others <= sum(map(has_other_checksum, lines))
 
     fuzz(from_file(path, read), mutations([content]), refusals=())
 
