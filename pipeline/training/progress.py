@@ -26,7 +26,7 @@ _Crops = Annotated[int, Field(ge=0, le=2**53)]
 class State(NamedTuple):
     """What a progress file holds: crops done and due, last loss, last validation PSNR in dB."""
 
-    name: Annotated[str, Field(pattern=r"^[^\[\]\x00-\x1f]{1,200}$")]
+    name: Annotated[str, Field(pattern=r"^[ -Z\\^-~]{1,200}$")]
     samples: _Crops
     total: _Crops
     loss: float | None

@@ -50,6 +50,9 @@ def test_progress_files(tmp_path: Path) -> None:
         state = read_state(path)
         if state is not None:
             texts(state)
+            assert state.name.isprintable()
+            # Rich would take it for markup.
+            assert "[" not in state.name
 
     read = from_file(tmp_path / "x.progress.json", shown)
     fuzz(read, mutations([json.dumps(PROGRESS).encode()]), refusals=())
