@@ -42,7 +42,7 @@ test: $(READY)
 # Faults and other machines, for real: each drill says in its docstring what it needs and how long it
 # takes.
 drills: $(READY)
-	$(BIN)/pytest -m drill -v tests/drills
+	$(BIN)/pytest -m drill -n 2 --dist loadfile -rP tests/drills
 
 # Every speed ratio with its limit, into benchmarks/README.md: half an hour on an idle machine.
 bench: $(READY)
