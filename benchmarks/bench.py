@@ -26,9 +26,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from benchmarks import goals
+from benchmarks.dmtnet_process import has_bfloat16
 from benchmarks.goals import Goal
 from benchmarks.pages import with_block
 from pipeline.checkout import git_state
@@ -76,12 +75,6 @@ BENCHMARKS = {
 
 class BenchmarkError(Exception):
     """A benchmark failed."""
-
-
-def has_bfloat16() -> bool:
-    """Whether this CPU has instructions for bfloat16; without them it is several times as slow."""
-    found = torch.cpu.get_capabilities()
-    return any(found.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 def measured(name: str) -> list[Goal]:

@@ -62,6 +62,12 @@ class Times:
     difference: float
 
 
+def has_bfloat16() -> bool:
+    """Whether this CPU has instructions for bfloat16; without them it is several times as slow."""
+    found = torch.cpu.get_capabilities()
+    return any(found.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
 def in_process(job: Job) -> Times:
     """Run a job in a new process.
 

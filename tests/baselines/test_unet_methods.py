@@ -102,7 +102,7 @@ def test_a_sequence_carries_its_state() -> None:
     frames = rgb(uniform(data["input_seed"], tuple(data["seq_input_shape"])))
     output = network.forward_sequence(frames)
     assert worst(output, data["output_seq"]) < TOLERANCE
-    assert torch.allclose(output[:, 0], network(frames[:, 0]), atol=1e-6)
+    assert torch.allclose(output[:, 0], network(frames[:, 0]), atol=1e-5)
     assert not torch.allclose(output[:, 1], network(frames[:, 1]), atol=1e-2)
 
 

@@ -91,12 +91,12 @@ def test_two_narrow_networks(run: Run, config: Path, tmp_path: Path) -> None:
 
 def test_memory_is_that_of_the_pass(config: Path) -> None:
     small, large = (
-        forward_in_process("narrow-unet", (side, side), config=config) for side in (64, 512)
+        forward_in_process("narrow-unet", (side, side), config=config) for side in (64, 1024)
     )
     assert not small.convolutions
     assert len(small.seconds) == 1
-    # Four channels of 512 x 512 float32 are 4 MiB.
-    assert large.peak_mib - large.before_mib > 16 > small.peak_mib - small.before_mib
+    # Four channels of 1024 x 1024 float32 are 16 MiB; code that is loaded takes some MiB.
+    assert large.peak_mib - large.before_mib > 48 > small.peak_mib - small.before_mib
 
 
 def test_a_network_that_fails_does_not_stop_the_others(

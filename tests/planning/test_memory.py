@@ -14,6 +14,7 @@ from support.steps import CPU, SIDE, TRAINED, experiment, trainee
 from support.threads import single_thread
 from torch import Tensor, nn
 
+from benchmarks.dmtnet_process import has_bfloat16
 from benchmarks.memory import head, rows, trained
 from pipeline.config.experiment import load_experiment
 from pipeline.planning.costs import training_cost
@@ -39,11 +40,20 @@ def real_peak(memory: TrainingMemory, side: int, frames: int, samples: int) -> i
     )
 
 
+# Without them, convolutions work on copies in float32, several times as large.
+needs_bfloat16 = pytest.mark.skipif(
+    not has_bfloat16(), reason="needs a CPU with instructions for bfloat16"
+)
+
+
 @pytest.mark.parametrize(
     ("name", "precision"),
     [
         *((name, "float32") for name in (*TRAINED, "rdpd-plus clips")),
-        *((name, "bfloat16") for name in ("dmtnet-b", "kpac", "rdpd-plus", "restormer")),
+        *(
+            pytest.param(name, "bfloat16", marks=needs_bfloat16)
+            for name in ("dmtnet-b", "kpac", "rdpd-plus", "restormer")
+        ),
     ],
 )
 def test_the_allocator_agrees(name: str, precision: str) -> None:
