@@ -99,10 +99,7 @@ class Project:
     def delete(self, *patterns: str) -> None:
         """Delete files and folders that match."""
         for path in [path for pattern in patterns for path in self.folder.glob(pattern)]:
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+            delete(path)
 
     def start(self, *program: str) -> subprocess.Popen[bytes]:
         """Start `dmtbench run`, or another Python module, in a process group of its own."""
@@ -184,6 +181,14 @@ class Project:
                     continue
                 if process.cwd() == str(self.folder.resolve()):
                     yield process
+
+
+def delete(path: Path) -> None:
+    """Delete a file, a link or a whole folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _as_on_a_terminal() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import random
-import shutil
 import signal
 import subprocess
 import time
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.kill_project import GIVEN
+from benchmarks.kill_project import GIVEN, delete
 
 OTHERS = ("run", "snakemake", "group")
 """Targets that are not jobs: the command itself, Snakemake, and the process group of both."""
@@ -61,12 +60,12 @@ def spoil(folder: Path, kind: str, choices: random.Random) -> None:
     if choices.random() < _WIPE:
         for pattern in _FOLDERS:
             for path in folder.glob(pattern):
-                _delete(path)
+                delete(path)
         return
     kinds = [kind] if kind in JOBS else choices.sample([*JOBS], 2)
     for pattern in [pattern for each in kinds for pattern in JOBS[each]]:
         for path in _spoiled(folder, pattern, choices):
-            _delete(path)
+            delete(path)
 
 
 def _spoiled(folder: Path, pattern: str, choices: random.Random) -> list[Path]:
@@ -137,10 +136,3 @@ def _kind(words: list[str]) -> str:
     if command == "evaluate" and _GIVEN_OPTION in words:
         return "evaluate_given"
     return command if command in JOBS else ""
-
-
-def _delete(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

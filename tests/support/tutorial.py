@@ -15,8 +15,6 @@ _BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.DOTALL | r
 _FRACTION = re.compile(r"-?\d+\.\d+")
 TOLERANCE = 0.05
 """By how much of its size a fraction on a page may differ from what is printed."""
-DB_TOLERANCE, SMALL = 1.0, 0.5
-"""Fractions that are not small may be differences of two PSNRs, each within `TOLERANCE`."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +82,9 @@ def run(page: list[Block], folder: Path, environment: dict[str, str], after: str
 def missing(shown: str, printed: str) -> list[str]:
     """Lines of a page that a command did not print, in this order.
 
-    Fractions may differ, since machines round differently and trainings amplify it; spaces do not
-    count.
+    Fractions may differ by `TOLERANCE`, since machines round differently, and spaces do not count.
 
-    >>> missing("a 0.25 b\\nc 2.5", "head\\na   0.26  b\\nc 3.9")
+    >>> missing("a 1.25 b\\nc 2.5", "head\\na   1.27  b\\nc 2.9")
     ['c 2.5']
     """
     left = printed.splitlines()
@@ -108,9 +105,7 @@ def _same(line: str, other: str) -> bool:
 
 def _close(word: str, other: str) -> bool:
     if _FRACTION.fullmatch(word) and _FRACTION.fullmatch(other):
-        one, two = float(word), float(other)
-        least = DB_TOLERANCE if min(abs(one), abs(two)) > SMALL else 0
-        return math.isclose(one, two, rel_tol=TOLERANCE, abs_tol=least)
+        return math.isclose(float(word), float(other), rel_tol=TOLERANCE)
     return word == other
 
 
