@@ -189,7 +189,7 @@ def test_ssim_does_not_depend_on_the_threads_and_keeps_to_their_number(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     random = np.random.default_rng(3)
-    target, prediction = random.random((2, 121, 260, 3))
+    target, prediction = random.random((2, 410, 276, 3))
     asked: list[int] = []
 
     def pool(workers: int) -> ThreadPoolExecutor:
@@ -202,7 +202,7 @@ def test_ssim_does_not_depend_on_the_threads_and_keeps_to_their_number(
         torch.set_num_threads(threads)
         values.add(ssim.score(prediction, target))
     assert len(values) == 1
-    # No pool for one thread, and no more threads than tiles of 32 x 128 pixels.
+    # No pool for one thread, and no more threads than tiles of 128 x 256 pixels.
     assert asked == [2, 3, 7, 8]
 
 

@@ -23,6 +23,8 @@ STORED_VIEWS = VIEWS
 PIXELS, INDEX = "pixels.u16", "index.json"
 FORMAT = f"tiles of {SIDE}, 1"
 _ITEM = 2
+# Linux ignores what one request for prefetching has beyond its read-ahead, by default 128 KiB.
+_PREFETCH = 128 * 1024
 
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -221,7 +223,8 @@ class PixelStore:
     def _prefetch(self, start: int, end: int) -> None:
         start -= start % mmap.PAGESIZE
         if self._map is not None:
-            self._map.madvise(mmap.MADV_WILLNEED, start, end - start)
+            for place in range(start, end, _PREFETCH):
+                self._map.madvise(mmap.MADV_WILLNEED, place, min(_PREFETCH, end - place))
 
     def _compare(self, number: int) -> None:
         if not self._matches(number):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import multiprocessing
 import pickle
 import shutil
@@ -68,6 +69,32 @@ def test_a_scene_is_compared_once(store: PixelStore, monkeypatch: pytest.MonkeyP
     for number in (0, 1, 1, 0, 1):
         store.read(number, (1, 2, 3, 4))
     assert compared == [0, 1]
+
+
+class Requests:
+    """Takes the place of a mapping; keeps the ranges that are requested."""
+
+    def __init__(self) -> None:
+        self.ranges: list[tuple[int, int]] = []
+
+    def madvise(self, advice: int, start: int, length: int) -> None:
+        assert advice == mmap.MADV_WILLNEED
+        assert start % mmap.PAGESIZE == 0
+        self.ranges.append((start, start + length))
+
+
+def test_all_of_a_scene_is_prefetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Linux ignores the part of a request beyond 128 KiB, its usual read-ahead.
+    store = write_store(tmp_path / "store", [SCENES[0], ("train", random_scene(200, 300, 2))])
+    requests = Requests()
+    monkeypatch.setattr(store, "_map", requests)
+    store.read(1, (0, 0, 1, 1), ["target"])
+    scene, read = store.scenes[1], 0
+    for start, end in sorted(requests.ranges):
+        assert end - start <= 128 * 1024
+        if start <= max(read, 2 * scene.offset):
+            read = max(read, end)
+    assert read >= 2 * (scene.offset + scene.elements)
 
 
 def _read(store: PixelStore, number: int) -> None:
