@@ -33,9 +33,9 @@ _UNREADABLE = (
     # What torch.load documents, and what its zip reader raises.
     *(pickle.UnpicklingError, RuntimeError),
     # What the pickle module documents for damaged content ("including, but not limited to").
-    *(AttributeError, EOFError, ImportError, IndexError),
+    *(AttributeError, EOFError, ImportError, LookupError),
     # What damaged content made the restricted unpickler raise besides (tests/fuzz).
-    *(AssertionError, KeyError, OverflowError, TypeError, ValueError),
+    *(AssertionError, OverflowError, TypeError, ValueError),
 )
 
 

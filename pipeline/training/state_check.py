@@ -17,8 +17,8 @@ from pipeline.training.train_step import TrainStep
 _OF_PARAMETER = ("step", "exp_avg", "exp_avg_sq")
 """What Adam, AdamW and RAdam keep for each parameter."""
 
-# The loop sets the first in every step; the others only choose between implementations.
-_FREE_OPTIONS = ("lr", "foreach", "fused", "capturable")
+# The loop sets the first in every step; the other chooses an implementation for the device.
+_FREE_OPTIONS = ("lr", "fused")
 
 
 def check_snapshot(snapshot: Snapshot, train_step: TrainStep, total_ranks: int) -> None:
@@ -86,7 +86,9 @@ def _check_optimizer(found: Any, optimizer: torch.optim.Optimizer) -> None:
     fixed, wanted = ([_fixed(group) for group in of] for of in (groups, own["param_groups"]))
     _like("optimizer.param_groups", fixed, wanted)
     _require(fixed == wanted, "optimizer.param_groups")
-    _require(all(_is_finite(group.get("lr")) for group in groups), "optimizer.param_groups.lr")
+    for group, mine in zip(groups, own["param_groups"], strict=True):
+        _require(_is_finite(group.get("lr")), "optimizer.param_groups.lr")
+        _like("optimizer.param_groups.fused", group.get("fused"), mine.get("fused"))
     parameters = [value for group in optimizer.param_groups for value in group["params"]]
     states = found["state"]
     _require(isinstance(states, Mapping), "optimizer.state")

@@ -16,6 +16,7 @@ from pipeline.compute.activation_checkpointing import checkpoint_activations
 from pipeline.compute.compilation import compile_network
 from pipeline.compute.device import autocast, memory_format
 from pipeline.compute.distributed import ALONE, World
+from pipeline.compute.enough_memory import enough_memory
 from pipeline.compute.entry_points import training_outputs
 from pipeline.config.blocks import Compute
 from pipeline.config.recipe import Recipe
@@ -103,7 +104,8 @@ class TrainStep:
         if self.recipe.max_grad_norm is not None and math.isfinite(size):
             nn.utils.clip_grads_with_norm_(parameters, self.recipe.max_grad_norm, norm)
         self.optimizer.param_groups[0]["lr"] = rate
-        taken = self.scaler.step(self.optimizer, finite=math.isfinite(size))
+        with enough_memory("in the step of the optimizer", "take a device with more memory"):
+            taken = self.scaler.step(self.optimizer, finite=math.isfinite(size))
         self.optimizer.zero_grad(set_to_none=True)
         if taken and self.average is not None:
             self.average.update_parameters(self.network)

@@ -279,3 +279,15 @@ def test_only_the_first_part_of_the_main_process_comes_first(
     monkeypatch.setattr(train_step, "_backward", backward)
     train_step._gradients(train_step.passes.parts(crops(4)), 8)
     assert seen == [rank == 0, False]
+
+
+def test_no_memory_in_the_step_of_the_optimizer(monkeypatch: pytest.MonkeyPatch) -> None:
+    train_step = step_of(Net())
+
+    def fail(closure: None = None) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+
+    # Adam allocates its moments in the first step.
+    monkeypatch.setattr(train_step.optimizer, "step", fail)
+    with pytest.raises(NoMemory, match="in the step of the optimizer; take a device with more"):
+        take(train_step, crops(2))

@@ -34,6 +34,7 @@ def put(*place: Any, value: Any = ...) -> Change:
     return change
 
 
+GROUP = ("optimizer", "param_groups", 0)
 ADAM = ("optimizer", "state", 0)
 CHANGES: dict[str, Change] = {
     "no network": put("network"),
@@ -51,10 +52,12 @@ CHANGES: dict[str, Change] = {
     "moments of another shape": put(*ADAM, "exp_avg", value=torch.zeros(2)),
     "a step that is no tensor": put(*ADAM, "step", value=1),
     "moments of a parameter too many": put("optimizer", "state", 99, value={}),
-    "other betas": put("optimizer", "param_groups", 0, "betas", value=(0.5, 0.5)),
-    "other parameters": put("optimizer", "param_groups", 0, "params", value=[0, 1]),
+    "other betas": put(*GROUP, "betas", value=(0.5, 0.5)),
+    "other parameters": put(*GROUP, "params", value=[0, 1]),
     "two groups": lambda snapshot: snapshot["optimizer"]["param_groups"].append({}),
-    "a rate that is no number": put("optimizer", "param_groups", 0, "lr", value="fast"),
+    "a rate that is no number": put(*GROUP, "lr", value="fast"),
+    "a switch that is a tensor": put(*GROUP, "fused", value=torch.zeros(2)),
+    "a way that no training takes": put(*GROUP, "capturable", value=True),
     "no scaler": put("scaler", value=None),
     "no average": put("average", value=None),
     "an average of other weights": put("average", "module.0.bias", value=torch.zeros(4)),

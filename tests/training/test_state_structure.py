@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from support.states import packed, sealed
 
-from pipeline.training.checkpoint import _check_archive
+from pipeline.training.checkpoint import _check_archive, _read
 from pipeline.training.state_check import StateError, _like
 
 WANTED: dict[str, Any] = {
@@ -88,3 +90,13 @@ def test_an_archive_that_claims_more_than_it_holds() -> None:
     content[place : place + 4] = (1 << 30).to_bytes(4, "little")
     with pytest.raises(StateError, match=r"is not an archive of torch\.save"):
         _check_archive(bytes(content))
+
+
+def test_a_text_in_an_encoding_that_is_not_there(tmp_path: Path) -> None:
+    """Bytes are pickled as a text and the name of its encoding."""
+    path = tmp_path / "step.state"
+    path.write_bytes(packed({"fingerprint": "{}", "snapshot": {"bytes": bytes([200])}}))
+    assert _read(path) == ({}, {"bytes": bytes([200])})
+    path.write_bytes(sealed(path.read_bytes()[64:].replace(b"latin1", b"lat*n1")))
+    with pytest.raises(StateError):
+        _read(path)

@@ -32,7 +32,7 @@ from pipeline.data.store.reader import (
 from pipeline.data.store.tiles import scene_elements, tile_rows
 from pipeline.errors import DataError
 from pipeline.files import need_room, sha256_of, writing
-from pipeline.lease import Taken, hold
+from pipeline.lease import Lease, Taken, hold
 from pipeline.progress_bars import watched
 
 __all__ = ["STORED_VIEWS", "PixelStore", "StoredScene", "build_store", "store_rows", "store_size"]
@@ -86,7 +86,7 @@ def build_store(
     rows, sha256 = store_rows(manifest), sha256_of(manifest)
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(target):
+        with _alone(target) as lease:
             _check_replaceable(target)
             if not _is_there(target, sha256):
                 work = target.with_name(f"{target.name}.partial")
@@ -100,16 +100,18 @@ def build_store(
                     workers=workers,
                     progress=progress,
                 )
+                if not lease.is_held:
+                    raise DataError(f"{target}: another process builds it now; wait for its end")
                 _put_in_place(work, target)
             # Only now that the store is in place: without the journal, a build would start over.
             (target / _JOURNAL).unlink(missing_ok=True)
 
 
 @contextmanager
-def _alone(target: Path) -> Iterator[None]:
+def _alone(target: Path) -> Iterator[Lease]:
     try:
-        with hold(target.with_name(f".{target.name}.lock")):
-            yield
+        with hold(target.with_name(f".{target.name}.lock")) as lease:
+            yield lease
     except Taken as error:
         raise DataError(
             f"{target}: is being built by {error}; wait until it has finished"

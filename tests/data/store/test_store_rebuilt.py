@@ -18,6 +18,7 @@ from pipeline.data.png import write_png16
 from pipeline.data.store.build import build_store
 from pipeline.data.store.reader import STORED_VIEWS, PixelStore
 from pipeline.errors import DataError
+from pipeline.lease import Lease
 
 
 def test_equal_sets_give_equal_bytes(tiny: Tiny, tmp_path: Path) -> None:
@@ -46,6 +47,20 @@ def test_work_on_another_manifest_is_begun_anew(tiny: Tiny, tmp_path: Path) -> N
     (work / "journal.jsonl").write_text('["tiles", "0"]\n[0, "1"]\n[1, "2"]\n')
     build_store(tiny.raw, tiny.manifest, tmp_path / "store")
     assert content(tmp_path / "store") == content(tiny.store)
+
+
+def test_a_build_that_lost_its_lease_puts_nothing_in_place(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "store"
+    # As after the machine was suspended for longer than a lease lasts.
+    monkeypatch.setattr(Lease, "is_held", False)
+    with pytest.raises(DataError, match="another process builds it now"):
+        build_store(tiny.raw, tiny.manifest, target)
+    assert not target.exists()
+    monkeypatch.undo()
+    build_store(tiny.raw, tiny.manifest, target)
+    assert content(target) == content(tiny.store)
 
 
 def test_a_journal_without_its_pixels_counts_for_nothing(tiny: Tiny, tmp_path: Path) -> None:
