@@ -30,7 +30,7 @@ from benchmarks.images import write_store
 from benchmarks.table import as_csv
 from benchmarks.timing import timed
 from dmtnet import build
-from pipeline.compute.device import autocast
+from pipeline.compute.device import autocast, memory_format
 from pipeline.compute.distributed import ALONE
 from pipeline.config.blocks import Compute
 from pipeline.config.recipe import Recipe
@@ -122,11 +122,13 @@ class ExposedCheckpointer:
 
 
 def bare_step(variant: str, settings: Recipe, machine: Compute) -> Callable[[], None]:
-    """A training step on a batch of random numbers."""
+    """A training step on a batch of random numbers, in the memory layout of the loop's."""
     assert isinstance(settings.crop, int)
-    network = build(variant).train()
+    layout = memory_format(machine)
+    network = build(variant).train().to(memory_format=layout)  # type: ignore[call-overload]
     optimizer = make_optimizer(network, settings)
     x = torch.rand(settings.batch_size, 3 * len(VIEWS), settings.crop, settings.crop)
+    x = x.contiguous(memory_format=layout)
     target = torch.rand(settings.batch_size, 3, settings.crop, settings.crop)
 
     def step() -> None:
