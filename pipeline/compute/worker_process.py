@@ -48,8 +48,8 @@ def worker_context(preload: Sequence[str]) -> BaseContext:
         with signals_held():
             forkserver.ensure_running()
     except OSError:
-        # The path of a socket has at most about 100 characters; TMPDIR may be longer, or lie on a
-        # file system without sockets.
+        # TMPDIR may lie on a file system without sockets, or be longer than the path of a socket
+        # may be, about 100 characters (before Python 3.14).
         return multiprocessing.get_context("spawn")
     return context
 

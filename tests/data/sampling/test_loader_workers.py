@@ -110,7 +110,11 @@ def short() -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.mark.parametrize(("start", "name"), [("forkserver", "a"), ("spawn", "long" * 30)])
+# Since Python 3.14, the server's socket lies in /tmp if the other path is too long.
+LONG = "spawn" if sys.version_info < (3, 14) else "forkserver"
+
+
+@pytest.mark.parametrize(("start", "name"), [("forkserver", "a"), (LONG, "long" * 30)])
 def test_signals_to_the_group_reach_no_worker_and_none_is_left(
     store: PixelStore, short: Path, start: str, name: str
 ) -> None:
