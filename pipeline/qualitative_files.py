@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -97,6 +98,8 @@ _TYPES: dict[str, Any] = {
 _UNREADABLE = (
     *(OSError, ValueError, TypeError, EOFError, RuntimeError, OverflowError),
     *(zipfile.BadZipFile, zlib.error, struct.error),
+    # NumPy takes the header of an array apart in two ways.
+    tokenize.TokenError,
     # Pandas asserts what it expects of a table.
     AssertionError,
 )

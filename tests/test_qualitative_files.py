@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -100,4 +101,12 @@ def test_a_pickle_is_not_loaded(folder: Path) -> None:
     with (folder / "figure5.npz").open("wb") as stream:
         np.savez(stream, image=np.array([{"a": 1}], dtype=object))
     with pytest.raises(RecordError, match="pickle"):
+        read_figure5(folder)
+
+
+def test_an_array_whose_header_is_not_closed(folder: Path) -> None:
+    header = b"{'descr': (" + b" " * 52 + b"\n"
+    with zipfile.ZipFile(folder / "figure5.npz", "w") as archive:
+        archive.writestr("image.npy", b"\x93NUMPY\x01\x00\x40\x00" + header)
+    with pytest.raises(RecordError, match="TokenError"):
         read_figure5(folder)
