@@ -14,7 +14,7 @@ from support.faults import finished, require_kept
 from benchmarks.kill_project import CONFIG, Project
 from benchmarks.kill_targets import wait_for
 
-pytestmark = [pytest.mark.drill, pytest.mark.slow]
+pytestmark = pytest.mark.drill
 
 PROGRAMS = {
     "run": ("pipeline", "run", "--config", CONFIG, "--cores", "2"),
@@ -31,6 +31,7 @@ def project(calm: Project, tmp_path: Path) -> Project:
     return copied
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("second", PROGRAMS)
 @pytest.mark.parametrize("first", PROGRAMS)
 def test_the_second_is_refused(calm: Project, project: Project, first: str, second: str) -> None:
