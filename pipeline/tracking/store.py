@@ -25,6 +25,8 @@ SQLITE = "sqlite:///"
 
 _PORTS = {"http": 80, "https": 443}
 _ANSWER_S = 10.0
+# What SQLite and the system say of a disk.
+_OF_THE_DISK = ("disk is full", "readonly database", "unable to open database", "disk I/O error")
 
 
 def database_of(uri: str) -> Path | None:
@@ -90,7 +92,8 @@ def opened(uri: str) -> Iterator[MlflowClient]:
     from mlflow.tracking import MlflowClient
     from sqlalchemy.exc import SQLAlchemyError
 
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
+    # It tells of new tables, and logs with a traceback what it raises.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     try:
         database = database_of(uri)
         if database is None:
@@ -117,6 +120,8 @@ def _reason(uri: str, error: Exception) -> str:
     first = str(error).splitlines()[0] if str(error) else type(error).__name__
     if is_server(uri):
         return f"the tracking server refused ({first}); see its log, or use another store"
+    if isinstance(error, OSError) or any(words in first for words in _OF_THE_DISK):
+        return f"cannot be written ({first}); free some space or make it writable, then try again"
     return (
         f"MLflow cannot use this store ({first}); upgrade it with "
         f"`mlflow db upgrade {uri}`, or delete it and ingest again"
