@@ -5,7 +5,7 @@ set -euo pipefail
 here=$1
 nodes=("${@:2}")
 mkdir -p "$here"/{etc,state,log,munge}
-if [ -d /sys/fs/cgroup/freezer ]; then tracking=cgroup; else tracking=linuxproc; fi
+if [ -w /sys/fs/cgroup/freezer ]; then tracking=cgroup; else tracking=linuxproc; fi
 # SLURM looks up addresses only where there is one beside 127.0.0.1.
 address=10.77.0.1
 cat > "$here/etc/slurm.conf" <<CONF
