@@ -1,7 +1,7 @@
 """Every kind of file, with 100,000 damaged inputs: success or the declared error.
 
 Needs: nothing. With `atheris` (`pip install atheris`), inputs are chosen by the code that they
-reach. The inputs of a kind are shared among its tests. Takes one to two hours on one core.
+reach. The inputs of a kind are shared among its tests. Takes about an hour on one core.
 `DMTBENCH_FUZZ` sets another number of inputs.
 """
 
